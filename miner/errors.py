@@ -1,0 +1,63 @@
+"""Errors that the user can mend: what is wrong, where, and the cure, in one line.
+
+MinerError
+|-- UsageError        wrong use of a command or an option             exit 2
+|-- InputError        something that came in is not as it should be   exit 3
+|   |-- CorpusError       a corpus file, an archive, a column
+|   |-- ConfigError       a config file or a seed list
+|   |-- EncoderError      an encoder that is not there or not whole
+|   `-- RunError          a run folder that is not as expected
+`-- MissingExtra      an optional package is not installed            exit 2
+
+Wrong arguments of a function, a programmer's mistake, are `ValueError`.
+"""
+
+from __future__ import annotations
+
+
+class MinerError(Exception):
+    """An error with a cure: `str(error)` is one line for the user."""
+
+    exit_code = 3
+
+    def __init__(self, problem: str, *, where: str | None = None, cure: str | None = None) -> None:
+        self.problem = problem
+        self.where = where
+        self.cure = cure
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        line = f"{self.where}: {self.problem}" if self.where else self.problem
+        return f"{line}. {self.cure}" if self.cure else line
+
+
+class UsageError(MinerError):
+    """A command or an option was used in a way that has no meaning."""
+
+    exit_code = 2
+
+
+class MissingExtra(MinerError):
+    """A feature needs a package that is not installed."""
+
+    exit_code = 2
+
+
+class InputError(MinerError):
+    """Something that came in is not as it should be."""
+
+
+class CorpusError(InputError):
+    """A corpus file, an archive or a column cannot be read."""
+
+
+class ConfigError(InputError):
+    """A config file or a seed list says something that has no meaning."""
+
+
+class EncoderError(InputError):
+    """A sentence encoder is missing, incomplete or does not fit the device."""
+
+
+class RunError(InputError):
+    """A run folder holds something else than was expected."""
