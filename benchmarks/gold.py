@@ -245,9 +245,9 @@ def compare(
 def compare_seeded(
     shared: Path, *, cache: Path, min_count: int, seed: int, share: float = 0.5, most: int = 500
 ) -> list[dict[str, object]]:
-    """miner given the gold of a share of the words as `--seeds`, on the rest: no content word in both.
+    """miner given the gold of some words as `--seeds`, tested on the gold of the others.
 
-    The pool is cut to runs of test words for every system, so that no seed word helps or harms.
+    The pool is cut to runs of test words for every system: no content word is in both.
     """
     rows: list[dict[str, object]] = []
     for corpus, gold_name in PAIRINGS:

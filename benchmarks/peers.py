@@ -15,6 +15,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -176,9 +177,9 @@ def measure_here(engine: str, path: Path, counts: Path | None) -> Measure:
     """Run an engine in this process."""
     module, name = engine.split(":")
     run: Run = getattr(importlib.import_module(module), name)()
-    base, cpu, clock = read_memory("VmRSS"), read_cpu_seconds(), os.times().elapsed
+    base, cpu, clock = read_memory("VmRSS"), read_cpu_seconds(), time.perf_counter()
     spell = run(path)
-    cpu, clock = read_cpu_seconds() - cpu, os.times().elapsed - clock
+    cpu, clock = read_cpu_seconds() - cpu, time.perf_counter() - clock
     measured = Measure(cpu, clock, base, read_memory("VmHWM"))
     if counts and spell:
         counts.write_text(json.dumps(spell(), ensure_ascii=False), encoding="utf-8")

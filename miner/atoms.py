@@ -388,3 +388,16 @@ def detect_profile(sample: bytes) -> Profile:
     if joints > 0.33 and '"' not in solid:
         return PROFILES["transliteration"]
     return PROFILES["code" if marks + brackets > 0.05 else "words"]
+
+
+def cut_texts(texts: list[str], *, profile: Profile) -> list[tuple[str, ...]]:
+    """Return the canonical atoms of a few texts, cut as a corpus is; stops are left out."""
+    encoded = [text.encode() for text in texts]
+    ends = np.cumsum([len(text) for text in encoded], dtype=np.int64)
+    starts = ends - np.array([len(text) for text in encoded], np.int64)
+    chunk = Chunk(np.frombuffer(b"".join(encoded), np.uint8), starts, ends, "texts")
+    interner = Interner()
+    ids, _, first = _cut_text(chunk, interner, np.empty((0, 2), np.int64), profile=profile)
+    forms = [fold(text, case=profile.folds_case) or text for text in interner.texts()]
+    parts = np.split(ids >> 1, first[1:])
+    return [tuple(forms[number] for number in part.tolist() if number) for part in parts]

@@ -24,14 +24,19 @@ from miner.cutting import CAPITAL, STARTS
 from miner.tables import CANDIDATES, checked
 
 PARTS = 64  # the corpus is cut into so many parts of equal size to measure dispersion
-BLOCK = 16  # places that share an entry of the index of documents
-_u32, _u64 = np.uint32, np.uint64
+_SCALE = 50  # bits behind the point of the number of parts in a place
+_u64 = np.uint64
 
 # One visited run: where its row starts in the integer and in the real table.
 PARENT, KEY, LENGTH, COUNT, DOCUMENTS, PLACE, LEFT_STOPS, RIGHT_STOPS, WHOLE, CAPITALS, MIDDLE = (
     range(11)
 )
 LEFT_ENTROPY, RIGHT_ENTROPY, DISPERSION = range(3)
+_INTEGERS, _REALS = 11, 3
+
+# What is known of 64 places in a row, so that one look at memory tells all of a place: how many
+# documents started before them, and a bit a place for a document's start and for two flags.
+STARTED, DOCUMENT_BITS, SENTENCE_BITS, CAPITAL_BITS = range(4)
 
 
 def default_min_count(atoms: int) -> int:
@@ -47,69 +52,142 @@ def default_min_count(atoms: int) -> int:
 
 
 @njit(nogil=True, cache=True)
+def _index_places(flags: np.ndarray, documents: np.ndarray, index: np.ndarray) -> None:
+    """Fill `index` (places / 64 and one more, 4) by the names above."""
+    one = _u64(1)
+    for place in range(flags.shape[0]):
+        flag = flags[place]
+        bit = _u64(place & 63)
+        index[place >> 6, SENTENCE_BITS] |= _u64(flag & STARTS != 0) << bit
+        index[place >> 6, CAPITAL_BITS] |= _u64(flag & CAPITAL != 0) << bit
+    for document in range(documents.shape[0] - 1):
+        place = documents[document]
+        index[place >> 6, DOCUMENT_BITS] |= one << _u64(place & 63)
+        index[(place >> 6) + 1, STARTED] += one
+    for word in range(1, index.shape[0]):
+        index[word, STARTED] += index[word - 1, STARTED]
+
+
+@njit(nogil=True, cache=True)
 def _gather_places(
     ids: np.ndarray, low: int, high: int, cursor: np.ndarray, places: np.ndarray
 ) -> None:
     """Write where each atom of [low, high) stands to `places`, sorted by atom, then by place."""
     for place in range(ids.shape[0]):
-        atom = ids[place] >> 1
+        atom = np.int64(ids[place] >> 1)
         if atom >= low and atom < high:
             places[cursor[atom - low]] = place
             cursor[atom - low] += 1
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _log(count: int, logs: np.ndarray) -> float:
-    """Return count x log2(count), from a table where it is small."""
-    return logs[count] if count < logs.shape[0] else count * np.log2(count)
+def _count_bits(bits: int) -> int:
+    """Return how many of 64 bits are set (a form that LLVM turns into one instruction)."""
+    bits -= (bits >> _u64(1)) & _u64(0x5555555555555555)
+    bits = (bits & _u64(0x3333333333333333)) + ((bits >> _u64(2)) & _u64(0x3333333333333333))
+    bits = (bits + (bits >> _u64(4))) & _u64(0x0F0F0F0F0F0F0F0F)
+    return (bits * _u64(0x0101010101010101)) >> _u64(56)
 
 
 @njit(nogil=True, cache=True)
-def _spread(
-    places: np.ndarray, low: int, high: int, documents: np.ndarray, blocks: np.ndarray,
-    part_size: float,
-) -> tuple[int, float]:  # fmt: skip
-    """Return in how many documents, and how unevenly (Gries' DP), the places are spread.
+def _look_around(
+    ids: np.ndarray, index: np.ndarray, places: np.ndarray, scale: int,
+    left: np.ndarray, right: np.ndarray, befores: np.ndarray, afters: np.ndarray,
+    following: np.ndarray, parts: np.ndarray, row: np.ndarray,
+) -> tuple[int, int]:  # fmt: skip
+    """Fill the row of the run at `places`, and count its neighbours in `left` and `right`.
 
-    `blocks[b]` is the document in which block b of `BLOCK` places starts.
+    Returns how many different ones `befores` and `afters` list. No branch depends on the text:
+    a mispredicted one costs as much as the rest of the loop.
     """
-    count = high - low
-    share = 1.0 / PARTS
-    seen = 0
-    document, until = -1, -1
-    part, in_part, visited = -1, 0, 0
-    deviation = 0.0
-    for i in range(low, high):
+    length = row[LENGTH]
+    last = length - 1
+    seen, whole, capitals, middle = 0, 0, _u64(0), _u64(0)
+    earlier = _u64(0)
+    kinds_before, kinds_after = 0, 0
+    for i in range(places.shape[0]):
         place = np.int64(places[i])
-        if place >= until:
-            document = np.int64(blocks[place // BLOCK])
-            while documents[document + 1] <= place:
-                document += 1
-            until = documents[document + 1]
-            seen += 1
-        here = np.int64(place / part_size)
-        if here != part:
-            if in_part > 0:
-                deviation += abs(in_part / count - share)
-            part, in_part = here, 0
-            visited += 1
-        in_part += 1
-    deviation += abs(in_part / count - share) + (PARTS - visited) * share
-    return seen, deviation / 2
+        before = ids[place - 1] >> 1
+        after = ids[place + length]
+        following[i] = after
+        whole += before | after == 0
+        count = left[before]
+        befores[kinds_before] = before
+        kinds_before += count == 0
+        left[before] = count + 1
+        count = right[after]
+        afters[kinds_after] = after
+        kinds_after += count == 0
+        right[after] = count + 1
+        word, bit = place >> 6, _u64(place & 63)
+        started = index[word, DOCUMENT_BITS] << (_u64(63) - bit)
+        document = index[word, STARTED] + _count_bits(started)
+        seen += document != earlier
+        earlier = document
+        inside = ~(index[word, SENTENCE_BITS] >> bit) & _u64(1)
+        middle += inside
+        capital = index[(place + last) >> 6, CAPITAL_BITS] >> _u64((place + last) & 63)
+        capitals += inside & (index[word, CAPITAL_BITS] >> bit) & capital
+        parts[(place * scale) >> _SCALE] += 1
+    row[COUNT], row[PLACE], row[DOCUMENTS] = places.shape[0], places[0], seen
+    row[WHOLE], row[CAPITALS], row[MIDDLE] = whole, capitals, middle
+    row[LEFT_STOPS], row[RIGHT_STOPS] = left[0], right[0]
+    return kinds_before, kinds_after
+
+
+@njit(nogil=True, cache=True)
+def _entropy(
+    counts: np.ndarray, keys: np.ndarray, kinds: int, total: int, logs: np.ndarray
+) -> float:
+    """Return the entropy in bits of the neighbours; every stop is one of its own."""
+    known = 0.0
+    for i in range(kinds):
+        count = np.int64(counts[keys[i]])
+        if keys[i] != 0 and count > 1:
+            known += logs[count] if count < logs.shape[0] else count * np.log2(count)
+    return np.log2(total) - known / total
+
+
+@njit(nogil=True, cache=True)
+def _unevenness(parts: np.ndarray, count: int) -> float:
+    """Return Gries' DP of `parts`, which is cleared: 0 where each holds as much, 1 - 1/PARTS."""
+    deviation = 0
+    for part in range(PARTS):
+        deviation += abs(PARTS * parts[part] - count)
+        parts[part] = 0
+    return deviation / (2 * PARTS * count)
+
+
+@njit(nogil=True, cache=True)
+def _move_places(
+    places: np.ndarray, following: np.ndarray, slots: np.ndarray, size: int, moved: np.ndarray
+) -> None:
+    """Sort `places` by the slot of the key that follows, stably; the first `size` come back."""
+    for i in range(places.shape[0]):
+        at = slots[following[i]]
+        moved[at] = places[i]
+        slots[following[i]] = at + 1
+    for i in range(size):
+        places[i] = moved[i]
+
+
+@njit(nogil=True, cache=True)
+def _clear(counts: np.ndarray, keys: np.ndarray, kinds: int) -> None:
+    for i in range(kinds):
+        counts[keys[i]] = 0
 
 
 @njit(nogil=True, cache=True)
 def _visit(
-    ids: np.ndarray, flags: np.ndarray, documents: np.ndarray, blocks: np.ndarray,
-    places: np.ndarray, starts: np.ndarray, base: int, first: int, last: int, min_count: int, longest: int,
-    part_size: float, logs: np.ndarray, counts: np.ndarray, offsets: np.ndarray,
-    integers: np.ndarray, reals: np.ndarray,
+    ids: np.ndarray, index: np.ndarray, places: np.ndarray, starts: np.ndarray, base: int,
+    first: int, last: int, min_count: int, longest: int, scale: int, logs: np.ndarray,
+    left: np.ndarray, right: np.ndarray, integers: np.ndarray, reals: np.ndarray,
 ) -> tuple[int, int]:  # fmt: skip
     """Write a row for every frequent run that starts with an atom of [first, last).
 
     `places[starts[a - base]:starts[a - base + 1]]` are where atom a stands; they are reordered.
-    `counts` (keys,) is zero before and after, `offsets` (keys,) is scratch. Returns the atom
-    before which the tables were full (`last` if none) and the number of rows.
+    `left` (atoms,) and `right` (keys,) are zero before and after. Returns the atom before which
+    the tables were full (`last` if none) and the number of rows.
     """
     rows = 0
     most = 0
@@ -117,97 +195,53 @@ def _visit(
         most = max(most, starts[atom - base + 1] - starts[atom - base])
     following = np.empty(most, np.uint32)
     moved = np.empty(most, places.dtype)
-    seen_keys = np.empty(most + 1, np.uint32)
-    depth = longest * (most // min_count + 2)
-    todo_low = np.empty(depth, np.int64)
-    todo_high = np.empty(depth, np.int64)
-    todo_row = np.empty(depth, np.int64)
+    befores = np.empty(min(most, left.shape[0]) + 1, np.uint32)
+    afters = np.empty(min(most, right.shape[0]) + 1, np.uint32)
+    parts = np.zeros(PARTS, np.int64)
+    todo = np.empty((longest * (most // min_count + 2), 3), np.int64)
     for atom in range(first, last):
         low, high = starts[atom - base], starts[atom - base + 1]
         if high - low < min_count:
             continue
         if rows + (longest * (high - low)) // min_count + 1 > integers.shape[0]:
             return atom, rows
-        integers[rows, PARENT] = -1
-        integers[rows, KEY] = atom << 1
-        integers[rows, LENGTH] = 1
-        todo_low[0], todo_high[0], todo_row[0] = low, high, rows
+        integers[rows, PARENT], integers[rows, KEY], integers[rows, LENGTH] = -1, atom << 1, 1
+        todo[0, 0], todo[0, 1], todo[0, 2] = low, high, rows
         rows += 1
-        todo = 1
-        while todo > 0:
-            todo -= 1
-            low, high, row = todo_low[todo], todo_high[todo], todo_row[todo]
+        waiting = 1
+        while waiting > 0:
+            waiting -= 1
+            low, high, row = todo[waiting, 0], todo[waiting, 1], todo[waiting, 2]
             length = integers[row, LENGTH]
             count = high - low
-            integers[row, COUNT] = count
-            integers[row, PLACE] = places[low]
-            left_stops, right_stops, whole, capitals, middle = 0, 0, 0, 0, 0
-            kinds = 0
-            total = 0.0
-            for i in range(low, high):
-                place = places[i]
-                before = ids[place - 1] >> 1
-                after = ids[place + length]
-                following[i - low] = after
-                left_stops += before == 0
-                right_stops += after == 0
-                whole += before == 0 and after == 0
-                if not flags[place] & STARTS:
-                    middle += 1
-                    capitals += flags[place] & flags[place + length - 1] & CAPITAL
-                if before != 0:  # every stop is a neighbour of its own: it adds 1 x log 1
-                    if counts[before] == 0:
-                        seen_keys[kinds] = before
-                        kinds += 1
-                    counts[before] += 1
-            for i in range(kinds):
-                total += _log(counts[seen_keys[i]], logs)
-                counts[seen_keys[i]] = 0
-            reals[row, LEFT_ENTROPY] = np.log2(count) - total / count
-            integers[row, LEFT_STOPS] = left_stops
-            integers[row, RIGHT_STOPS] = right_stops
-            integers[row, WHOLE] = whole
-            integers[row, CAPITALS] = capitals
-            integers[row, MIDDLE] = middle
-            seen, deviation = _spread(places, low, high, documents, blocks, part_size)
-            integers[row, DOCUMENTS] = seen
-            reals[row, DISPERSION] = deviation
-            kinds = 0
-            for i in range(count):
-                after = following[i]
-                if after != 0:
-                    if counts[after] == 0:
-                        seen_keys[kinds] = after
-                        kinds += 1
-                    counts[after] += 1
-            total = 0.0
-            size = 0
-            for i in range(kinds):
-                key = seen_keys[i]
-                repeats = np.int64(counts[key])
-                total += _log(repeats, logs)
-                counts[key] = 0
-                offsets[key] = -1
-                if repeats >= min_count and length < longest:
-                    offsets[key] = low + size
-                    integers[rows, PARENT] = row
-                    integers[rows, KEY] = key
+            kinds_before, kinds = _look_around(
+                ids, index, places[low:high], scale, left, right, befores, afters, following,
+                parts, integers[row],
+            )  # fmt: skip
+            reals[row, LEFT_ENTROPY] = _entropy(left, befores, kinds_before, count, logs)
+            reals[row, RIGHT_ENTROPY] = _entropy(right, afters, kinds, count, logs)
+            reals[row, DISPERSION] = _unevenness(parts, count)
+            _clear(left, befores, kinds_before)
+            size, rest = 0, count
+            if length < longest:
+                for i in range(kinds):
+                    key = afters[i]
+                    repeats = np.int64(right[key])
+                    if key == 0 or repeats < min_count:
+                        rest -= repeats
+                        right[key] = rest
+                        continue
+                    right[key] = size
+                    integers[rows, PARENT], integers[rows, KEY] = row, key
                     integers[rows, LENGTH] = length + 1
-                    todo_low[todo] = low + size
-                    todo_high[todo] = low + size + repeats
-                    todo_row[todo] = rows
-                    todo += 1
+                    todo[waiting, 0], todo[waiting, 1] = low + size, low + size + repeats
+                    todo[waiting, 2] = rows
+                    waiting += 1
                     rows += 1
                     size += repeats
-            reals[row, RIGHT_ENTROPY] = np.log2(count) - total / count
-            if size > 0:  # a stable counting sort: the places of each longer run stay in order
-                for i in range(count):
-                    after = following[i]
-                    if after != 0 and offsets[after] >= 0:
-                        moved[offsets[after] - low] = places[low + i]
-                        offsets[after] += 1
-                for i in range(size):
-                    places[low + i] = moved[i]
+            if size > 0:
+                _move_places(places[low:high], following, right, size, moved)
+            _clear(right, afters, kinds)
     return last, rows
 
 
@@ -267,17 +301,15 @@ class _Counter:
     def __init__(
         self, stream: Stream, atom_counts: np.ndarray, *, min_count: int, longest: int
     ) -> None:
-        self.stream = stream
+        size = len(stream.ids)
+        self.ids = _read_only(stream.ids)
+        self.index = np.zeros((size // 64 + 2, 4), np.uint64)
+        _index_places(_read_only(stream.flags), _read_only(stream.documents), self.index)
         self.counts = atom_counts
         self.min_count = min_count
         self.longest = longest
-        size = len(stream.ids)
-        self.blocks = np.searchsorted(
-            stream.documents, np.arange(0, size, BLOCK), side="right"
-        ).astype(np.uint32) - np.uint32(1)
-        self.blocks[0] = 0  # the stop in front
         self.dtype = np.uint32 if size < 2**32 else np.uint64
-        self.part_size = size / PARTS
+        self.scale = -(-(PARTS << _SCALE) // size)
         self.logs = np.arange(4096) * np.log2(np.maximum(np.arange(4096), 1))
 
     def places_at_once(self, memory: int | None) -> int:
@@ -287,20 +319,19 @@ class _Counter:
         """Return the rows of the runs that start with an atom of [first, last)."""
         starts = np.concatenate([[0], np.cumsum(self.counts[first - 1 : last - 1])])
         places = np.empty(int(starts[-1]), self.dtype)
-        _gather_places(self.stream.ids, first, last, starts[:-1].copy(), places)
-        keys = 2 * (len(self.counts) + 1)
-        counts, offsets = np.zeros(keys, np.uint32), np.empty(keys, np.int64)
+        _gather_places(self.ids, first, last, starts[:-1].copy(), places)
+        atoms = len(self.counts) + 1
+        left, right = np.zeros(atoms, np.uint32), np.zeros(2 * atoms, np.uint32)
         largest = int(np.diff(starts).max(initial=0)) * self.longest // self.min_count + 1
         room = max(1 << 16, largest)
         done, integers, reals = first, [], []
         size = 0
         while done < last:
-            table = np.empty((room, 11), np.int64)
-            real = np.empty((room, 3))
+            table = np.empty((room, _INTEGERS), np.int64)
+            real = np.empty((room, _REALS))
             done, rows = _visit(
-                self.stream.ids, self.stream.flags, self.stream.documents, self.blocks, places,
-                starts, first, done, last, self.min_count, self.longest, self.part_size, self.logs, counts, offsets,
-                table, real,
+                self.ids, self.index, places, starts, first, done, last, self.min_count,
+                self.longest, self.scale, self.logs, left, right, table, real,
             )  # fmt: skip
             table = table[:rows].copy()
             table[:, PARENT] += np.where(table[:, PARENT] >= 0, size, 0)
@@ -308,6 +339,13 @@ class _Counter:
             reals.append(real[:rows].copy())
             size += rows
         return np.concatenate(integers), np.concatenate(reals)
+
+
+def _read_only(numbers: np.ndarray) -> np.ndarray:
+    """Return a view that is compiled for like any other, whether it lies on disk or not."""
+    view = np.asarray(numbers)[:]
+    view.setflags(write=False)
+    return view
 
 
 def _ranges(counts: np.ndarray, places: int) -> Iterator[tuple[int, int]]:

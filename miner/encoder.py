@@ -21,6 +21,7 @@ from miner.errors import EncoderError
 if TYPE_CHECKING:
     import torch
     from sentence_transformers import SentenceTransformer
+    from tokenizers import Tokenizer
 
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
@@ -29,7 +30,11 @@ PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 TOKENS_AT_ONCE = {"cpu": 384, "cuda": 1 << 16}
 TEXTS_AT_ONCE = 1 << 15
 SAMPLE = 1000
-WEIGHTS = "model.safetensors"
+_NEEDED = {  # a missing tokenizer would load as an empty one, and every text as the same row
+    "model.safetensors": ("model*.safetensors",),
+    "config.json": ("config.json",),
+    "tokenizer.json": ("tokenizer.json", "vocab.*", "*.model", "*.tiktoken"),
+}
 _UNSAFE = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.h5", "*.msgpack", "*.ot", "*.onnx")
 _NO_MODEL = "Give a sentence-transformers name or folder, or --encoder corpus, which needs neither"
 
@@ -96,7 +101,7 @@ class SentenceEncoder:
     def encode(
         self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None
     ) -> np.ndarray:
-        """Return float32 unit rows in the order of `texts`; a text that comes twice is read once."""
+        """Return float32 unit rows in the order of `texts`; the same text is read once."""
         places: dict[str, int] = {}
         which = np.fromiter((places.setdefault(text, len(places)) for text in texts), np.int64)
         distinct = list(places)
@@ -220,7 +225,8 @@ class WordReader:
     the tokenizer's own call, which on a GPU is what one waits for.
     """
 
-    tokenizer: Any
+    backend: Tokenizer
+    frame: tuple[int, int, int]  # the ids that start and end a text, and padding
     longest: int
     words: dict[str, tuple[int, ...]]
 
@@ -229,11 +235,9 @@ class WordReader:
         spelled = [text.split(" ") for text in texts]
         met = dict.fromkeys(chain.from_iterable(spelled))
         new = [word for word in met if word not in self.words]
-        if new:
-            backend = self.tokenizer.backend_tokenizer
-            found = backend.encode_batch(new, add_special_tokens=False)
-            self.words.update(zip(new, (tuple(cut.ids) for cut in found), strict=True))
-        start, end = self.tokenizer.cls_token_id, self.tokenizer.sep_token_id
+        found = self.backend.encode_batch_fast(new, add_special_tokens=False)
+        self.words.update(zip(new, (tuple(cut.ids) for cut in found), strict=True))
+        start, end, padding = self.frame
         room = self.longest - 2
         look_up = self.words.__getitem__
         return _pack(
@@ -241,7 +245,7 @@ class WordReader:
                 (start, *tuple(chain.from_iterable(map(look_up, words)))[:room], end)
                 for words in spelled
             ),
-            self.tokenizer.pad_token_id,
+            padding,
         )
 
 
@@ -256,10 +260,19 @@ def _choose_reader(model: SentenceTransformer) -> Callable[[Sequence[str]], Toke
     if backend is None or prompted or not isinstance(longest, int) or longest < 3:
         return None
     plain = PlainReader(model.tokenizer, longest)
-    by_words = isinstance(backend.model, WordPiece) and isinstance(
-        backend.pre_tokenizer, BertPreTokenizer
-    )
-    return CheckedReader(plain, WordReader(model.tokenizer, longest, {})) if by_words else plain
+    if isinstance(backend.model, WordPiece) and isinstance(backend.pre_tokenizer, BertPreTokenizer):
+        return CheckedReader(plain, _make_word_reader(model.tokenizer, longest))
+    return plain
+
+
+def _make_word_reader(tokenizer: Any, longest: int) -> WordReader:
+    from tokenizers import Tokenizer
+
+    backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+    backend.no_padding()
+    backend.no_truncation()
+    frame = (tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id)
+    return WordReader(backend, frame, longest, {})
 
 
 @dataclass(frozen=True)
@@ -368,12 +381,14 @@ def _check_folder(folder: Path) -> None:
                 where=str(home),
                 cure="Save the model again with safe_serialization=True",
             )
-        if not whole and kind.endswith(".Transformer"):
-            raise EncoderError(
-                f"the encoder is not whole: no {WEIGHTS}",
-                where=str(home),
-                cure="Copy or fetch it again",
-            )
+        if kind.endswith(".Transformer"):
+            for what, patterns in _NEEDED.items():
+                if not any(any(home.glob(pattern)) for pattern in patterns):
+                    raise EncoderError(
+                        f"the encoder is not whole: no {what}",
+                        where=str(home),
+                        cure="Copy or fetch it again",
+                    )
 
 
 def _list_modules(folder: Path) -> list[dict[str, str]]:

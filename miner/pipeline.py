@@ -1,0 +1,440 @@
+"""The order of things: from a corpus to a run folder.
+
+Read `mine` aloud and you know what `miner mine` does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import polars as pl
+
+from miner import __version__
+from miner.atoms import PROFILES, Atoms, Profile, Stream, cut_chunks, detect_profile, load_atoms
+from miner.candidates import Candidates, count_candidates, default_min_count
+from miner.config import MineConfig, parse_size, write_config
+from miner.corpus import Chunk, Skipped, Source, find_sources, hash_sources, is_bytes, read_chunks
+from miner.corpus_encoder import save_encoder, train_encoder
+from miner.embeddings import embed_candidates, load_vectors, measure_closeness, measure_wholeness
+from miner.encoder import load_encoder
+from miner.errors import CorpusError
+from miner.likeness import find_shown, judge_runs, mark_runs, read_seeds
+from miner.neighbors import find_neighbors, group_families
+from miner.proposals import (
+    Verdict, list_units, propose_atoms, settle_runs, tabulate_runs,
+)  # fmt: skip
+from miner.report import write_report
+from miner.reversibility import list_keys, list_parts, prove_units, spell_runs
+from miner.savings import find_knee, measure_savings
+from miner.scores import find_splits, score_candidates
+from miner.settling import cut_stream
+from miner.store import MANIFEST, Existing, Run, open_run, write_json
+from miner.vocabulary import order_merges, write_vocabulary
+
+NEIGHBORS = 10
+FAMILY = 0.8  # cosine from which two units mean nearly the same
+SAMPLE = 1 << 20  # bytes from which the profile is told
+
+
+class Watcher(Protocol):
+    """Who is told how far a run is."""
+
+    def progress(
+        self, name: str, total: int, unit: str
+    ) -> AbstractContextManager[Callable[[int], None]]:
+        """Yield a function to call with how many of `total` are newly done."""
+
+
+@dataclass(frozen=True)
+class Mined:
+    """What a run found, for those who called it."""
+
+    folder: Path
+    vocabulary: pl.DataFrame
+    manifest: dict[str, Any]
+
+
+def mine(
+    config: MineConfig, out: Path, watcher: Watcher, *, existing: Existing = "refuse"
+) -> Mined:
+    """Mine a corpus: cut, count, score, embed, let runs compete, prove, write the run folder."""
+    sources = find_sources(config.corpus, as_bytes=config.profile == "bytes")
+    key = describe_input(config, sources)
+    with open_run(out, key, existing=existing) as run:
+        atoms = cut_corpus(run, config, sources, watcher)
+        candidates, min_count = count_runs(run, config, atoms, watcher)
+        scores = score_runs(run, atoms, candidates)
+        vectors = embed_runs(run, config, atoms, candidates, watcher)
+        proposals = propose(run, config, atoms, candidates, scores, vectors, min_count)
+        vocabulary, curve = rank_units(run, config, atoms, candidates, proposals, vectors)
+        manifest = describe_run(run, key, sources, atoms, candidates, proposals, curve)
+        write_run(run, config, vocabulary, proposals, curve, manifest)
+    return Mined(out, vocabulary, manifest)
+
+
+def describe_input(config: MineConfig, sources: tuple[Source, ...]) -> dict[str, Any]:
+    """Return what a run depends on: the settings, the corpus, the version."""
+    hashes = hash_sources(list(sources))
+    inputs = [
+        {"path": source.path, "bytes": source.bytes, "sha256": digest}
+        for source, digest in zip(sources, hashes, strict=True)
+    ]
+    seeds = Path(config.seeds) if config.seeds else None
+    digest = hashlib.sha256(seeds.read_bytes()).hexdigest() if seeds and seeds.is_file() else None
+    key = {"miner": __version__, "config": asdict(config), "inputs": inputs, "seeds": digest}
+    return dict(json.loads(json.dumps(key)))
+
+
+def cut_corpus(
+    run: Run, config: MineConfig, sources: tuple[Source, ...], watcher: Watcher
+) -> Atoms:
+    """Read the corpus and cut it into atoms."""
+
+    def compute(folder: Path) -> int:
+        skipped: list[Skipped] = []
+        with watcher.progress("cutting", sum(source.bytes for source in sources), "B") as progress:
+            chunks = read_chunks(
+                sources, text_column=config.text_column, on_error=config.on_error,
+                skipped=skipped, progress=progress,
+            )  # fmt: skip
+            first = next(chunks, None)
+            if first is None:
+                raise CorpusError(
+                    "no document in it", where=", ".join(config.corpus), cure="Name other files"
+                )
+            profile = choose_profile(config, sources, first)
+            atoms = cut_chunks(
+                chain([first], chunks), folder, profile=profile, patterns=config.patterns
+            )
+        left_out = [asdict(entry) for entry in skipped]
+        write_json(folder / "reading.json", {"profile": profile.name, "skipped": left_out})
+        return int(atoms.table["count"].sum())
+
+    def load(folder: Path) -> Atoms:
+        reading = json.loads((folder / "reading.json").read_text(encoding="utf-8"))
+        return load_atoms(folder, profile=PROFILES[reading["profile"]])
+
+    return run.stage("atoms", compute, load)
+
+
+def choose_profile(config: MineConfig, sources: tuple[Source, ...], first: Chunk) -> Profile:
+    """Return the profile that the user named, or the one that fits the beginning of the corpus."""
+    if any(is_bytes(source.form) for source in sources):
+        return PROFILES["bytes"]
+    if config.profile != "auto":
+        return PROFILES[config.profile]
+    return detect_profile(first.buffer[:SAMPLE].tobytes())
+
+
+def count_runs(
+    run: Run, config: MineConfig, atoms: Atoms, watcher: Watcher
+) -> tuple[Candidates, int]:
+    """Count every run of atoms that repeats."""
+    counts = atoms.table["count"].to_numpy()
+    total = int(counts.sum())
+    min_count = config.min_count or default_min_count(total)
+
+    def compute(folder: Path) -> int:
+        with watcher.progress("counting", int(counts[counts >= min_count].sum()), "atom") as done:
+            candidates = count_candidates(
+                atoms.mined, counts, min_count=min_count, longest=config.max_length,
+                memory=parse_size(config.memory) if config.memory else None, progress=done,
+            )  # fmt: skip
+        found = int((candidates.parent >= 0).sum())
+        if found == 0:
+            raise CorpusError(
+                f"no run of atoms occurs {min_count} times among {total:,} atoms",
+                where=", ".join(config.corpus), cure="Lower --min-count, or mine a larger corpus",
+            )  # fmt: skip
+        candidates.table.write_parquet(folder / "candidates.parquet")
+        for name in ("keys", "parent", "suffix"):
+            np.save(folder / f"{name}.npy", getattr(candidates, name))
+        return found
+
+    def load(folder: Path) -> Candidates:
+        arrays = [np.load(folder / f"{name}.npy") for name in ("keys", "parent", "suffix")]
+        return Candidates(pl.read_parquet(folder / "candidates.parquet"), *arrays)
+
+    return run.stage("candidates", compute, load), min_count
+
+
+def score_runs(run: Run, atoms: Atoms, candidates: Candidates) -> pl.DataFrame:
+    """Compute the statistics of every run."""
+
+    def compute(folder: Path) -> int:
+        total = int(atoms.table["count"].sum())
+        scores = score_candidates(candidates, find_splits(candidates), total=total)
+        scores.write_parquet(folder / "scores.parquet")
+        return scores.height
+
+    return run.stage("scores", compute, lambda folder: pl.read_parquet(folder / "scores.parquet"))
+
+
+def embed_runs(
+    run: Run, config: MineConfig, atoms: Atoms, candidates: Candidates, watcher: Watcher
+) -> np.ndarray:
+    """Embed every candidate, with an encoder trained on the corpus or with the one named."""
+
+    def compute(folder: Path) -> int:
+        trained = config.encoder == "corpus"
+        encoder: Any
+        if trained:
+            table = atoms.table
+            encoder = train_encoder(
+                atoms.mined.ids, table["count"].to_numpy(), table["text"], seed=config.seed
+            )
+            (folder / "encoder").mkdir()
+            save_encoder(folder / "encoder", encoder, profile=atoms.profile.name)
+        else:
+            encoder = load_encoder(config.encoder, device=config.device)
+        with watcher.progress("embedding", len(candidates.keys), "run") as progress:
+            dimension = embed_candidates(
+                folder / "vectors.f16", encoder, candidates, atoms.table["surface"],
+                progress=progress,
+            )  # fmt: skip
+        about = {
+            "encoder": config.encoder,
+            "dimension": dimension,
+            "adds_up": trained,
+            "device": getattr(encoder, "device", "cpu"),
+            "precision": getattr(encoder, "precision", "float32"),
+        }
+        write_json(folder / "encoder.json", about)
+        return len(candidates.keys)
+
+    def load(folder: Path) -> np.ndarray:
+        about = json.loads((folder / "encoder.json").read_text(encoding="utf-8"))
+        return load_vectors(folder / "vectors.f16", about["dimension"])
+
+    return run.stage("vectors", compute, load)
+
+
+def propose(
+    run: Run, config: MineConfig, atoms: Atoms, candidates: Candidates, scores: pl.DataFrame,
+    vectors: np.ndarray, min_count: int,
+) -> pl.DataFrame:  # fmt: skip
+    """Weigh the evidence, let the runs compete for the text and prove what is left."""
+
+    def compute(folder: Path) -> int:
+        rows = scores["candidate"].to_numpy().astype(np.int64)
+        shown = find_shown(candidates, atoms.table, rows)
+        if config.seeds:
+            wanted, _ = read_seeds(Path(config.seeds), atoms)
+            shown |= mark_runs(candidates, rows, wanted)
+        likeness = judge_runs(candidates, scores, vectors, shown, seed=config.seed)
+        settled = settle_runs(
+            atoms.mined, candidates, scores, likeness, objective=config.objective,
+            budget=config.vocab_size, min_count=min_count,
+        )  # fmt: skip
+        splits = find_splits(candidates)
+        tokens = spell_runs(candidates.keys[rows], atoms.table["text"])
+        runs = tabulate_runs(scores, likeness, settled, tokens).with_columns(
+            closeness=pl.Series(measure_closeness(vectors, splits, rows)),
+            wholeness=pl.Series(measure_wholeness(vectors, splits, rows)),
+        )
+        whole = propose_atoms(atoms.table, runs, min_count=min_count)
+        proposals = list_units(pl.concat([runs, whole]), budget=config.vocab_size)
+        proposals = _prove(proposals, atoms, candidates, config)
+        proposals.write_parquet(folder / "proposals.parquet")
+        return proposals.height
+
+    return run.stage(
+        "proposals", compute, lambda folder: pl.read_parquet(folder / "proposals.parquet")
+    )
+
+
+def _prove(
+    proposals: pl.DataFrame, atoms: Atoms, candidates: Candidates, config: MineConfig
+) -> pl.DataFrame:
+    """Refuse what cannot be taken apart again, and count the places of what is left once more."""
+    kept = proposals.filter(pl.col("verdict") == Verdict.KEPT).sort("order")
+    proven = prove_units(
+        kept.select("token", "candidate", "atom", "score"), atoms, candidates,
+        patterns=config.patterns,
+    ).select("token", "candidate", "atom", "verdict", "detail", "glued")  # fmt: skip
+    keys = ["token", "candidate", "atom"]
+    joined = proposals.join(
+        proven, on=keys, how="left", nulls_equal=True, suffix="_proven", maintain_order="left",
+        validate="1:1",
+    ).with_columns(pl.coalesce("verdict_proven", "verdict").alias("verdict"))  # fmt: skip
+    stays = (pl.col("verdict") == Verdict.KEPT) & pl.col("candidate").is_not_null()
+    values = final_values(joined.filter(stays), candidates)
+    counts = cut_stream(atoms.mined, candidates, values)
+    settled = pl.Series(counts[joined["candidate"].fill_null(0).to_numpy()])
+    return joined.drop("verdict_proven").with_columns(
+        settled=pl.when(stays).then(settled).otherwise(
+            pl.when(pl.col("verdict") == Verdict.KEPT).then(pl.col("settled")).otherwise(0)
+        )
+    )  # fmt: skip
+
+
+def final_values(kept: pl.DataFrame, candidates: Candidates) -> np.ndarray:
+    """Return what each candidate is worth in the final cut, float64 (candidates,)."""
+    values = np.zeros(candidates.table.height)
+    rows = kept.filter(pl.col("candidate").is_not_null())
+    values[rows["candidate"].to_numpy()] = rows["value"].to_numpy()
+    return values
+
+
+def rank_units(
+    run: Run, config: MineConfig, atoms: Atoms, candidates: Candidates, proposals: pl.DataFrame,
+    vectors: np.ndarray,
+) -> tuple[pl.DataFrame, pl.DataFrame]:  # fmt: skip
+    """Rank what was kept, order its merges, gather families and measure what it saves."""
+
+    def compute(folder: Path) -> int:
+        kept = proposals.filter(pl.col("verdict") == Verdict.KEPT).sort("order")
+        kept = kept.with_columns(rank=pl.int_range(1, kept.height + 1, dtype=pl.UInt32))
+        units = _spell_units(kept, atoms, candidates)
+        units, nearest = _gather_families(units, candidates, vectors, config)
+        spaced = atoms.profile.name in ("words", "transliteration")
+        write_vocabulary(folder, units, order_merges(units), spaced=spaced)
+        units.write_parquet(folder / "units.parquet")
+        curve = _measure_curve(units, atoms, candidates, seed=config.seed)
+        curve.write_parquet(folder / "savings.parquet")
+        nearest["knee"] = find_knee(curve)
+        write_json(folder / "search.json", nearest)
+        return units.height
+
+    def load(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
+        units = pl.read_parquet(folder / "units.parquet")
+        return units, pl.read_parquet(folder / "savings.parquet")
+
+    return run.stage("vocabulary", compute, load)
+
+
+def _spell_units(kept: pl.DataFrame, atoms: Atoms, candidates: Candidates) -> pl.DataFrame:
+    """Return the units with their atoms and their most frequent spelling."""
+    keys = list_keys(kept, candidates)
+    return kept.with_columns(
+        surface=spell_runs(keys, atoms.table["surface"]),
+        atoms=list_parts(keys, atoms.table["text"]),
+    )
+
+
+def _gather_families(
+    units: pl.DataFrame, candidates: Candidates, vectors: np.ndarray, config: MineConfig
+) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """Give each unit that is a run the rank of its family's head."""
+    del candidates
+    runs = units.filter(pl.col("candidate").is_not_null())
+    rows = np.asarray(vectors[runs["candidate"].to_numpy()], np.float32)
+    near = find_neighbors(rows, k=NEIGHBORS, device=config.device, seed=config.seed)
+    heads = group_families(near.table, np.arange(len(rows)), threshold=FAMILY)
+    families = runs.select("rank", family=runs["rank"].gather(heads))
+    joined = units.join(families, on="rank", how="left", validate="1:1", maintain_order="left")
+    search = {"index": near.index, "recall_at_10": near.recall, "device": near.device}
+    return joined, search
+
+
+def _measure_curve(
+    units: pl.DataFrame, atoms: Atoms, candidates: Candidates, *, seed: int
+) -> pl.DataFrame:
+    """Return how much of the held-back text the first k units save, or of the mined one."""
+    runs = units.filter(pl.col("candidate").is_not_null())
+    slice_ = atoms.held if has_documents(atoms.held) else atoms.mined
+    order = runs["candidate"].to_numpy().astype(np.int64)
+    return measure_savings(
+        slice_, candidates, final_values(runs, candidates), order, seed=seed
+    )
+
+
+def has_documents(stream: Stream) -> bool:
+    """Say whether a stream holds any document."""
+    return len(stream.documents) > 1
+
+
+def describe_run(
+    run: Run, key: dict[str, Any], sources: tuple[Source, ...], atoms: Atoms,
+    candidates: Candidates, proposals: pl.DataFrame, curve: pl.DataFrame,
+) -> dict[str, Any]:  # fmt: skip
+    """Return the manifest: what went in, what came out, what it cost."""
+    verdicts = proposals.group_by("verdict").len().sort(["len", "verdict"], descending=[True, False])
+    kept = proposals.filter(pl.col("verdict") == Verdict.KEPT)
+    kinds = kept.group_by("kind").len().sort(["len", "kind"], descending=[True, False])
+    stage = {entry.name: run.folder / f"{i}_{entry.name}" for i, entry in enumerate(run.stages, 1)}
+
+    def read(name: str, file: str) -> dict[str, Any]:
+        return dict(json.loads((stage[name] / file).read_text(encoding="utf-8")))
+
+    counted = candidates.table.filter(pl.col("length") > 1)["count"].min()
+    return {
+        "key": key,
+        "config": key["config"],
+        "inputs": key["inputs"],
+        "versions": list_versions(),
+        "bytes": sum(source.bytes for source in sources),
+        "profile": atoms.profile.name,
+        "documents": len(atoms.mined.documents) - 1,
+        "held_documents": len(atoms.held.documents) - 1,
+        "measured_on": "held-back text" if has_documents(atoms.held) else "the mined text",
+        "atoms": int(atoms.table["count"].sum()),
+        "min_count": key["config"]["min_count"] or default_min_count(
+            int(atoms.table["count"].sum())
+        ),
+        "least_count": counted,
+        "verdicts": dict(verdicts.iter_rows()),
+        "kinds": dict(kinds.iter_rows()),
+        "saved": curve.row(-1, named=True) if curve.height else {},
+        "encoder": read("vectors", "encoder.json"),
+        "search": read("vocabulary", "search.json"),
+        "skipped": read("atoms", "reading.json")["skipped"],
+        "stages": [asdict(entry) for entry in run.stages],
+    }  # fmt: skip
+
+
+def list_versions() -> dict[str, str]:
+    """Return the versions of Python, of the machine and of the libraries that matter."""
+    found = {"python": platform.python_version(), "machine": platform.machine()}
+    for name in (
+        "numpy", "numba", "polars", "scikit-learn", "faiss-gpu", "faiss-cpu",
+        "sentence-transformers", "torch", "tokenizers",
+    ):  # fmt: skip
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def write_run(
+    run: Run, config: MineConfig, vocabulary: pl.DataFrame, proposals: pl.DataFrame,
+    curve: pl.DataFrame, manifest: dict[str, Any],
+) -> None:  # fmt: skip
+    """Put the files for other programs at the top of the run folder."""
+    last = run.folder / f"{len(run.stages)}_vocabulary"
+    for name in ("vocabulary.jsonl", "vocabulary.txt", "merges.tsv", "tokens.json"):
+        _link(last / name, run.folder / name)
+    _link(run.folder / "5_proposals" / "proposals.parquet", run.folder / "proposals.parquet")
+    encoder = run.folder / "4_vectors" / "encoder"
+    if encoder.exists():
+        shutil.copytree(
+            encoder, run.folder / "encoder", copy_function=_link, dirs_exist_ok=True
+        )
+    (run.folder / "config.toml").write_text(write_config(config), encoding="utf-8")
+    write_report(
+        run.folder / "report.html", vocabulary=vocabulary, proposals=proposals, curve=curve,
+        manifest=manifest,
+    )  # fmt: skip
+    write_json(run.folder / MANIFEST, manifest)
+
+
+def _link(source: str | Path, target: str | Path) -> None:
+    """Give a file a second name, or copy it where the file system cannot."""
+    Path(target).unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)

@@ -1,0 +1,336 @@
+"""Evidence to proposals: which runs become units, and why not the others?
+
+Candidates compete for the text. A run that lives inside a longer unit yields to it, the corpus is
+cut by the units that are left, what no longer owns `min_count` places goes, and the text is cut
+again until nothing changes. Every candidate ends with a verdict.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from miner.atoms import Stream
+from miner.candidates import Candidates
+from miner.likeness import Likeness
+from miner.settling import count_pieces, cut_stream
+
+Objective = Literal["meaning", "compression"]
+
+SURE = 10.83  # chi-square at p = 0.001, one degree of freedom
+LEAST_SCORE = 0.7  # of the best possible ranks; below, most runs are no unit to a reader's eye
+SWALLOWED = 0.8  # a run with this share inside a longer unit is a part of it
+SHARED = 0.5  # a longer run with this share of a part may outrank the part,
+NEARLY = 0.05  # if its own score is at most so much lower
+STEEPNESS = 30.0  # in a cut for meaning one better unit outweighs several worse ones
+LINK_ATOMS = 3
+SHORTEST_PART = 3  # letters of a word inside a glued compound
+CROWD = 1.5  # so many times the budget competes for the text
+ROUNDS = (0.25, 0.5, 0.75, 1.0)  # of min_count that a unit must own, round by round
+PRUNED = 0.75  # of the units go on to the next round of compression
+
+
+class Verdict(StrEnum):
+    """Why a candidate is a unit, or is not."""
+
+    KEPT = "kept"
+    CHANCE = "chance"  # its parts meet no more often than chance has it
+    WEAK = "weak"  # other runs look much more like units
+    FRAGMENT = "fragment"  # most of its places lie inside one longer unit
+    OUTBID = "outbid"  # better units own its places
+    BUDGET = "budget"  # good enough, but beyond --vocab-size
+    CHANGES = "changes"  # encoding and decoding does not give its canonical form back
+    DUPLICATE = "duplicate"  # a better unit has the same canonical form
+    REBUILD = "rebuild"  # the merges do not rebuild it
+    INSIDE = "inside"  # it would match inside a word or cut a grapheme
+    REJECTED = "rejected"  # the user said so
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What became of each run: all (rows,) of the candidates.
+
+    `verdict` is an index into `VERDICTS`, `count` the settled count, `rival` the row that won
+    instead or -1, `worth` the score, `value` what the run is worth in a cut, 0 if it is no unit.
+    """
+
+    verdict: np.ndarray
+    count: np.ndarray
+    rival: np.ndarray
+    worth: np.ndarray
+    value: np.ndarray
+
+
+VERDICTS = list(Verdict)
+_CODE = {verdict: code for code, verdict in enumerate(VERDICTS)}
+
+
+def settle_runs(
+    stream: Stream,
+    candidates: Candidates,
+    scores: pl.DataFrame,
+    likeness: Likeness,
+    *,
+    objective: Objective,
+    budget: int,
+    min_count: int,
+) -> Settled:
+    """Let the runs of `scores` compete for the text, for at most `budget` units."""
+    rows = scores["candidate"].to_numpy()
+    worth = np.zeros(candidates.table.height)
+    worth[rows] = likeness.score
+    verdict = np.full(candidates.table.height, _CODE[Verdict.WEAK], np.int8)
+    chance = scores["log_likelihood"].to_numpy() < SURE
+    verdict[rows[chance]] = _CODE[Verdict.CHANCE]
+    if objective == "compression":
+        return _settle_for_savings(stream, candidates, worth, verdict, rows, budget=budget)
+    able = rows[~chance & (likeness.score >= LEAST_SCORE)]
+    return _settle_for_meaning(
+        stream, candidates, worth, verdict, able, budget=budget, min_count=min_count
+    )
+
+
+def _settle_for_meaning(
+    stream: Stream, candidates: Candidates, worth: np.ndarray, verdict: np.ndarray,
+    able: np.ndarray, *, budget: int, min_count: int,
+) -> Settled:  # fmt: skip
+    """Best units first: the cut in which the best-scored unit of an overlap owns its place."""
+    counts = candidates.table["count"].to_numpy()
+    units = np.zeros(len(worth), bool)
+    units[able] = True
+    verdict[able] = _CODE[Verdict.BUDGET]
+    for again in (True, False):  # what yielded to a run that is not kept comes back, once
+        yields, rival = find_yielding(candidates, worth, units)
+        longer = yields & (counts[rival] >= counts)
+        verdict[yields] = _CODE[Verdict.FRAGMENT]
+        verdict[longer] = _CODE[Verdict.OUTBID]
+        units &= ~yields
+        units = _take_best(units, worth, int(budget * CROWD))
+        units, outbid = _settle_rounds(stream, candidates, worth, units, min_count=min_count)
+        verdict[outbid] = _CODE[Verdict.OUTBID]
+        if again:
+            units |= yields & ~units[rival]
+    good = units
+    units = _take_best(units, worth, budget)
+    verdict[good & ~units] = _CODE[Verdict.BUDGET]
+    values = np.where(units, np.exp(STEEPNESS * raise_bids(candidates, worth, units)), 0.0)
+    count = cut_stream(stream, candidates, values)
+    verdict[units] = _CODE[Verdict.KEPT]
+    return Settled(verdict, count, rival, worth, values)
+
+
+def _settle_rounds(
+    stream: Stream, candidates: Candidates, worth: np.ndarray, units: np.ndarray, *, min_count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cut the text again and again; return the units that own `min_count` places, and the rest."""
+    bid = raise_bids(candidates, worth, units)
+    outbid = np.zeros(len(worth), bool)
+    for share in ROUNDS:
+        values = np.where(units, np.exp(STEEPNESS * bid), 0.0)
+        poor = units & (cut_stream(stream, candidates, values) < share * min_count)
+        outbid |= poor
+        units = units & ~poor
+    return units, outbid
+
+
+def raise_bids(candidates: Candidates, worth: np.ndarray, units: np.ndarray) -> np.ndarray:
+    """Return what each unit bids for its places: its worth, or just more than a part it contains.
+
+    A longer unit outbids its part where it holds half of the part's places (`SHARED`) and is
+    nearly as good: `gross domestic product` against `gross domestic`. `the united states` is much
+    worse than `united states` and stays below.
+    """
+    counts = candidates.table["count"].to_numpy()
+    lengths = candidates.table["length"].to_numpy()
+    bid = np.where(units, worth, 0.0)
+    for length in range(3, int(lengths.max(initial=0)) + 1):
+        rows = np.flatnonzero((lengths == length) & units)
+        for part in (candidates.parent[rows], candidates.suffix[rows]):
+            wins = (counts[rows] >= SHARED * counts[part]) & (worth[rows] >= bid[part] - NEARLY)
+            bid[rows[wins]] = np.maximum(bid[rows[wins]], bid[part[wins]] + 1e-6)
+    return bid
+
+
+def find_yielding(
+    candidates: Candidates, worth: np.ndarray, units: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mark the units that share nearly all places with a nested one and yield to it.
+
+    Of two nested units with `SWALLOWED` of the shorter one's places in common only one stays: the
+    longer if it is nearly as good (`in order to` over `in order`), else the shorter (`united
+    states` over `the united states`). Returns bool (rows,) and the row each of them yields to.
+    """
+    counts = candidates.table["count"].to_numpy()
+    lengths = candidates.table["length"].to_numpy()
+    champion = np.full(len(counts), -1, np.int64)  # who holds the places of a run so far
+    yields = np.zeros(len(counts), bool)
+    rival = np.full(len(counts), -1, np.int64)
+    for length in range(2, int(lengths.max(initial=0)) + 1):
+        rows = np.flatnonzero(lengths == length)
+        parts = [champion[candidates.parent[rows]], champion[candidates.suffix[rows]]]
+        near = [(part >= 0) & (counts[rows] >= SWALLOWED * counts[part]) for part in parts]
+        value = [np.where(close, worth[part], -1.0) for close, part in zip(near, parts, strict=True)]
+        best = np.where(value[0] >= value[1], parts[0], parts[1])
+        highest = np.maximum(value[0], value[1])
+        wins = units[rows] & (worth[rows] >= highest - NEARLY)
+        for close, part in zip(near, parts, strict=True):
+            beaten = part[close & wins]
+            yields[beaten], rival[beaten] = True, rows[close & wins]
+        loses = units[rows] & ~wins
+        yields[rows[loses]], rival[rows[loses]] = True, best[loses]
+        champion[rows] = np.where(wins, rows, np.where(highest >= 0, best, -1))
+    return yields, rival
+
+
+def _take_best(units: np.ndarray, worth: np.ndarray, most: int) -> np.ndarray:
+    """Return the `most` units of the highest worth; ties go to the first row."""
+    rows = np.flatnonzero(units)
+    kept = np.zeros(len(units), bool)
+    kept[rows[np.argsort(-worth[rows], kind="stable")[:most]]] = True
+    return kept
+
+
+def _settle_for_savings(
+    stream: Stream, candidates: Candidates, worth: np.ndarray, verdict: np.ndarray,
+    rows: np.ndarray, *, budget: int,
+) -> Settled:  # fmt: skip
+    """The units that make the text shortest: cut by the fewest pieces, prune, cut again.
+
+    A unit saves its settled count times the pieces that the text would pay without it. It must
+    stand in three documents, so that one long text does not buy units for itself.
+    """
+    counts = candidates.table["count"].to_numpy()
+    lengths = candidates.table["length"].to_numpy().astype(np.int64)
+    spread = candidates.table["documents"].to_numpy() >= min(3, len(stream.documents) - 1)
+    units = np.zeros(len(worth), bool)
+    units[rows] = True
+    units &= spread
+    units = _take_best(units, counts * (lengths - 1.0), 8 * budget)
+    considered = units.copy()
+    while True:
+        values = np.where(units, lengths - 1 + 1e-3 * worth, 0.0)
+        settled = cut_stream(stream, candidates, values)
+        savings = settled * (count_pieces(candidates, units) - 1.0)
+        size = int(units.sum())
+        if size <= budget and not np.any(units & (savings <= 0)):
+            break
+        units = _take_best(units & (savings > 0), savings, max(budget, int(size * PRUNED)))
+    verdict[considered] = _CODE[Verdict.OUTBID]
+    verdict[units] = _CODE[Verdict.KEPT]
+    ranked = np.where(considered, savings, 0.0)
+    rival = np.full(len(worth), -1, np.int64)
+    worth = ranked / max(ranked.max(initial=0.0), 1.0)
+    return Settled(verdict, settled, rival, worth, values)
+
+
+def name_kind(lengths: pl.Expr) -> pl.Expr:
+    """Return the kind of a run by its number of atoms."""
+    return pl.when(lengths <= LINK_ATOMS).then(pl.lit("link")).otherwise(pl.lit("hyperlexeme"))
+
+
+def tabulate_runs(
+    scores: pl.DataFrame, likeness: Likeness, settled: Settled, tokens: pl.Series
+) -> pl.DataFrame:
+    """Return one row per scored run with its statistics, its score, its verdict and its rival."""
+    rows = scores["candidate"].to_numpy()
+    place = np.full(len(settled.verdict) + 1, -1, np.int64)  # the last for rows without a rival
+    place[rows] = np.arange(len(rows))
+    rival = pl.Series(place[settled.rival[rows]])
+    names = np.array([str(verdict) for verdict in VERDICTS])
+    return scores.with_columns(
+        token=tokens,
+        kind=name_kind(pl.col("length")),
+        settled=pl.Series(settled.count[rows]),
+        score=pl.Series(settled.worth[rows]),
+        verdict=pl.Series(names[settled.verdict[rows]]),
+        rival=tokens.gather(rival.set(rival < 0, None)),
+        association=pl.Series(likeness.association),
+        freedom=pl.Series(likeness.freedom),
+        shown=pl.Series(likeness.shown),
+        confirmed=pl.Series(likeness.confirmed),
+        value=pl.Series(settled.value[rows]),
+        atom=pl.lit(None, pl.UInt32),
+    )
+
+
+def propose_atoms(atoms: pl.DataFrame, runs: pl.DataFrame, *, min_count: int) -> pl.DataFrame:
+    """Return a row for each single atom that must stay whole, in the columns of `runs`.
+
+    Formulas, symbols, markers and code nodes, and words that are runs written as one
+    (`find_compounds`). The score is the share of all candidates that are rarer.
+    """
+    kinds = {"formula": "formula", "symbol": "symbol", "marker": "marker", "code": "atom"}
+    whole = atoms.filter(
+        pl.col("kind").is_in(list(kinds)) & ~pl.col("text").str.contains(r"^\p{ASCII}$")
+    ).with_columns(kind=pl.col("kind").replace(kinds), length=pl.lit(1, pl.UInt8))
+    frequent = atoms.filter(pl.col("count") >= min_count)
+    found = pl.concat([whole, find_compounds(frequent, runs)]).filter(pl.col("count") >= min_count)
+    counts = np.sort(runs["count"].to_numpy())
+    share = np.searchsorted(counts, found["count"].to_numpy()) / max(len(counts), 1)
+    rows = found.select(
+        "atom", "kind", "length", "count", token="text", settled="count",
+        score=pl.Series(LEAST_SCORE + (1 - LEAST_SCORE) * share, dtype=pl.Float64),
+        verdict=pl.lit(str(Verdict.KEPT)),
+    )  # fmt: skip
+    return pl.concat([runs.clear(), rows], how="diagonal").select(runs.columns)
+
+
+def find_compounds(atoms: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
+    """Return the words that are runs written as one, by the kind and length of the run.
+
+    A word of the corpus that is a kept run without its spaces (`жартишина` beside `жар тишина`),
+    or three and more words of three letters and more in a row (`входтишинажар`), each of them
+    more frequent than the whole.
+    """
+    words = atoms.filter(pl.col("kind") == "word")
+    wide = pl.col("token").str.split(" ").list.eval(pl.element().str.len_chars()).list.min()
+    glued = (
+        runs.filter((pl.col("verdict") == Verdict.KEPT) & (wide >= SHORTEST_PART))
+        .filter(pl.col("token").str.contains(" ", literal=True))
+        .select(pl.col("token").str.replace_all(" ", "").alias("text"), parts="length")
+        .unique("text", keep="first", maintain_order=True)
+    )
+    counts = dict(words.select("text", "count").iter_rows())
+    long = words.filter(pl.col("text").str.len_chars() >= 3 * SHORTEST_PART)
+    cut = [
+        _count_parts(text, counts, count) for text, count in long.select("text", "count").iter_rows()
+    ]
+    chained = long.select("text").with_columns(parts=pl.Series(cut, dtype=pl.UInt8))
+    parts = pl.concat([glued, chained.filter(pl.col("parts") >= 3)]).unique(
+        "text", keep="first", maintain_order=True
+    )
+    return words.join(parts, on="text", how="inner", maintain_order="left").select(
+        pl.exclude("parts", "kind"), kind=name_kind(pl.col("parts")), length=pl.lit(1, pl.UInt8)
+    ).select(*atoms.columns, "length")  # fmt: skip
+
+
+def _count_parts(text: str, counts: dict[str, int], most: int) -> int:
+    """Return the most known words that `text` falls into, 0 if it does not."""
+    best = [0] + [-1] * len(text)
+    for end in range(SHORTEST_PART, len(text) + 1):
+        for start in range(end - SHORTEST_PART + 1):
+            whole = start == 0 and end == len(text)
+            if best[start] >= 0 and not whole and counts.get(text[start:end], 0) > most:
+                best[end] = max(best[end], best[start] + 1)
+    return max(best[-1], 0)
+
+
+def list_units(proposals: pl.DataFrame, *, budget: int) -> pl.DataFrame:
+    """Return the proposals with `order`, from 1 for the best kept one; at most `budget` stay kept."""
+    kept = pl.col("verdict") == Verdict.KEPT
+    ranked = proposals.with_row_index("row").sort(
+        [kept, "score", "count", "token", "row"], descending=[True, True, True, False, False]
+    )
+    return (
+        ranked.with_columns(order=pl.int_range(1, ranked.height + 1, dtype=pl.UInt32))
+        .with_columns(
+            verdict=pl.when(kept & (pl.col("order") > budget))
+            .then(pl.lit(str(Verdict.BUDGET)))
+            .otherwise("verdict")
+        )
+        .drop("row")
+    )

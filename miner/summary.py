@@ -1,0 +1,86 @@
+"""A run to a screen of text: what was found, and what did it cost?"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+import polars as pl
+
+SHOWN = 10  # units of a kind
+WIDTH = 46  # columns for a token
+
+
+def summarize(vocabulary: pl.DataFrame, manifest: dict[str, Any], folder: str) -> str:
+    """Return the best units of each kind, the verdicts, the savings and the cost of a run."""
+    sections = [_units(vocabulary, kind) for kind in manifest["kinds"]]
+    sections.append(_verdicts(manifest))
+    sections.append(_costs(manifest))
+    sections.append(f"Next: read {folder}/report.html, or {folder}/vocabulary.jsonl")
+    return "\n\n".join(sections)
+
+
+def _units(vocabulary: pl.DataFrame, kind: str) -> str:
+    """Return the table of the best units of one kind."""
+    units = vocabulary.filter(pl.col("kind") == kind)
+    lines = [f"{kind} ({units.height:,})".ljust(WIDTH + 8) + "count  settled  score"]
+    for row in units.head(SHOWN).iter_rows(named=True):
+        lines.append(
+            f"{row['rank']:>6}  {_fit(row['token'])}"
+            f"{row['count']:>7,}{row['settled']:>9,}{row['score']:>7.3f}"
+        )
+    return "\n".join(lines)
+
+
+def _fit(token: str) -> str:
+    """Return a token in `WIDTH` columns, what cannot be seen made visible."""
+    seen = "".join(sign if _is_shown(sign) else f"\\x{ord(sign):02x}" for sign in token)
+    while _columns(seen) > WIDTH - 1:
+        seen = seen[:-2] + "…"
+    return seen + " " * (WIDTH - _columns(seen))
+
+
+def _is_shown(sign: str) -> bool:
+    """Say whether a terminal shows a sign, joiners of emoji and of letters included."""
+    return sign.isprintable() or sign in "\u200c\u200d"
+
+
+def _columns(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    wide = sum(unicodedata.east_asian_width(sign) in "WF" for sign in text)
+    marks = sum(unicodedata.category(sign) in ("Mn", "Me", "Cf") for sign in text)
+    return len(text) + wide - marks
+
+
+def _verdicts(manifest: dict[str, Any]) -> str:
+    """Return how many proposals got which verdict."""
+    counts = ", ".join(f"{name} {count:,}" for name, count in manifest["verdicts"].items())
+    return f"verdicts: {counts}"
+
+
+def _costs(manifest: dict[str, Any]) -> str:
+    """Return what was read, what it saves and what it took."""
+    stages = manifest["stages"]
+    seconds = sum(stage["seconds"] for stage in stages)
+    processor = sum(stage["cpu_seconds"] for stage in stages)
+    megabytes = manifest["bytes"] / 1e6
+    saved = manifest["saved"]
+    lines = [
+        f"corpus:   {megabytes:,.1f} MB, {manifest['documents']:,} documents and "
+        f"{manifest['held_documents']:,} held back, {manifest['atoms']:,} atoms, profile "
+        f"{manifest['profile']}, runs that occur {manifest['min_count']} times and more",
+    ]
+    if saved:
+        lines.append(
+            f"savings:  {saved['saved']:.1%} fewer tokens on {manifest['measured_on']} (95%: "
+            f"{saved['low']:.1%} to {saved['high']:.1%}), an atom counted as a token; from "
+            f"{manifest['search']['knee']:,} units on more of them hardly pay"
+        )
+    shares = ", ".join(f"{stage['name']} {stage['cpu_seconds']:.1f}" for stage in stages)
+    lines.append(
+        f"cost:     {seconds:.1f} s ({megabytes / max(seconds, 1e-9):.1f} MB/s), "
+        f"{processor:.1f} CPU-s ({shares}), {max(stage['peak_mb'] for stage in stages):,} MB at most"
+    )
+    if manifest["skipped"]:
+        lines.append(f"skipped:  {len(manifest['skipped']):,} places; see manifest.json")
+    return "\n".join(lines)

@@ -1,0 +1,228 @@
+"""Proven units to files: in which form do trainers and people take them?
+
+vocabulary.jsonl   everything known of a unit, one a line, best first
+vocabulary.txt     its canonical form as SentencePiece writes it: `▁` for a space
+merges.tsv         which halves join to which piece, in order of application
+tokens.json        what the config of a tokenizer takes: whole tokens, and words never to be split
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from miner.errors import RunError
+from miner.unicode import CLASS, KATAKANA, PICTOGRAPH, REGIONAL, SIGN, SYMBOL, class_table
+
+SPACE_MARK = "\u2581"  # ▁, which SentencePiece writes for a space
+RUNS = ("link", "hyperlexeme")  # the kinds of several parts; the others are one atom each
+MERGES = {"left": pl.String(), "right": pl.String(), "result": pl.String()}
+FIRST = (
+    "rank", "token", "glued", "surface", "atoms", "kind", "count", "settled", "score", "family",
+)  # fmt: skip
+BOOKKEEPING = ("candidate", "atom", "order", "value", "verdict", "detail", "rival")
+DIGITS = 6  # significant ones of a real number
+
+_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
+_PLAIN = {escaped: plain for plain, escaped in _ESCAPES.items()}
+_BARE = (SIGN, KATAKANA, SYMBOL, PICTOGRAPH, REGIONAL)  # no space stands in front of these
+
+
+def split_unit(token: str, atoms: Sequence[str]) -> list[str]:
+    """Return the atoms of a canonical form, each with the space that stands before it.
+
+    ValueError where the atoms do not spell the token.
+
+    >>> split_unit("жар тишина", ["жар", "тишина"])
+    ['жар', ' тишина']
+    """
+    pieces: list[str] = []
+    at = 0
+    for atom in atoms:
+        piece = " " + atom if pieces and token.startswith(" " + atom, at) else atom
+        if not token.startswith(piece, at):
+            break
+        pieces.append(piece)
+        at += len(piece)
+    if at != len(token) or len(pieces) != len(atoms):
+        raise ValueError(f"the atoms {list(atoms)} do not spell {token!r}")
+    return pieces
+
+
+def join_pieces(pieces: Sequence[str], ranks: Mapping[tuple[str, str], int]) -> list[str]:
+    """Merge neighbours as BPE does: the lowest rank anywhere first, then the leftmost, to the end.
+
+    A merge is told by the left half without a space in front, and the right half with its own.
+
+    >>> join_pieces(["жар", " тишина", " жар"], {("тишина", " жар"): 0})
+    ['жар', ' тишина жар']
+    """
+    joined = list(pieces)
+    none = len(ranks)
+    while len(joined) > 1:
+        found = [
+            ranks.get((left.removeprefix(" "), right), none)
+            for left, right in zip(joined, joined[1:], strict=False)
+        ]
+        best = min(found)
+        if best == none:
+            break
+        at = found.index(best)
+        joined[at : at + 2] = [joined[at] + joined[at + 1]]
+    return joined
+
+
+def order_merges(units: pl.DataFrame) -> pl.DataFrame:
+    """Return merges that rebuild each unit from its atoms: `left, right, result`, as applied.
+
+    `units`: `token` and `atoms` (list of canonical texts), in rank order. Shorter units come
+    first, so that longer ones are built of them. A unit gets new merges only for what the merges
+    so far leave of it; as they are ranked below all of those, no earlier unit comes out otherwise.
+
+    >>> order_merges(pl.DataFrame({"token": ["c a b", "a b"], "atoms": [["c", "a", "b"], ["a", "b"]]})).rows()
+    [('a', 'b', 'a b'), ('c', 'a b', 'c a b')]
+    """
+    split = [split_unit(*row) for row in units.select("token", "atoms").iter_rows()]
+    ranks: dict[tuple[str, str], int] = {}
+    for pieces in sorted(split, key=len):
+        joined = join_pieces(pieces, ranks)
+        while len(joined) > 1:
+            left, right = _choose_halves(joined)
+            ranks[left.removeprefix(" "), right] = len(ranks)
+            joined = join_pieces(joined, ranks)
+    rows = [(left, right.removeprefix(" "), left + right) for left, right in ranks]
+    return pl.DataFrame(rows, schema=MERGES, orient="row")
+
+
+def _choose_halves(pieces: Sequence[str]) -> tuple[str, str]:
+    """Return the neighbours to merge next; none of them is a unit together, or they would be one.
+
+    The first two, so that units that begin alike share their pieces.
+    """
+    return pieces[0], pieces[1]
+
+
+def rank_merges(merges: pl.DataFrame) -> dict[tuple[str, str], int]:
+    """Return what `join_pieces` takes: a table of merges as halves and their rank, from 0."""
+    return {
+        (left, result[len(left) :]): rank
+        for rank, (left, _, result) in enumerate(merges.select(*MERGES).iter_rows())
+    }
+
+
+def write_vocabulary(
+    folder: Path, units: pl.DataFrame, merges: pl.DataFrame, *, spaced: bool = True
+) -> None:
+    """Write the four files of a vocabulary to `folder`.
+
+    `units`, best first: the columns of `FIRST` (`rank` may be left out), then any statistics.
+    `spaced`: words stand between spaces in this profile, so each token of words gets `▁` in front.
+    """
+    texts = {
+        "vocabulary.jsonl": _lines(_write_row(row) for row in _list_rows(units)),
+        "vocabulary.txt": _lines(mark_spaces(units, spaced=spaced)),
+        "merges.tsv": _lines(
+            "\t".join(map(_escape, row)) for row in (tuple(MERGES), *merges.select(*MERGES).rows())
+        ),
+        "tokens.json": json.dumps(list_tokens(units), ensure_ascii=False, indent=1) + "\n",
+    }
+    for name, text in texts.items():
+        (folder / name).write_bytes(text.encode())
+
+
+def _lines(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _list_rows(units: pl.DataFrame) -> Iterable[dict[str, Any]]:
+    """Yield a dictionary a unit, in the order of `FIRST`; no real number is left as it came."""
+    ranked = units.drop("rank", strict=False).with_row_index("rank", offset=1)
+    rest = [name for name in ranked.columns if name not in (*FIRST, *BOOKKEEPING)]
+    chosen = ranked.select(*FIRST, *rest)
+    reals = [name for name, dtype in chosen.schema.items() if dtype.is_float()]
+    rounded = [pl.Series(name, [round_real(x) for x in chosen[name]], pl.Float64) for name in reals]
+    return chosen.with_columns(rounded).iter_rows(named=True)
+
+
+def _write_row(row: dict[str, Any]) -> str:
+    return json.dumps(row, ensure_ascii=False, allow_nan=False)
+
+
+def round_real(number: float | None) -> float | None:
+    """Return a number with six significant digits, None where it is not finite.
+
+    >>> round_real(0.1234567), round_real(float("nan"))
+    (0.123457, None)
+    """
+    if number is None or not math.isfinite(number):
+        return None
+    return float(f"{number:.{DIGITS}g}")
+
+
+def mark_spaces(units: pl.DataFrame, *, spaced: bool) -> list[str]:
+    """Return each token of `units` as SentencePiece writes it.
+
+    With `spaced`, `▁` stands before a token that begins with a word. Formulas, symbols, markers
+    and signs of a script without spaces stand bare.
+    """
+    classes = class_table() & CLASS
+    lines = []
+    for token, kind in units.select("token", "kind").iter_rows():
+        word = spaced and kind in RUNS and classes[ord(token[0])] not in _BARE
+        lines.append((SPACE_MARK if word else "") + token.replace(" ", SPACE_MARK))
+    return lines
+
+
+def list_tokens(units: pl.DataFrame) -> dict[str, list[str]]:
+    """Return `special_tokens` and `never_split`, each in rank order.
+
+    A single atom that stays whole is a special token, matched in the raw text: as the corpus
+    writes it (`Δ41`, not `δ41`). Links and hyperlexemes are words, so they stand glued.
+    """
+    run = pl.col("kind").is_in(RUNS)
+    return {
+        "special_tokens": units.filter(~run)["surface"].to_list(),
+        "never_split": units.filter(run)["glued"].to_list(),
+    }
+
+
+def _escape(text: str) -> str:
+    return re.sub(r"[\\\t\n\r]", lambda match: _ESCAPES[match[0]], text)
+
+
+def read_merges(path: Path) -> pl.DataFrame:
+    """Return the merges of a `merges.tsv`: `left, right, result`, in order of application.
+
+    RunError where the file is not one.
+    """
+    where = str(path)
+    cure = "Mine the corpus again, or copy the run folder anew"
+    try:
+        header, *lines = path.read_bytes().decode("utf-8").removesuffix("\n").split("\n")
+    except OSError as error:
+        raise RunError(f"cannot be read ({error.strerror})", where=where, cure=cure) from error
+    except UnicodeDecodeError as error:
+        raise RunError("is not UTF-8", where=where, cure=cure) from error
+    if header.split("\t") != list(MERGES):
+        raise RunError("does not begin with left, right, result", where=where, cure=cure)
+    rows = [[_unescape(cell) for cell in line.split("\t")] for line in lines]
+    for number, row in enumerate(rows, 2):
+        if len(row) != len(MERGES) or None in row:
+            raise RunError("is not a merge", where=f"{where}, line {number}", cure=cure)
+        if row[2] not in (f"{row[0]}{row[1]}", f"{row[0]} {row[1]}"):
+            raise RunError("joins to another result", where=f"{where}, line {number}", cure=cure)
+    return pl.DataFrame(rows, schema=MERGES, orient="row")
+
+
+def _unescape(cell: str) -> str | None:
+    """Undo `_escape`; None where a backslash escapes nothing known."""
+    try:
+        return re.sub(r"\\.?", lambda match: _PLAIN[match[0]], cell)
+    except KeyError:
+        return None
