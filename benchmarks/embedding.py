@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import platform
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -165,7 +164,8 @@ def measure_pretrained(corpora: Path, size: int, device: str) -> Iterator[dict[s
     encoder = load_encoder(folder, device=device)
     plain = SentenceTransformer(folder, device=encoder.device)
     texts = pick_texts(corpora, size)
-    machine = torch.cuda.get_device_name() if encoder.device == "cuda" else platform.processor()
+    on_gpu = encoder.device == "cuda"
+    machine = torch.cuda.get_device_name() if on_gpu else torch.backends.cpu.get_cpu_capability()
     rows = {}
     for _ in range(2):  # the first round warms up
         for name, encode in (("sentence-transformers", plain.encode), ("miner", encoder.encode)):

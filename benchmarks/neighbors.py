@@ -59,11 +59,8 @@ def main() -> None:
     rows = []
     for size in options.sizes:
         vectors = make_rows(size, options.dimension)
-        for exact in (True, False):
-            if not exact or size <= options.exact_below:
-                rows.append(
-                    measure_search(vectors, exact=exact, k=options.k, device=options.device)
-                )
+        for exact in (True, False)[size > options.exact_below :]:
+            rows.append(measure_search(vectors, exact=exact, k=options.k, device=options.device))
     print_table(rows)
 
 

@@ -25,7 +25,7 @@ from miner.tables import CANDIDATES, checked
 
 PARTS = 64  # the corpus is cut into so many parts of equal size to measure dispersion
 _SCALE = 50  # bits behind the point of the number of parts in a place
-_u64 = np.uint64
+_SPARSE = 1024  # a run with fewer places is spread over the parts one by one
 
 # One visited run: where its row starts in the integer and in the real table.
 PARENT, KEY, LENGTH, COUNT, DOCUMENTS, PLACE, LEFT_STOPS, RIGHT_STOPS, WHOLE, CAPITALS, MIDDLE = (
@@ -34,9 +34,12 @@ PARENT, KEY, LENGTH, COUNT, DOCUMENTS, PLACE, LEFT_STOPS, RIGHT_STOPS, WHOLE, CA
 LEFT_ENTROPY, RIGHT_ENTROPY, DISPERSION = range(3)
 _INTEGERS, _REALS = 11, 3
 
-# What is known of 64 places in a row, so that one look at memory tells all of a place: how many
-# documents started before them, and a bit a place for a document's start and for two flags.
-STARTED, DOCUMENT_BITS, SENTENCE_BITS, CAPITAL_BITS = range(4)
+# What is gathered of a place, side by side, for a look into the text costs ten times as much:
+# the place; the atom before, and in its lowest bit whether the place is inside a sentence; its
+# document, and whether it is a capital inside a sentence; the keys after.
+_PLACE, _BEFORE, _DOCUMENT, _AFTER = range(4)
+_AHEAD = 5  # keys after; what stands further on is looked up
+_FIELDS = _AFTER + _AHEAD
 
 
 def default_min_count(atoms: int) -> int:
@@ -52,65 +55,55 @@ def default_min_count(atoms: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _index_places(flags: np.ndarray, documents: np.ndarray, index: np.ndarray) -> None:
-    """Fill `index` (places / 64 and one more, 4) by the names above."""
-    one = _u64(1)
-    for place in range(flags.shape[0]):
-        flag = flags[place]
-        bit = _u64(place & 63)
-        index[place >> 6, SENTENCE_BITS] |= _u64(flag & STARTS != 0) << bit
-        index[place >> 6, CAPITAL_BITS] |= _u64(flag & CAPITAL != 0) << bit
-    for document in range(documents.shape[0] - 1):
-        place = documents[document]
-        index[place >> 6, DOCUMENT_BITS] |= one << _u64(place & 63)
-        index[(place >> 6) + 1, STARTED] += one
-    for word in range(1, index.shape[0]):
-        index[word, STARTED] += index[word - 1, STARTED]
-
-
-@njit(nogil=True, cache=True)
 def _gather_places(
-    ids: np.ndarray, low: int, high: int, cursor: np.ndarray, places: np.ndarray
-) -> None:
-    """Write where each atom of [low, high) stands to `places`, sorted by atom, then by place."""
-    for place in range(ids.shape[0]):
+    ids: np.ndarray, flags: np.ndarray, documents: np.ndarray, low: int, high: int,
+    cursor: np.ndarray, places: np.ndarray,
+) -> None:  # fmt: skip
+    """Write a record for each place of the atoms [low, high), sorted by atom, then by place."""
+    document, until = -1, documents[0]
+    for place in range(1, ids.shape[0] - _AHEAD):
+        while place >= until:
+            document += 1
+            until = documents[document + 1] if document + 2 <= documents.shape[0] else ids.shape[0]
         atom = np.int64(ids[place] >> 1)
         if atom >= low and atom < high:
-            places[cursor[atom - low]] = place
-            cursor[atom - low] += 1
-
-
-@njit(nogil=True, cache=True, inline="always")
-def _count_bits(bits: int) -> int:
-    """Return how many of 64 bits are set (a form that LLVM turns into one instruction)."""
-    bits -= (bits >> _u64(1)) & _u64(0x5555555555555555)
-    bits = (bits & _u64(0x3333333333333333)) + ((bits >> _u64(2)) & _u64(0x3333333333333333))
-    bits = (bits + (bits >> _u64(4))) & _u64(0x0F0F0F0F0F0F0F0F)
-    return (bits * _u64(0x0101010101010101)) >> _u64(56)
+            at = cursor[atom - low]
+            cursor[atom - low] = at + 1
+            inside = flags[place] & STARTS == 0
+            capital = inside and flags[place] & CAPITAL != 0
+            places[at, _PLACE] = place
+            places[at, _BEFORE] = np.int64(ids[place - 1] >> 1) << 1 | inside
+            places[at, _DOCUMENT] = document << 1 | capital
+            for ahead in range(_AHEAD):
+                places[at, _AFTER + ahead] = ids[place + ahead + 1]
 
 
 @njit(nogil=True, cache=True)
 def _look_around(
-    ids: np.ndarray, index: np.ndarray, places: np.ndarray, scale: int,
-    left: np.ndarray, right: np.ndarray, befores: np.ndarray, afters: np.ndarray,
-    following: np.ndarray, parts: np.ndarray, row: np.ndarray,
+    ids: np.ndarray, flags: np.ndarray, places: np.ndarray, left: np.ndarray, right: np.ndarray,
+    befores: np.ndarray, afters: np.ndarray, row: np.ndarray,
 ) -> tuple[int, int]:  # fmt: skip
     """Fill the row of the run at `places`, and count its neighbours in `left` and `right`.
 
-    Returns how many different ones `befores` and `afters` list. No branch depends on the text:
-    a mispredicted one costs as much as the rest of the loop.
+    Returns how many different ones `befores` and `afters` list. Hardly a branch depends on the
+    text: a mispredicted one costs as much as the rest of the loop.
     """
     length = row[LENGTH]
-    last = length - 1
-    seen, whole, capitals, middle = 0, 0, _u64(0), _u64(0)
-    earlier = _u64(0)
+    next_key = _AFTER + min(length, _AHEAD) - 1
+    seen, whole, capitals, middle, earlier = 0, 0, 0, 0, -1
     kinds_before, kinds_after = 0, 0
     for i in range(places.shape[0]):
-        place = np.int64(places[i])
-        before = ids[place - 1] >> 1
-        after = ids[place + length]
-        following[i] = after
+        before = np.int64(places[i, _BEFORE])
+        document = np.int64(places[i, _DOCUMENT])
+        if length > _AHEAD:
+            places[i, next_key] = ids[np.int64(places[i, _PLACE]) + length]
+        after = np.int64(places[i, next_key])
+        capitals += document & 1 and flags[np.int64(places[i, _PLACE]) + length - 1] & CAPITAL != 0
+        middle += before & 1
+        before >>= 1
         whole += before | after == 0
+        seen += document >> 1 != earlier
+        earlier = document >> 1
         count = left[before]
         befores[kinds_before] = before
         kinds_before += count == 0
@@ -119,17 +112,7 @@ def _look_around(
         afters[kinds_after] = after
         kinds_after += count == 0
         right[after] = count + 1
-        word, bit = place >> 6, _u64(place & 63)
-        started = index[word, DOCUMENT_BITS] << (_u64(63) - bit)
-        document = index[word, STARTED] + _count_bits(started)
-        seen += document != earlier
-        earlier = document
-        inside = ~(index[word, SENTENCE_BITS] >> bit) & _u64(1)
-        middle += inside
-        capital = index[(place + last) >> 6, CAPITAL_BITS] >> _u64((place + last) & 63)
-        capitals += inside & (index[word, CAPITAL_BITS] >> bit) & capital
-        parts[(place * scale) >> _SCALE] += 1
-    row[COUNT], row[PLACE], row[DOCUMENTS] = places.shape[0], places[0], seen
+    row[COUNT], row[PLACE], row[DOCUMENTS] = places.shape[0], places[0, _PLACE], seen
     row[WHOLE], row[CAPITALS], row[MIDDLE] = whole, capitals, middle
     row[LEFT_STOPS], row[RIGHT_STOPS] = left[0], right[0]
     return kinds_before, kinds_after
@@ -149,26 +132,51 @@ def _entropy(
 
 
 @njit(nogil=True, cache=True)
-def _unevenness(parts: np.ndarray, count: int) -> float:
-    """Return Gries' DP of `parts`, which is cleared: 0 where each holds as much, 1 - 1/PARTS."""
+def _unevenness(places: np.ndarray, scale: int, parts: np.ndarray) -> float:
+    """Return Gries' DP of the places: 0 where each part holds as many, 1 - 1 / PARTS at most.
+
+    `parts` is scratch.
+    """
+    count = places.shape[0]
+    parts[:] = 0
+    if count < _SPARSE:
+        for i in range(count):
+            parts[(np.int64(places[i, _PLACE]) * scale) >> _SCALE] += 1
+    else:
+        start = 0
+        for part in range(PARTS):
+            low, high = start, count
+            while low < high:
+                middle = (low + high) // 2
+                if (np.int64(places[middle, _PLACE]) * scale) >> _SCALE <= part:
+                    low = middle + 1
+                else:
+                    high = middle
+            parts[part] = low - start
+            start = low
     deviation = 0
     for part in range(PARTS):
         deviation += abs(PARTS * parts[part] - count)
-        parts[part] = 0
     return deviation / (2 * PARTS * count)
 
 
 @njit(nogil=True, cache=True)
 def _move_places(
-    places: np.ndarray, following: np.ndarray, slots: np.ndarray, size: int, moved: np.ndarray
+    places: np.ndarray, slots: np.ndarray, size: int, next_key: int, moved: np.ndarray
 ) -> None:
-    """Sort `places` by the slot of the key that follows, stably; the first `size` come back."""
+    """Sort `places` by the slot of the key that follows, stably; only `size` of them have one.
+
+    The slot of any other key is `size` itself.
+    """
     for i in range(places.shape[0]):
-        at = slots[following[i]]
-        moved[at] = places[i]
-        slots[following[i]] = at + 1
+        key = places[i, next_key]
+        at = np.int64(slots[key])
+        for field in range(_FIELDS):
+            moved[at, field] = places[i, field]
+        slots[key] = at + (at < size)
     for i in range(size):
-        places[i] = moved[i]
+        for field in range(_FIELDS):
+            places[i, field] = moved[i, field]
 
 
 @njit(nogil=True, cache=True)
@@ -179,7 +187,7 @@ def _clear(counts: np.ndarray, keys: np.ndarray, kinds: int) -> None:
 
 @njit(nogil=True, cache=True)
 def _visit(
-    ids: np.ndarray, index: np.ndarray, places: np.ndarray, starts: np.ndarray, base: int,
+    ids: np.ndarray, flags: np.ndarray, places: np.ndarray, starts: np.ndarray, base: int,
     first: int, last: int, min_count: int, longest: int, scale: int, logs: np.ndarray,
     left: np.ndarray, right: np.ndarray, integers: np.ndarray, reals: np.ndarray,
 ) -> tuple[int, int]:  # fmt: skip
@@ -193,8 +201,7 @@ def _visit(
     most = 0
     for atom in range(first, last):
         most = max(most, starts[atom - base + 1] - starts[atom - base])
-    following = np.empty(most, np.uint32)
-    moved = np.empty(most, places.dtype)
+    moved = np.empty((most + 1, _FIELDS), places.dtype)
     befores = np.empty(min(most, left.shape[0]) + 1, np.uint32)
     afters = np.empty(min(most, right.shape[0]) + 1, np.uint32)
     parts = np.zeros(PARTS, np.int64)
@@ -212,36 +219,41 @@ def _visit(
         while waiting > 0:
             waiting -= 1
             low, high, row = todo[waiting, 0], todo[waiting, 1], todo[waiting, 2]
-            length = integers[row, LENGTH]
-            count = high - low
+            here = places[low:high]
+            length, count = integers[row, LENGTH], high - low
             kinds_before, kinds = _look_around(
-                ids, index, places[low:high], scale, left, right, befores, afters, following,
-                parts, integers[row],
-            )  # fmt: skip
+                ids, flags, here, left, right, befores, afters, integers[row]
+            )
             reals[row, LEFT_ENTROPY] = _entropy(left, befores, kinds_before, count, logs)
             reals[row, RIGHT_ENTROPY] = _entropy(right, afters, kinds, count, logs)
-            reals[row, DISPERSION] = _unevenness(parts, count)
+            reals[row, DISPERSION] = _unevenness(here, scale, parts)
             _clear(left, befores, kinds_before)
-            size, rest = 0, count
-            if length < longest:
-                for i in range(kinds):
-                    key = afters[i]
-                    repeats = np.int64(right[key])
-                    if key == 0 or repeats < min_count:
-                        rest -= repeats
-                        right[key] = rest
-                        continue
-                    right[key] = size
+            size = 0
+            first_row = rows
+            for i in range(kinds):
+                key = afters[i]
+                repeats = np.int64(right[key])
+                if length < longest and key != 0 and repeats >= min_count:
                     integers[rows, PARENT], integers[rows, KEY] = row, key
-                    integers[rows, LENGTH] = length + 1
-                    todo[waiting, 0], todo[waiting, 1] = low + size, low + size + repeats
-                    todo[waiting, 2] = rows
-                    waiting += 1
+                    integers[rows, LENGTH], integers[rows, COUNT] = length + 1, repeats
                     rows += 1
                     size += repeats
+                else:
+                    right[key] = 0
             if size > 0:
-                _move_places(places[low:high], following, right, size, moved)
-            _clear(right, afters, kinds)
+                at = 0
+                for i in range(kinds):
+                    if right[afters[i]] == 0:
+                        right[afters[i]] = size
+                for child in range(first_row, rows):
+                    repeats = integers[child, COUNT]
+                    right[integers[child, KEY]] = at
+                    todo[waiting, 0], todo[waiting, 1] = low + at, low + at + repeats
+                    todo[waiting, 2] = child
+                    waiting += 1
+                    at += repeats
+                _move_places(here, right, size, _AFTER + min(length, _AHEAD) - 1, moved)
+                _clear(right, afters, kinds)
     return last, rows
 
 
@@ -302,13 +314,12 @@ class _Counter:
         self, stream: Stream, atom_counts: np.ndarray, *, min_count: int, longest: int
     ) -> None:
         size = len(stream.ids)
-        self.ids = _read_only(stream.ids)
-        self.index = np.zeros((size // 64 + 2, 4), np.uint64)
-        _index_places(_read_only(stream.flags), _read_only(stream.documents), self.index)
+        self.ids, self.flags = _read_only(stream.ids), _read_only(stream.flags)
+        self.documents = _read_only(stream.documents)
         self.counts = atom_counts
         self.min_count = min_count
         self.longest = longest
-        self.dtype = np.uint32 if size < 2**32 else np.uint64
+        self.dtype = np.uint32 if max(size, 2 * len(stream.documents)) < 2**32 else np.uint64
         self.scale = -(-(PARTS << _SCALE) // size)
         self.logs = np.arange(4096) * np.log2(np.maximum(np.arange(4096), 1))
 
@@ -318,8 +329,10 @@ class _Counter:
     def count_range(self, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows of the runs that start with an atom of [first, last)."""
         starts = np.concatenate([[0], np.cumsum(self.counts[first - 1 : last - 1])])
-        places = np.empty(int(starts[-1]), self.dtype)
-        _gather_places(self.ids, first, last, starts[:-1].copy(), places)
+        places = np.empty((int(starts[-1]), _FIELDS), self.dtype)
+        _gather_places(
+            self.ids, self.flags, self.documents, first, last, starts[:-1].copy(), places
+        )
         atoms = len(self.counts) + 1
         left, right = np.zeros(atoms, np.uint32), np.zeros(2 * atoms, np.uint32)
         largest = int(np.diff(starts).max(initial=0)) * self.longest // self.min_count + 1
@@ -330,7 +343,7 @@ class _Counter:
             table = np.empty((room, _INTEGERS), np.int64)
             real = np.empty((room, _REALS))
             done, rows = _visit(
-                self.ids, self.index, places, starts, first, done, last, self.min_count,
+                self.ids, self.flags, places, starts, first, done, last, self.min_count,
                 self.longest, self.scale, self.logs, left, right, table, real,
             )  # fmt: skip
             table = table[:rows].copy()

@@ -82,13 +82,16 @@ table{border-collapse:collapse;width:100%;font-size:.9rem;font-variant-numeric:t
 th,td{padding:.15rem .5rem .15rem 0;text-align:left;vertical-align:top;
 border-bottom:1px solid var(--line)}
 th{color:var(--dim);font-weight:400;vertical-align:bottom}
-td{overflow-wrap:anywhere}
-.n{text-align:right;white-space:nowrap;overflow-wrap:normal}
+.n{text-align:right}
+td.n{white-space:nowrap}
+.names bdi{overflow-wrap:normal}
 td:last-child,th:last-child{padding-right:0}
-.bar{display:block;white-space:nowrap;min-width:4.5rem}
-.bar i{display:block;height:.3rem;background:var(--kept);print-color-adjust:exact;
--webkit-print-color-adjust:exact}
-figure{margin:1rem 0;max-width:40rem}
+.bar{display:flex;gap:.4rem;align-items:center;justify-content:flex-end;white-space:nowrap}
+.bar i{flex:0 0 3.5rem;height:.5rem;background:var(--line)}
+.bar b{display:block;height:100%;background:var(--kept)}
+.bar i,.bar b{print-color-adjust:exact;-webkit-print-color-adjust:exact}
+.narrow{max-width:42rem}
+figure{margin:1rem 0;max-width:34rem}
 svg{display:block;width:100%;height:auto}
 svg text{font:12px system-ui,sans-serif;fill:var(--dim)}
 svg .strong{fill:var(--ink);font-weight:600}
@@ -101,9 +104,11 @@ svg .kept{stroke:var(--kept);stroke-width:4.5;stroke-linecap:round;stroke-opacit
 svg .refused{stroke:var(--refused);stroke-width:1.2;stroke-opacity:.75;fill:none}
 svg .kept-name{fill:var(--kept)}
 svg .refused-name{fill:var(--refused)}
-@media (max-width:30rem){svg text{font-size:15px}table{font-size:.85rem}}
+figcaption{font-size:.9rem}
+@media (max-width:30rem){svg text{font-size:15px}table{font-size:.85rem}.bar i{flex-basis:2rem}}
 @media print{:root{--paper:#fff;--ink:#000;--dim:#444;--line:#bbb;--kept:#1b5fb4;
 --kept-soft:#c9dcf4;--refused:#a8470b}body{font-size:10pt;max-width:none;padding:0}nav{display:none}
+.columns{grid-template-columns:1fr 1fr;gap:0 1.5rem;font-size:8pt}
 tr,figure{break-inside:avoid}h2,h3{break-after:avoid}}
 """
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -232,7 +237,7 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _bar(value: float, most: float, label: str) -> str:
     share = min(max(value / most, 0), 1) if most > 0 else 0
-    return f'<span class="bar">{label}<i style="width:{100 * share:.0f}%"></i></span>'
+    return f'<span class="bar">{label}<i><b style="width:{100 * share:.0f}%"></b></i></span>'
 
 
 # Sections
@@ -260,7 +265,7 @@ def _write_header(names: str, manifest: Mapping[str, Any]) -> str:
         "found": "Found", "savings": "Shorter text", "why": "Why", "refused": "Refused",
         "making": "How it was made",
     }  # fmt: skip
-    links = "".join(f'<a href="#{name}">{title}</a>' for name, title in sections.items())
+    links = " ".join(f'<a href="#{name}">{title}</a>' for name, title in sections.items())
     return (
         f"<header><h1>Units of meaning in {show(names)}</h1>"
         f'<p class="facts">{" · ".join(facts)}</p><nav>{links}</nav></header>'
@@ -276,7 +281,7 @@ def _write_summary(
     if curve.height:
         last = curve.row(-1, named=True)
         lines.append(
-            f"With them {_name_slice(manifest)} is <b>{_percent(last['saved'])}</b> shorter, "
+            f"With them, {_name_slice(manifest)} is <b>{_percent(last['saved'])}</b> shorter, "
             f"counted in atoms (95 % interval: {_interval(last)})."
         )
         lines.append(_tell_knee(curve))
@@ -330,7 +335,7 @@ def _write_kind(units: pl.DataFrame, kind: str, families: Mapping[int, list[str]
     ]
     shown = f"the best {TOP} of {_number(units.height)}" if units.height > TOP else len(rows)
     title = f"{show(KINDS.get(kind, kind))} ({shown})"
-    table = _table(["#rank", "token", "#count", "#settled", "score"], rows)
+    table = _table(["#rank", "token", "#count", "#settled", "#score"], rows)
     return f"<section><h3>{title}</h3>{table}</section>"
 
 
@@ -370,7 +375,8 @@ them. A unit of three atoms saves two wherever it stands. {_tell_knee(curve)} A 
 saves at least one atom in a million, and something for sure.</p>
 <figure>{draw_curve(curve)}<figcaption>Share of atoms saved against the number of units, with its
 95 % interval as a band.</figcaption></figure>
-{_table(["#units", "#saved", "#95 % interval", "#atoms per added unit"], rows)}"""
+<div class="narrow">
+{_table(["#units", "#saved", "#95 % interval", "#atoms per added unit"], rows)}</div>"""
 
 
 def _write_reasons(proposals: pl.DataFrame, manifest: Mapping[str, Any]) -> str:
@@ -396,7 +402,7 @@ def _write_refusals(proposals: pl.DataFrame, manifest: Mapping[str, Any]) -> str
     return f"""<h2 id="refused">What was refused</h2>
 <p>Every candidate has a verdict. The examples are those with the highest score: the nearest
 misses.</p>
-{_table(["verdict", "what it means", "candidates"], rows)}
+<div class="names">{_table(["verdict", "what it means", "#candidates"], rows)}</div>
 <div class="columns">{examples}</div>"""
 
 
@@ -444,17 +450,20 @@ def _write_stages(stages: Sequence[Mapping[str, Any]]) -> str:
     largest = max(stage.get("peak_mb") or 0 for stage in stages)
     rows = [
         (
-            show(stage.get("name", "")),
+            show(stage.get("name", "")) + _tell_rows(stage.get("rows")),
             _bar(stage.get("seconds") or 0, longest, _duration(stage.get("seconds") or 0)),
             _duration(stage.get("cpu_seconds") or 0),
             _bar(stage.get("peak_mb") or 0, largest, f"{_number(stage.get('peak_mb') or 0)} MB"),
-            _number(stage.get("rows")),
         )
         for stage in stages
     ]
     total = _duration(sum(stage.get("seconds") or 0 for stage in stages))
-    heads = ["stage", "time", "#CPU time", "peak memory", "#rows"]
-    return f"<h3>Time and memory: {total} in all</h3>{_table(heads, rows)}"
+    table = _table(["stage", "#time", "#CPU time", "#peak memory"], rows)
+    return f'<h3>Time and memory: {total} in all</h3><div class="names narrow">{table}</div>'
+
+
+def _tell_rows(rows: int | None) -> str:
+    return "" if rows is None else f"<small>{_number(rows)} rows</small>"
 
 
 def flatten(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -550,16 +559,21 @@ def draw_scatter(proposals: pl.DataFrame, *, seed: int) -> str:
     ]  # fmt: skip
     label = f"NPMI against count of {len(kept)} kept and {len(refused)} refused candidates"
     return f"""<figure>{_svg(parts, label)}<figcaption>{_number(len(kept))} kept (dots) and
-{_number(len(refused))} refused candidates (crosses), drawn at random from all. Association by
-itself does not decide: where the two lie together, the other evidence did.</figcaption></figure>"""
+{_number(len(refused))} refused candidates (crosses), drawn at random, small counts spread
+a little. Association alone does not decide: where both lie together, the other evidence did.
+</figcaption></figure>"""
 
 
 def _sample(proposals: pl.DataFrame, most: int, seed: int) -> np.ndarray:
-    """Return count and NPMI of at most `most` rows: float64 (rows, 2)."""
+    """Return count and NPMI of at most `most` rows: float64 (rows, 2).
+
+    Counts are spread by up to a half, or the many candidates of a small count hide each other.
+    """
     pairs = proposals.select("count", "npmi").to_numpy().astype(np.float64).reshape(-1, 2)
-    if len(pairs) <= most:
-        return pairs
-    return pairs[np.sort(np.random.default_rng(seed).choice(len(pairs), most, replace=False))]
+    random = np.random.default_rng(seed)
+    if len(pairs) > most:
+        pairs = pairs[np.sort(random.choice(len(pairs), most, replace=False))]
+    return pairs + np.stack([random.uniform(-0.5, 0.5, len(pairs)), np.zeros(len(pairs))], axis=1)
 
 
 def _draw_points(pairs: np.ndarray, x: Scale, y: Scale, name: str, stroke: str) -> str:
@@ -620,7 +634,7 @@ def find_ticks(low: float, high: float, *, beyond: bool = False) -> list[float]:
     if high <= low:
         return [low]
     power = 10.0 ** math.floor(math.log10((high - low) / 4))
-    step = next(s * power for s in (1, 2, 5, 10) if (high - low) / (s * power) <= 5)
+    step = next(s * power for s in (1, 2, 5, 10) if (high - low) / (s * power) <= 6)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     last += beyond and last * step < high
     return [round(n * step, 12) for n in range(first, last + 1)]

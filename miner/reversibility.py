@@ -25,7 +25,7 @@ from miner.proposals import Verdict
 from miner.unicode import (
     CLASS, CONNECTOR, DIGIT, EXTEND, KATAKANA, LETTER, REGIONAL, VIRAMA, ZWJ, class_table,
 )  # fmt: skip
-from miner.vocabulary import SPACE_MARK, join_pieces, order_merges, rank_merges, split_unit
+from miner.vocabulary import SPACE_MARK, build_ranks, join_pieces, rank_merges, split_unit
 
 REACH = 3  # atoms of context on each side
 SLICE = 1 << 22  # keys looked through at a time
@@ -70,13 +70,11 @@ def list_parts(keys: np.ndarray, texts: pl.Series | Sequence[str]) -> pl.Series:
     >>> list_parts(np.array([[2, 5, 0]], np.uint32), ["жар", "тишина"]).to_list()
     [['жар', 'тишина']]
     """
-    plain = pl.Series(texts, dtype=pl.String)
-    used = keys != 0
-    ends = np.cumsum(used.sum(axis=1))
-    flat = plain.gather((keys[used] >> 1).astype(np.int64) - 1).to_list()
-    starts = np.concatenate([[0], ends[:-1]]) if len(ends) else ends
-    lists = [flat[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
-    return pl.Series("atoms", lists, dtype=pl.List(pl.String))
+    if keys.size == 0:
+        return pl.Series("atoms", [[]] * len(keys), dtype=pl.List(pl.String))
+    spelling = pl.concat([pl.Series([None], dtype=pl.String), pl.Series(texts, dtype=pl.String)])
+    columns = [spelling.gather(column).alias(str(i)) for i, column in enumerate((keys >> 1).T)]
+    return pl.select(pl.concat_list(columns).list.drop_nulls().alias("atoms"))["atoms"]
 
 
 def prove_units(
@@ -410,15 +408,15 @@ def find_duplicates(runs: Runs, refused: Mapping[int, object]) -> Findings:
 
 def find_unbuilt(
     runs: Runs, refused: Mapping[int, object], *, merges: pl.DataFrame | None = None
-) -> Iterator[tuple[int, str]]:
+) -> Findings:
     """Find units that the merges, by default those made for them, do not join to one piece."""
-    rows = [row for row in range(len(runs.tokens)) if row not in refused]
-    kept = pl.DataFrame(
-        {"token": [runs.tokens[row] for row in rows], "atoms": [runs.parts[row] for row in rows]},
-        schema={"token": pl.String(), "atoms": pl.List(pl.String())},
-    )
-    ranks = rank_merges(order_merges(kept) if merges is None else merges)
-    for row in rows:
-        pieces = join_pieces(split_unit(runs.tokens[row], runs.parts[row]), ranks)
-        if pieces != [runs.tokens[row]]:
-            yield row, f"the merges leave {_quote(' | '.join(pieces))}"
+    pieces = {
+        row: split_unit(token, runs.parts[row])
+        for row, token in enumerate(runs.tokens)
+        if row not in refused
+    }
+    ranks = build_ranks(pieces.values()) if merges is None else rank_merges(merges)
+    for row, unit in pieces.items():
+        joined = join_pieces(unit, ranks)
+        if joined != [runs.tokens[row]]:
+            yield row, f"the merges leave {_quote(' | '.join(joined))}"

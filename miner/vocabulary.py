@@ -65,51 +65,55 @@ def join_pieces(pieces: Sequence[str], ranks: Mapping[tuple[str, str], int]) -> 
     """
     joined = list(pieces)
     none = len(ranks)
-    while len(joined) > 1:
-        found = [
-            ranks.get((left.removeprefix(" "), right), none)
-            for left, right in zip(joined, joined[1:], strict=False)
-        ]
-        best = min(found)
-        if best == none:
-            break
-        at = found.index(best)
+
+    def rank(left: str, right: str) -> int:
+        return ranks.get((left.removeprefix(" "), right), none)
+
+    found = list(map(rank, joined, joined[1:]))
+    while found and min(found) < none:
+        at = found.index(min(found))
         joined[at : at + 2] = [joined[at] + joined[at + 1]]
+        del found[at]
+        if at > 0:
+            found[at - 1] = rank(joined[at - 1], joined[at])
+        if at < len(found):
+            found[at] = rank(joined[at], joined[at + 1])
     return joined
 
 
 def order_merges(units: pl.DataFrame) -> pl.DataFrame:
     """Return merges that rebuild each unit from its atoms: `left, right, result`, as applied.
 
-    `units`: `token` and `atoms` (list of canonical texts), in rank order. Shorter units come
-    first, so that longer ones are built of them. A unit gets new merges only for what the merges
-    so far leave of it; as they are ranked below all of those, no earlier unit comes out otherwise.
+    `units`, best first: `token` and `atoms` (list of canonical texts), other columns are not read.
 
-    >>> order_merges(pl.DataFrame({"token": ["c a b", "a b"], "atoms": [["c", "a", "b"], ["a", "b"]]})).rows()
+    >>> units = pl.DataFrame({"token": ["c a b", "a b"], "atoms": [["c", "a", "b"], ["a", "b"]]})
+    >>> order_merges(units).rows()
     [('a', 'b', 'a b'), ('c', 'a b', 'c a b')]
     """
-    split = [split_unit(*row) for row in units.select("token", "atoms").iter_rows()]
-    ranks: dict[tuple[str, str], int] = {}
-    for pieces in sorted(split, key=len):
-        joined = join_pieces(pieces, ranks)
-        while len(joined) > 1:
-            left, right = _choose_halves(joined)
-            ranks[left.removeprefix(" "), right] = len(ranks)
-            joined = join_pieces(joined, ranks)
+    ranks = build_ranks(split_unit(*row) for row in units.select("token", "atoms").iter_rows())
     rows = [(left, right.removeprefix(" "), left + right) for left, right in ranks]
     return pl.DataFrame(rows, schema=MERGES, orient="row")
 
 
-def _choose_halves(pieces: Sequence[str]) -> tuple[str, str]:
-    """Return the neighbours to merge next; none of them is a unit together, or they would be one.
+def build_ranks(units: Iterable[list[str]]) -> dict[tuple[str, str], int]:
+    """Return the merges of units in pieces (`split_unit`), best first, as `join_pieces` takes them.
 
-    The first two, so that units that begin alike share their pieces.
+    Shorter units come first, so that longer ones are built of them. A unit gets new merges only
+    for what the merges so far leave of it, and those rank below all others: no earlier unit comes
+    out otherwise. Halves from the left, from the right or the shortest made 21,323, 21,263 and
+    21,286 merges for 20,363 units of cuneiform: no reason to choose.
     """
-    return pieces[0], pieces[1]
+    ranks: dict[tuple[str, str], int] = {}
+    for pieces in sorted(units, key=len):
+        joined = join_pieces(pieces, ranks)
+        while len(joined) > 1:
+            ranks[joined[0], joined[1]] = len(ranks)
+            joined = join_pieces(joined, ranks)
+    return ranks
 
 
 def rank_merges(merges: pl.DataFrame) -> dict[tuple[str, str], int]:
-    """Return what `join_pieces` takes: a table of merges as halves and their rank, from 0."""
+    """Return what `join_pieces` takes, of a table of merges: halves and their rank, from 0."""
     return {
         (left, result[len(left) :]): rank
         for rank, (left, _, result) in enumerate(merges.select(*MERGES).iter_rows())
