@@ -14,6 +14,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 
 import numpy as np
 import polars as pl
@@ -25,6 +26,7 @@ from miner.tables import CANDIDATES, checked
 
 PARTS = 64  # the corpus is cut into so many parts of equal size to measure dispersion
 _SCALE = 50  # bits behind the point of the number of parts in a place
+FEWEST_PASSES = 4
 _SPARSE = 1024  # a run with fewer places is spread over the parts one by one
 
 # One visited run: where its row starts in the integer and in the real table.
@@ -38,7 +40,7 @@ _INTEGERS, _REALS = 11, 3
 # the place; the atom before, and in its lowest bit whether the place is inside a sentence; its
 # document, and whether it is a capital inside a sentence; the keys after.
 _PLACE, _BEFORE, _DOCUMENT, _AFTER = range(4)
-_AHEAD = 5  # keys after; what stands further on is looked up
+_AHEAD = 3  # keys after; what stands further on is looked up
 _FIELDS = _AFTER + _AHEAD
 
 
@@ -283,28 +285,27 @@ def count_candidates(
     threads: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Candidates:
-    """Count every run of 1..`longest` atoms (at most `MOST_ATOMS`) that occurs `min_count` times, exactly.
+    """Count every run of 1..`longest` atoms that occurs `min_count` times, exactly.
 
-    `atom_counts` int64 (atoms,): how often atom i + 1 stands in the stream, falling. `memory`,
-    in bytes, bounds the places held at a time: a larger corpus is counted in several passes,
-    to the same rows. `progress` is called with the number of places done. Length 1 is included:
-    the statistics of a run need the counts of its parts.
+    `longest` is at most `MOST_ATOMS`. `atom_counts` int64 (atoms,): how often atom i + 1 stands
+    in the stream, falling. `memory`, in bytes, bounds what is held beside the rows themselves: a
+    larger corpus is counted in more passes, to the same rows; it cannot fall below what the most
+    frequent atom needs. `progress` is called with the number of places done. Length 1 is
+    included: the statistics of a run need the counts of its parts.
     """
-    frequent = int(np.searchsorted(-atom_counts, -min_count, side="right"))
-    counter = _Counter(stream, atom_counts, min_count=min_count, longest=longest)
     threads = threads or min(os.cpu_count() or 1, 16)
-    integers, reals = [], []
+    counter = _Counter(stream, atom_counts, min_count=min_count, longest=longest)
+    ranges = counter.cut_ranges(memory, threads)
+    rows: list[_Rows] = []
     with ThreadPoolExecutor(threads) as pool:
-        for first, last in _ranges(atom_counts[:frequent], counter.places_at_once(memory)):
-            ranges = _cut_range(atom_counts, first, last, threads)
-            for rows, real in pool.map(counter.count_range, *zip(*ranges, strict=True)):
-                shift = sum(len(part) for part in integers)
-                rows[:, PARENT] += np.where(rows[:, PARENT] >= 0, shift, 0)
-                integers.append(rows)
-                reals.append(real)
+        for (first, last), counted in zip(ranges, pool.map(counter.count_range, ranges), strict=True):
+            rows += counted
             if progress:
                 progress(int(atom_counts[first - 1 : last - 1].sum()))
-    return _assemble(integers, reals, longest=longest)
+    return _assemble(rows, longest=longest)
+
+
+_Rows = tuple[np.ndarray, np.ndarray]  # integers and reals of some runs, parents within them
 
 
 class _Counter:
@@ -319,39 +320,71 @@ class _Counter:
         self.counts = atom_counts
         self.min_count = min_count
         self.longest = longest
-        self.dtype = np.uint32 if max(size, 2 * len(stream.documents)) < 2**32 else np.uint64
+        self.dtype = np.dtype(np.uint32 if size < 2**31 else np.uint64)
         self.scale = -(-(PARTS << _SCALE) // size)
         self.logs = np.arange(4096) * np.log2(np.maximum(np.arange(4096), 1))
+        self.idle: SimpleQueue[_Desk] = SimpleQueue()
 
-    def places_at_once(self, memory: int | None) -> int:
-        return max(1 << 20, (memory or 1 << 62) // (4 * np.dtype(self.dtype).itemsize))
+    def cut_ranges(self, memory: int | None, threads: int) -> list[tuple[int, int]]:
+        """Return ranges [first, last) of frequent atoms, of equal mass as far as atoms allow.
 
-    def count_range(self, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
+        A pass reads the whole stream, and `FEWEST_PASSES` keep its records near the processor.
+        """
+        frequent = int(np.searchsorted(-self.counts, -self.min_count, side="right"))
+        if frequent == 0:
+            return []
+        ends = np.cumsum(self.counts[:frequent])
+        parts = max(FEWEST_PASSES, threads)
+        if memory:
+            desk = 12 * (len(self.counts) + 1)
+            room = max(memory // threads - desk, 1 << 20) // (_FIELDS * self.dtype.itemsize * 2)
+            parts = max(parts, -(-int(ends[-1]) // room))
+        cuts = np.searchsorted(ends, ends[-1] * np.arange(1, parts) / parts) + 1
+        edges = np.unique(np.concatenate([[0], cuts, [frequent]])) + 1
+        return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+
+    def count_range(self, atoms: tuple[int, int]) -> list[_Rows]:
         """Return the rows of the runs that start with an atom of [first, last)."""
+        first, last = atoms
         starts = np.concatenate([[0], np.cumsum(self.counts[first - 1 : last - 1])])
-        places = np.empty((int(starts[-1]), _FIELDS), self.dtype)
+        desk = self._take_desk(int(starts[-1]))
         _gather_places(
-            self.ids, self.flags, self.documents, first, last, starts[:-1].copy(), places
+            self.ids, self.flags, self.documents, first, last, starts[:-1].copy(), desk.places
         )
-        atoms = len(self.counts) + 1
-        left, right = np.zeros(atoms, np.uint32), np.zeros(2 * atoms, np.uint32)
-        largest = int(np.diff(starts).max(initial=0)) * self.longest // self.min_count + 1
-        room = max(1 << 16, largest)
-        done, integers, reals = first, [], []
-        size = 0
+        largest = int(np.diff(starts).max()) * self.longest // self.min_count + 1
+        room = max(1 << 14, largest)
+        done, counted = first, []
         while done < last:
-            table = np.empty((room, _INTEGERS), np.int64)
-            real = np.empty((room, _REALS))
+            integers, reals = np.empty((room, _INTEGERS), np.int64), np.empty((room, _REALS))
             done, rows = _visit(
-                self.ids, self.flags, places, starts, first, done, last, self.min_count,
-                self.longest, self.scale, self.logs, left, right, table, real,
+                self.ids, self.flags, desk.places, starts, first, done, last, self.min_count,
+                self.longest, self.scale, self.logs, desk.left, desk.right, integers, reals,
             )  # fmt: skip
-            table = table[:rows].copy()
-            table[:, PARENT] += np.where(table[:, PARENT] >= 0, size, 0)
-            integers.append(table)
-            reals.append(real[:rows].copy())
-            size += rows
-        return np.concatenate(integers), np.concatenate(reals)
+            counted.append((integers[:rows].copy(), reals[:rows].copy()))
+        self.idle.put(desk)
+        return counted
+
+    def _take_desk(self, places: int) -> _Desk:
+        """Return room for so many places, from a range that is done where it has as much."""
+        atoms = len(self.counts) + 1
+        try:
+            desk = self.idle.get_nowait()
+        except Empty:
+            left, right = np.zeros(atoms, np.uint32), np.zeros(2 * atoms, np.uint32)
+            desk = _Desk(np.empty((0, _FIELDS), self.dtype), left, right)
+        if len(desk.places) < places:
+            desk.places = np.empty((0, _FIELDS), self.dtype)  # the old is given back first
+            desk.places = np.empty((places, _FIELDS), self.dtype)
+        return desk
+
+
+@dataclass
+class _Desk:
+    """What one thread writes on: the records of a range, counts of atoms and of keys (all 0)."""
+
+    places: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
 
 
 def _read_only(numbers: np.ndarray) -> np.ndarray:
@@ -361,29 +394,14 @@ def _read_only(numbers: np.ndarray) -> np.ndarray:
     return view
 
 
-def _ranges(counts: np.ndarray, places: int) -> Iterator[tuple[int, int]]:
-    """Yield ranges [first, last) of atoms whose places fit in memory together."""
-    ends = np.cumsum(counts)
-    first = 1
-    while first <= len(counts):
-        before = ends[first - 2] if first > 1 else 0
-        last = max(first + 1, int(np.searchsorted(ends, before + places, side="right")) + 1)
-        yield first, last
-        first = last
-
-
-def _cut_range(counts: np.ndarray, first: int, last: int, parts: int) -> list[tuple[int, int]]:
-    """Cut [first, last) into `parts` ranges of equal mass."""
-    ends = np.cumsum(counts[first - 1 : last - 1])
-    cuts = np.searchsorted(ends, ends[-1] * np.arange(1, parts) / parts) + 1
-    edges = np.unique(np.concatenate([[0], cuts, [last - first]]))
-    return [(first + int(a), first + int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
-
-
-def _assemble(integers: list[np.ndarray], reals: list[np.ndarray], *, longest: int) -> Candidates:
+def _assemble(counted: list[_Rows], *, longest: int) -> Candidates:
     """Join the rows of all ranges, spell their keys and link each run to its parts."""
-    rows = np.concatenate(integers) if integers else np.empty((0, 11), np.int64)
-    real = np.concatenate(reals) if reals else np.empty((0, 3))
+    size = 0
+    for integers, _ in counted:
+        integers[:, PARENT] += np.where(integers[:, PARENT] >= 0, size, 0)
+        size += len(integers)
+    rows = np.concatenate([np.empty((0, _INTEGERS), np.int64), *(part for part, _ in counted)])
+    real = np.concatenate([np.empty((0, _REALS)), *(part for _, part in counted)])
     keys = np.zeros((len(rows), longest), np.uint32)
     suffix = np.full(len(rows), -1, np.int64)
     parent, key, length = rows[:, PARENT], rows[:, KEY], rows[:, LENGTH]

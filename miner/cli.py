@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from miner import __version__
 from miner.config import CHOICES, DEFAULT_VOCABULARY, MineConfig, read_config
-from miner.errors import MinerError
+from miner.errors import MinerError, UsageError
 
-
-
+if TYPE_CHECKING:
+    from miner.store import Existing
 
 STOPPED = 130
 WRONG_USE = 2
@@ -37,7 +39,11 @@ class ShowProgress:
             total=total, desc=name, unit=unit, unit_scale=True, file=sys.stderr, disable=None,
             leave=False,
         ) as bar:  # fmt: skip
-            yield lambda steps: bar.update(steps) and None
+
+            def advance(steps: int) -> None:
+                bar.update(steps)
+
+            yield advance
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -53,40 +59,82 @@ def commands() -> None:
 
 
 @commands.command()
-@click.option("--corpus", "corpus", multiple=True, metavar="PATH",
-              help="A file, a folder, a quoted glob, or - for standard input; may come several "
-              "times, and more paths may follow. Text, JSON lines, CSV, TSV (also .gz .zst .xz), "
-              "Parquet, raw bytes, hex dumps, safetensors.")  # fmt: skip
+@click.option(
+    "--corpus",
+    "corpus",
+    multiple=True,
+    metavar="PATH",
+    help="A file, a folder, a quoted glob, or - for standard input; may come several "
+    "times, and more paths may follow. Text, JSON lines, CSV, TSV (also .gz .zst .xz), "
+    "Parquet, raw bytes, hex dumps, safetensors.",
+)
 @click.argument("more", nargs=-1, metavar="[PATH]...")
-@click.option("--out", type=click.Path(path_type=Path), metavar="RUN",
-              help="The run folder to write.  [default: outputs/ and the corpus's name]")  # fmt: skip
-@click.option("--vocab-size", type=int, metavar="N",
-              help=f"The most units to keep: the one dial.  [default: {DEFAULT_VOCABULARY:,}]")  # fmt: skip
-@click.option("--objective", type=click.Choice(CHOICES["objective"]),
-              help="meaning: what a person would call one unit; compression: what saves the most "
-              "tokens.  [default: meaning]")  # fmt: skip
-@click.option("--min-count", type=int, metavar="N",
-              help="How often a run must occur.  [default: 3 x sqrt(millions of atoms), 3 at "
-              "least]")  # fmt: skip
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="The run folder to write.  [default: outputs/ and the corpus's name]",
+)
+@click.option(
+    "--vocab-size",
+    type=int,
+    metavar="N",
+    help=f"The most units to keep: the one dial.  [default: {DEFAULT_VOCABULARY:,}]",
+)
+@click.option(
+    "--objective",
+    type=click.Choice(CHOICES["objective"]),
+    help="meaning: what a person would call one unit; compression: what saves the most "
+    "tokens.  [default: meaning]",
+)
+@click.option(
+    "--min-count",
+    type=int,
+    metavar="N",
+    help="How often a run must occur.  [default: 3 x sqrt(millions of atoms), 3 at least]",
+)
 @click.option("--max-length", type=int, metavar="N", help="The most atoms in a unit.  [default: 8]")
-@click.option("--profile", type=click.Choice(CHOICES["profile"]),
-              help="How text is cut into atoms.  [default: auto, told from the corpus]")  # fmt: skip
-@click.option("--encoder", metavar="corpus|NAME|FOLDER",
-              help="corpus: trained on the corpus itself, no download; or any "
-              "sentence-transformers model.  [default: corpus]")  # fmt: skip
-@click.option("--device", type=click.Choice(CHOICES["device"]),
-              help="Where the encoder and the search run.  [default: auto]")  # fmt: skip
+@click.option(
+    "--profile",
+    type=click.Choice(CHOICES["profile"]),
+    help="How text is cut into atoms.  [default: auto, told from the corpus]",
+)
+@click.option(
+    "--encoder",
+    metavar="corpus|NAME|FOLDER",
+    help="corpus: trained on the corpus itself, no download; or any "
+    "sentence-transformers model.  [default: corpus]",
+)
+@click.option(
+    "--device",
+    type=click.Choice(CHOICES["device"]),
+    help="Where the encoder and the search run.  [default: auto]",
+)
 @click.option("--seeds", metavar="FILE", help="Units known to be good, one a line, to learn from.")
-@click.option("--text-column", metavar="NAME",
-              help="Of tables and JSON lines.  [default: text, or the only column of text]")  # fmt: skip
-@click.option("--memory", metavar="SIZE",
-              help="Memory for counting, such as 2GiB; a larger corpus is counted in passes, to "
-              "the same rows.")  # fmt: skip
-@click.option("--on-error", type=click.Choice(CHOICES["on_error"]),
-              help="What to do with input that cannot be read.  [default: stop]")  # fmt: skip
+@click.option(
+    "--text-column",
+    metavar="NAME",
+    help="Of tables and JSON lines.  [default: text, or the only column of text]",
+)
+@click.option(
+    "--memory",
+    metavar="SIZE",
+    help="Memory for counting, such as 2GiB; a larger corpus is counted in passes, to "
+    "the same rows.",
+)
+@click.option(
+    "--on-error",
+    type=click.Choice(CHOICES["on_error"]),
+    help="What to do with input that cannot be read.  [default: stop]",
+)
 @click.option("--seed", type=int, metavar="N", help="Of every random choice.  [default: 0]")
-@click.option("--config", "config_file", type=click.Path(path_type=Path), metavar="FILE",
-              help="Settings in TOML; a run saves its own as config.toml. Options win over it.")  # fmt: skip
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Settings in TOML; a run saves its own as config.toml. Options win over it.",
+)
 @click.option("--resume", is_flag=True, help="Go on with a run that was cut off.")
 @click.option("--overwrite", is_flag=True, help="Replace a run that is there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest instead of a table.")
@@ -102,8 +150,6 @@ def mine(
       miner mine --corpus 'logs/*.jsonl.gz' --text-column message --profile code
       zcat wiki.txt.gz | miner mine --corpus - --out outputs/wiki --memory 2GiB
     """
-    from miner.errors import UsageError
-
     settings = read_config(config_file) if config_file else {}
     options["corpus"] = (*options["corpus"], *more)
     settings |= {name: value for name, value in options.items() if value not in (None, ())}
@@ -112,21 +158,37 @@ def mine(
         raise UsageError("no corpus is named", cure="Add --corpus PATH")
     if resume and overwrite:
         raise UsageError("--resume and --overwrite exclude each other", cure="Give one of them")
-    folder = out or Path("outputs") / (Path(config.corpus[0]).name.split(".")[0] or "run")
     from miner.pipeline import mine as mine_corpus
 
-    existing = "resume" if resume else "overwrite" if overwrite else "refuse"
+    folder = out or Path("outputs", name_run(config.corpus[0]))
+    existing: Existing = "resume" if resume else "overwrite" if overwrite else "refuse"
     mined = mine_corpus(config, folder, ShowProgress(), existing=existing)
     if as_json:
-        click.echo(json.dumps(mined.manifest, ensure_ascii=False))
+        click.echo(json.dumps(mined.manifest))
     else:
         from miner.summary import summarize
 
         click.echo(summarize(mined.vocabulary, mined.manifest, str(mined.folder)))
 
 
+def name_run(corpus: str) -> str:
+    """Return the name of a corpus without what only a file system or a shell reads in it.
+
+    >>> [name_run(path) for path in ("a/novel.txt.gz", "logs/*.jsonl", "-", "../my texts/")]
+    ['novel', 'logs', 'run', 'my_texts']
+    """
+    for part in reversed(Path(corpus).parts):
+        name = re.sub(r"\W+", "_", part.split(".")[0]).strip("_")
+        if name:
+            return name
+    return "run"
+
+
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run a command and leave with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that knows no ⟁ shows \\u27c1
+            stream.reconfigure(errors="backslashreplace")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     signal.signal(signal.SIGTERM, _stop)
     try:
@@ -140,9 +202,6 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except (KeyboardInterrupt, click.Abort):
         click.echo("stopped; --resume goes on where it was cut off", err=True)
         sys.exit(STOPPED)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,9 @@ from typing import Any
 from miner.errors import ConfigError, UsageError
 
 DEFAULT_VOCABULARY = 8_000
-_SIZES = {"": 1, "B": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+MOST = 2**31 - 1  # of any number; counts are 64 bits wide, and more means a slip
+_SIZES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+MOST_MEMORY = 2**60
 _BINARY_SIZES = {"KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
 
 
@@ -46,7 +48,9 @@ class MineConfig:
         "corpus: trained on the corpus itself; or a sentence-transformers model, name or folder.",
     )
     device: str = _setting("auto", "auto, cpu or cuda: where the encoder and the search run.")
-    seeds: str | None = _setting(None, "A file of units known to be good, one a line, to learn from.")
+    seeds: str | None = _setting(
+        None, "A file of units known to be good, one a line, to learn from."
+    )
     text_column: str | None = _setting(
         None, "The column of tables and JSON lines; by default `text`, or the only one of text."
     )
@@ -61,24 +65,23 @@ class MineConfig:
 
     def __post_init__(self) -> None:
         """Refuse values that have no meaning, with the rule and the cure."""
-        _require(self.vocab_size >= 1, "vocab-size", self.vocab_size, "at least 1")
+        for name, value in _texts(self):
+            _require(value != "", name, value, "something, or left away")
+            known = all(sign != "\0" and not "\ud800" <= sign <= "\udfff" for sign in value)
+            _require(known, name, value, "UTF-8 without NUL; name the folder of such a file")
+        _require(1 <= self.vocab_size <= MOST, "vocab-size", self.vocab_size, f"1 to {MOST}")
         _require(2 <= self.max_length <= 8, "max-length", self.max_length, "2 to 8")
         if self.min_count is not None:
-            _require(self.min_count >= 2, "min-count", self.min_count, "at least 2")
+            _require(2 <= self.min_count <= MOST, "min-count", self.min_count, f"2 to {MOST}")
         for name, choices in CHOICES.items():
-            _require(getattr(self, name) in choices, name, getattr(self, name), " or ".join(choices))
-        _require(self.seed >= 0, "seed", self.seed, "0 or more")
+            _require(
+                getattr(self, name) in choices, name, getattr(self, name), " or ".join(choices)
+            )
+        _require(0 <= self.seed <= MOST, "seed", self.seed, f"0 to {MOST}")
         if self.memory is not None:
             parse_size(self.memory)
         for name, pattern in self.patterns.items():
-            try:
-                empty = re.compile(pattern).fullmatch("") is not None
-            except re.error as error:
-                raise ConfigError(
-                    f"{pattern!r} is no regular expression: {error}", where=f"pattern {name}",
-                    cure="Mend it in the config file",
-                ) from error  # fmt: skip
-            _require(not empty, f"pattern {name}", pattern, "an expression that matches something")
+            _check_pattern(name, pattern)
 
 
 CHOICES = {
@@ -91,7 +94,27 @@ CHOICES = {
 
 def _require(holds: bool, name: str, value: object, rule: str) -> None:
     if not holds:
-        raise UsageError(f"{name} is {value!r}", cure=f"It must be {rule}")
+        raise UsageError(f"{name.replace('_', '-')} is {value!r}", cure=f"It must be {rule}")
+
+
+def _texts(config: MineConfig) -> Iterator[tuple[str, str]]:
+    """Yield the name and the value of every setting that is text."""
+    for entry in dataclasses.fields(config):
+        value = getattr(config, entry.name)
+        texts = (value,) if isinstance(value, str) else value if isinstance(value, tuple) else ()
+        yield from ((entry.name, text) for text in texts)
+
+
+def _check_pattern(name: str, pattern: str) -> None:
+    """Refuse what is no regular expression, or one that matches nothing at all."""
+    try:
+        empty = re.compile(pattern).fullmatch("") is not None
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ConfigError(
+            f"{pattern!r} is no regular expression: {error}", where=f"pattern {name}",
+            cure="Mend it in the config file",
+        ) from error  # fmt: skip
+    _require(not empty, f"pattern {name}", pattern, "an expression that never matches nothing")
 
 
 def parse_size(text: str) -> int:
@@ -100,47 +123,58 @@ def parse_size(text: str) -> int:
     >>> [parse_size(text) for text in ("2GiB", "500MB", "1024")]
     [2147483648, 500000000, 1024]
     """
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?I?)B?\s*", text.upper())
+    match = re.fullmatch(r"\s*(\d{1,15}(?:\.\d+)?)\s*([KMGT]?I?)B?\s*", text.upper(), re.ASCII)
     scale = {**_SIZES, **_BINARY_SIZES}.get(match[2]) if match else None
-    if not match or scale is None:
-        raise UsageError(f"{text!r} is no amount of memory", cure="Write it like 2GiB or 500MB")
-    return int(float(match[1]) * scale)
+    size = int(float(match[1]) * scale) if match and scale else 0
+    if not 1 <= size <= MOST_MEMORY:
+        raise UsageError(f"memory is {text!r}", cure="Write it like 2GiB or 500MB")
+    return size
 
 
 def read_config(path: Path) -> dict[str, Any]:
     """Return the settings of a TOML file, named as in `MineConfig`; unknown names are refused."""
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ConfigError("no such config file", where=str(path), cure="Check the path") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"not TOML: {error}", where=str(path), cure="Mend that line") from error
-    fields = {entry.name: entry for entry in dataclasses.fields(MineConfig)}
-    settings = {name.replace("-", "_"): value for name, value in content.items()}
-    for name, value in settings.items():
-        if name not in fields:
-            known = ", ".join(fields)
-            raise ConfigError(f"unknown setting {name}", where=str(path), cure=f"Known: {known}")
+    known = [entry.name.replace("_", "-") for entry in dataclasses.fields(MineConfig)]
+    settings: dict[str, Any] = {}
+    for written, value in _read_toml(path).items():
+        name = written.replace("_", "-")
+        if name not in known:
+            cure = f"Known: {', '.join(known)}"
+            raise ConfigError(f"unknown setting {written!r}", where=str(path), cure=cure)
+        if name.replace("-", "_") in settings:
+            raise ConfigError(f"{name} is there twice", where=str(path), cure="Remove one of them")
         _check_type(path, name, value)
-    if isinstance(settings.get("corpus"), str):
-        settings["corpus"] = [settings["corpus"]]
+        settings[name.replace("-", "_")] = value
     if "corpus" in settings:
-        settings["corpus"] = tuple(settings["corpus"])
+        paths = settings["corpus"]
+        settings["corpus"] = (paths,) if isinstance(paths, str) else tuple(paths)
     return settings
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ConfigError(
+            f"the config file cannot be read ({reason})", where=str(path), cure="Check the path"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigError(f"not TOML: {error}", where=str(path), cure="Mend that line") from error
 
 
 def _check_type(path: Path, name: str, value: object) -> None:
     """Refuse a value of another type than the setting has."""
-    wanted: dict[str, tuple[type, ...]] = {
-        "corpus": (str, list), "vocab_size": (int,), "min_count": (int,), "max_length": (int,),
-        "seed": (int,), "patterns": (dict,),
-    }  # fmt: skip
-    types = wanted.get(name, (str,))
+    number = ((int,), "a whole number")
+    wanted: dict[str, tuple[tuple[type, ...], str]] = {
+        "corpus": ((str, list), "a text or a list of texts"),
+        "patterns": ((dict,), "a table of texts"),
+        **dict.fromkeys(("vocab-size", "min-count", "max-length", "seed"), number),
+    }
+    types, rule = wanted.get(name, ((str,), "a text, in quotes"))
     parts = value if isinstance(value, list) else value.values() if isinstance(value, dict) else ()
     fits = isinstance(value, types) and not isinstance(value, bool)
     if not fits or not all(isinstance(part, str) for part in parts):
-        names = " or ".join(kind.__name__ for kind in types)
-        raise ConfigError(f"{name} is {value!r}", where=str(path), cure=f"It must be {names}")
+        raise ConfigError(f"{name} is {value!r}", where=str(path), cure=f"It must be {rule}")
 
 
 def write_config(config: MineConfig) -> str:

@@ -274,7 +274,7 @@ def _settle_rows(
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def _dot(left: np.ndarray, right: np.ndarray) -> float:
+def _dot(left: np.ndarray, right: np.ndarray) -> np.float32:
     total = np.float32(0)
     for d in range(left.shape[0]):
         total += left[d] * right[d]

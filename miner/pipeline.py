@@ -244,7 +244,7 @@ def propose(
             closeness=pl.Series(measure_closeness(vectors, splits, rows)),
             wholeness=pl.Series(measure_wholeness(vectors, splits, rows)),
         )
-        whole = propose_atoms(atoms.table, runs, min_count=min_count)
+        whole = propose_atoms(atoms.table, runs, candidates, min_count=min_count)
         proposals = list_units(pl.concat([runs, whole]), budget=config.vocab_size)
         proposals = _prove(proposals, atoms, candidates, config)
         proposals.write_parquet(folder / "proposals.parquet")
@@ -379,7 +379,7 @@ def describe_run(
         "profile": atoms.profile.name,
         "documents": len(atoms.mined.documents) - 1,
         "held_documents": len(atoms.held.documents) - 1,
-        "measured_on": "held-back text" if has_documents(atoms.held) else "the mined text",
+        "measured_on": "held back" if has_documents(atoms.held) else "mined",
         "atoms": int(atoms.table["count"].sum()),
         "min_count": key["config"]["min_count"] or default_min_count(
             int(atoms.table["count"].sum())

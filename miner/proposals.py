@@ -24,11 +24,12 @@ Objective = Literal["meaning", "compression"]
 SURE = 10.83  # chi-square at p = 0.001, one degree of freedom
 LEAST_SCORE = 0.7  # of the best possible ranks; below, most runs are no unit to a reader's eye
 SWALLOWED = 0.8  # a run with this share inside a longer unit is a part of it
-SHARED = 0.5  # a longer run with this share of a part may outrank the part,
+SHARED = 0.33  # a longer run with this share of a part may outrank the part,
 NEARLY = 0.05  # if its own score is at most so much lower
 STEEPNESS = 30.0  # in a cut for meaning one better unit outweighs several worse ones
 LINK_ATOMS = 3
 SHORTEST_PART = 3  # letters of a word inside a glued compound
+CLOSES = 0.3  # of the average share of clause ends: less, and it is no content word
 CROWD = 1.5  # so many times the budget competes for the text
 ROUNDS = (0.25, 0.5, 0.75, 1.0)  # of min_count that a unit must own, round by round
 PRUNED = 0.75  # of the units go on to the next round of compression
@@ -117,7 +118,7 @@ def _settle_for_meaning(
     good = units
     units = _take_best(units, worth, budget)
     verdict[good & ~units] = _CODE[Verdict.BUDGET]
-    values = np.where(units, np.exp(STEEPNESS * raise_bids(candidates, worth, units)), 0.0)
+    values = _values(candidates, raise_bids(candidates, worth, units), units)
     count = cut_stream(stream, candidates, values)
     verdict[units] = _CODE[Verdict.KEPT]
     return Settled(verdict, count, rival, worth, values)
@@ -130,28 +131,40 @@ def _settle_rounds(
     bid = raise_bids(candidates, worth, units)
     outbid = np.zeros(len(worth), bool)
     for share in ROUNDS:
-        values = np.where(units, np.exp(STEEPNESS * bid), 0.0)
+        values = _values(candidates, bid, units)
         poor = units & (cut_stream(stream, candidates, values) < share * min_count)
         outbid |= poor
         units = units & ~poor
     return units, outbid
 
 
+def _values(candidates: Candidates, bid: np.ndarray, units: np.ndarray) -> np.ndarray:
+    """Return what each unit is worth in a cut: the better, and the more text it joins, the more."""
+    joints = candidates.table["length"].to_numpy() - 1.0
+    return np.where(units, joints * np.exp(STEEPNESS * bid), 0.0)
+
+
 def raise_bids(candidates: Candidates, worth: np.ndarray, units: np.ndarray) -> np.ndarray:
     """Return what each unit bids for its places: its worth, or just more than a part it contains.
 
-    A longer unit outbids its part where it holds half of the part's places (`SHARED`) and is
+    A longer unit outbids its part where it holds a third of the part's places (`SHARED`) and is
     nearly as good: `gross domestic product` against `gross domestic`. `the united states` is much
     worse than `united states` and stays below.
     """
     counts = candidates.table["count"].to_numpy()
     lengths = candidates.table["length"].to_numpy()
     bid = np.where(units, worth, 0.0)
+    highest = np.where(units, np.arange(len(counts)), -1)  # the unit in a run that bids most
     for length in range(3, int(lengths.max(initial=0)) + 1):
-        rows = np.flatnonzero((lengths == length) & units)
-        for part in (candidates.parent[rows], candidates.suffix[rows]):
-            wins = (counts[rows] >= SHARED * counts[part]) & (worth[rows] >= bid[part] - NEARLY)
-            bid[rows[wins]] = np.maximum(bid[rows[wins]], bid[part[wins]] + 1e-6)
+        rows = np.flatnonzero(lengths == length)
+        for side in (candidates.parent, candidates.suffix):
+            part = highest[side[rows]]
+            shares = (part >= 0) & (counts[rows] >= SHARED * counts[part])
+            offer = np.where(shares, bid[part], -1.0)
+            raised = units[rows] & shares & (worth[rows] >= offer - NEARLY)
+            bid[rows] = np.where(raised, np.maximum(bid[rows], offer + 1e-6), bid[rows])
+            mine = np.where(highest[rows] >= 0, bid[highest[rows]], -1.0)
+            highest[rows] = np.where(offer > mine, part, highest[rows])
     return bid
 
 
@@ -164,26 +177,52 @@ def find_yielding(
     longer if it is nearly as good (`in order to` over `in order`), else the shorter (`united
     states` over `the united states`). Returns bool (rows,) and the row each of them yields to.
     """
+    outbid, better = _find_outbid(candidates, worth, units)
+    swallowed, holder = _find_swallowed(candidates, units & ~outbid)
+    return outbid | swallowed, np.where(outbid, better, np.where(swallowed, holder, -1))
+
+
+def _find_outbid(
+    candidates: Candidates, worth: np.ndarray, units: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mark the units that contain a much better one in nearly all its places; return which."""
     counts = candidates.table["count"].to_numpy()
     lengths = candidates.table["length"].to_numpy()
-    champion = np.full(len(counts), -1, np.int64)  # who holds the places of a run so far
-    yields = np.zeros(len(counts), bool)
-    rival = np.full(len(counts), -1, np.int64)
+    champion = np.full(len(counts), -1, np.int64)  # the best unit so far that a run stands for
+    outbid = np.zeros(len(counts), bool)
+    better = np.full(len(counts), -1, np.int64)
     for length in range(2, int(lengths.max(initial=0)) + 1):
         rows = np.flatnonzero(lengths == length)
-        parts = [champion[candidates.parent[rows]], champion[candidates.suffix[rows]]]
-        near = [(part >= 0) & (counts[rows] >= SWALLOWED * counts[part]) for part in parts]
-        value = [np.where(close, worth[part], -1.0) for close, part in zip(near, parts, strict=True)]
-        best = np.where(value[0] >= value[1], parts[0], parts[1])
-        highest = np.maximum(value[0], value[1])
-        wins = units[rows] & (worth[rows] >= highest - NEARLY)
-        for close, part in zip(near, parts, strict=True):
-            beaten = part[close & wins]
-            yields[beaten], rival[beaten] = True, rows[close & wins]
-        loses = units[rows] & ~wins
-        yields[rows[loses]], rival[rows[loses]] = True, best[loses]
-        champion[rows] = np.where(wins, rows, np.where(highest >= 0, best, -1))
-    return yields, rival
+        best, highest = np.full(len(rows), -1), np.full(len(rows), -1.0)
+        for side in (candidates.parent, candidates.suffix):
+            part = champion[side[rows]]
+            near = (part >= 0) & (counts[rows] >= SWALLOWED * counts[part])
+            value = np.where(near, worth[part], -1.0)
+            best, highest = np.where(value > highest, part, best), np.maximum(highest, value)
+        loses = units[rows] & (worth[rows] < highest - NEARLY)
+        outbid[rows[loses]], better[rows[loses]] = True, best[loses]
+        champion[rows] = np.where(units[rows] & ~loses, rows, best)
+    return outbid, better
+
+
+def _find_swallowed(candidates: Candidates, units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mark the units nearly all whose places lie inside one longer unit; return which."""
+    counts = candidates.table["count"].to_numpy()
+    lengths = candidates.table["length"].to_numpy()
+    holder = np.full(len(counts), -1, np.int64)  # the most frequent longer unit around a run
+    swallowed = np.zeros(len(counts), bool)
+    for length in range(int(lengths.max(initial=0)), 1, -1):
+        rows = np.flatnonzero(lengths == length)
+        inside = (holder[rows] >= 0) & (counts[holder[rows]] >= SWALLOWED * counts[rows])
+        swallowed[rows] = units[rows] & inside
+        around = np.where(units[rows] & ~swallowed[rows], rows, holder[rows])
+        order = np.argsort(np.where(around >= 0, counts[around], -1), kind="stable")
+        order = order[around[order] >= 0]
+        for side in (candidates.parent, candidates.suffix):
+            part, by = side[rows[order]], around[order]  # the most frequent is written last
+            larger = (holder[part] < 0) | (counts[by] >= counts[holder[part]])
+            holder[part[larger]] = by[larger]
+    return swallowed, holder
 
 
 def _take_best(units: np.ndarray, worth: np.ndarray, most: int) -> np.ndarray:
@@ -257,7 +296,9 @@ def tabulate_runs(
     )
 
 
-def propose_atoms(atoms: pl.DataFrame, runs: pl.DataFrame, *, min_count: int) -> pl.DataFrame:
+def propose_atoms(
+    atoms: pl.DataFrame, runs: pl.DataFrame, candidates: Candidates, *, min_count: int
+) -> pl.DataFrame:
     """Return a row for each single atom that must stay whole, in the columns of `runs`.
 
     Formulas, symbols, markers and code nodes, and words that are runs written as one
@@ -267,7 +308,7 @@ def propose_atoms(atoms: pl.DataFrame, runs: pl.DataFrame, *, min_count: int) ->
     whole = atoms.filter(
         pl.col("kind").is_in(list(kinds)) & ~pl.col("text").str.contains(r"^\p{ASCII}$")
     ).with_columns(kind=pl.col("kind").replace(kinds), length=pl.lit(1, pl.UInt8))
-    frequent = atoms.filter(pl.col("count") >= min_count)
+    frequent = find_content_words(atoms, candidates)
     found = pl.concat([whole, find_compounds(frequent, runs)]).filter(pl.col("count") >= min_count)
     counts = np.sort(runs["count"].to_numpy())
     share = np.searchsorted(counts, found["count"].to_numpy()) / max(len(counts), 1)
@@ -279,44 +320,71 @@ def propose_atoms(atoms: pl.DataFrame, runs: pl.DataFrame, *, min_count: int) ->
     return pl.concat([runs.clear(), rows], how="diagonal").select(runs.columns)
 
 
-def find_compounds(atoms: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
-    """Return the words that are runs written as one, by the kind and length of the run.
+def find_content_words(atoms: pl.DataFrame, candidates: Candidates) -> pl.DataFrame:
+    """Return the frequent words, with `content`: it ends clauses nearly as often as others do.
 
-    A word of the corpus that is a kept run without its spaces (`жартишина` beside `жар тишина`),
-    or three and more words of three letters and more in a row (`входтишинажар`), each of them
-    more frequent than the whole.
+    Words such as `the`, `of` and `при` hardly ever stand before a stop.
     """
-    words = atoms.filter(pl.col("kind") == "word")
-    wide = pl.col("token").str.split(" ").list.eval(pl.element().str.len_chars()).list.min()
+    single = candidates.table.filter(pl.col("length") == 1)
+    closing = single["right_stops"].to_numpy() / single["count"].to_numpy()
+    average = single["right_stops"].sum() / max(int(single["count"].sum()), 1)
+    words = pl.DataFrame({
+        "atom": candidates.keys[single["candidate"].to_numpy(), 0] >> 1,
+        "content": (closing >= CLOSES * average)
+        & (single["count"].to_numpy() > 1),
+    })  # fmt: skip
+    return atoms.filter(pl.col("kind") == "word").join(words, on="atom", how="inner")
+
+
+def find_compounds(words: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
+    """Return the words that are runs written as one, by the kind of the run.
+
+    A word that is a kept run without its spaces (`жартишина` beside `жар тишина`), or such a run
+    with more words before or after it (`входтишинажар`), each more frequent than the whole. The
+    parts are content words of three letters and more: `передней` is not `перед ней`.
+    """
+    able = words.filter(pl.col("content") & (pl.col("text").str.len_chars() >= SHORTEST_PART))
+    counts = dict(able.select("text", "count").iter_rows())
     glued = (
-        runs.filter((pl.col("verdict") == Verdict.KEPT) & (wide >= SHORTEST_PART))
-        .filter(pl.col("token").str.contains(" ", literal=True))
+        runs.filter((pl.col("verdict") == Verdict.KEPT) & pl.col("token").str.contains(" "))
+        .with_columns(parts=pl.col("token").str.split(" "))
+        .filter(pl.col("parts").list.eval(pl.element().is_in(list(counts))).list.all())
         .select(pl.col("token").str.replace_all(" ", "").alias("text"), parts="length")
         .unique("text", keep="first", maintain_order=True)
     )
-    counts = dict(words.select("text", "count").iter_rows())
     long = words.filter(pl.col("text").str.len_chars() >= 3 * SHORTEST_PART)
+    joined = dict(glued.iter_rows())
     cut = [
-        _count_parts(text, counts, count) for text, count in long.select("text", "count").iter_rows()
+        _count_parts(text, counts, joined, count)
+        for text, count in long.select("text", "count").iter_rows()
     ]
     chained = long.select("text").with_columns(parts=pl.Series(cut, dtype=pl.UInt8))
-    parts = pl.concat([glued, chained.filter(pl.col("parts") >= 3)]).unique(
+    parts = pl.concat([glued, chained.filter(pl.col("parts") > 0)]).unique(
         "text", keep="first", maintain_order=True
     )
-    return words.join(parts, on="text", how="inner", maintain_order="left").select(
-        pl.exclude("parts", "kind"), kind=name_kind(pl.col("parts")), length=pl.lit(1, pl.UInt8)
-    ).select(*atoms.columns, "length")  # fmt: skip
+    found = words.join(parts, on="text", how="inner", maintain_order="left")
+    return found.with_columns(
+        kind=name_kind(pl.col("parts")), length=pl.lit(1, pl.UInt8)
+    ).drop("parts", "content")  # fmt: skip
 
 
-def _count_parts(text: str, counts: dict[str, int], most: int) -> int:
-    """Return the most known words that `text` falls into, 0 if it does not."""
-    best = [0] + [-1] * len(text)
+def _count_parts(text: str, counts: dict[str, int], joined: dict[str, int], most: int) -> int:
+    """Return the most words that `text` falls into, one run at least among them, 0 if it does not.
+
+    `counts` of single words, which must be above `most`; `joined`: the words in a glued run.
+    """
+    plain, mixed = [0] + [0] * len(text), [0] + [0] * len(text)  # without and with a run so far
     for end in range(SHORTEST_PART, len(text) + 1):
-        for start in range(end - SHORTEST_PART + 1):
-            whole = start == 0 and end == len(text)
-            if best[start] >= 0 and not whole and counts.get(text[start:end], 0) > most:
-                best[end] = max(best[end], best[start] + 1)
-    return max(best[-1], 0)
+        for start in [0, *range(SHORTEST_PART, end - SHORTEST_PART + 1)]:
+            part = text[start:end]
+            if start == 0 or plain[start]:
+                if counts.get(part, 0) > most:
+                    plain[end] = max(plain[end], plain[start] + 1)
+                if part in joined and len(part) < len(text):
+                    mixed[end] = max(mixed[end], plain[start] + joined[part])
+            if start and mixed[start] and (counts.get(part, 0) > most or part in joined):
+                mixed[end] = max(mixed[end], mixed[start] + joined.get(part, 1))
+    return mixed[-1]
 
 
 def list_units(proposals: pl.DataFrame, *, budget: int) -> pl.DataFrame:

@@ -35,7 +35,7 @@ VERDICTS = {
     "weak": "It repeats, but other runs look much more like units.",
     "fragment": "Most of its places lie inside one longer unit.",
     "outbid": "Better units own its places.",
-    "budget": "Good enough, but beyond the size of the vocabulary: a larger --vocab-size keeps it.",
+    "budget": "Good enough, but one too many for <code>--vocab-size</code>.",
     "changes": "Encoding and decoding does not give its canonical form back.",
     "duplicate": "A better unit has the same canonical form.",
     "rebuild": "The merges do not rebuild it from its atoms.",
@@ -104,11 +104,11 @@ svg .kept{stroke:var(--kept);stroke-width:4.5;stroke-linecap:round;stroke-opacit
 svg .refused{stroke:var(--refused);stroke-width:1.2;stroke-opacity:.75;fill:none}
 svg .kept-name{fill:var(--kept)}
 svg .refused-name{fill:var(--refused)}
+code{white-space:nowrap}
 figcaption{font-size:.9rem}
 @media (max-width:30rem){svg text{font-size:15px}table{font-size:.85rem}.bar i{flex-basis:2rem}}
 @media print{:root{--paper:#fff;--ink:#000;--dim:#444;--line:#bbb;--kept:#1b5fb4;
 --kept-soft:#c9dcf4;--refused:#a8470b}body{font-size:10pt;max-width:none;padding:0}nav{display:none}
-.columns{grid-template-columns:1fr 1fr;gap:0 1.5rem;font-size:8pt}
 tr,figure{break-inside:avoid}h2,h3{break-after:avoid}}
 """
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -201,9 +201,11 @@ def _number(value: float | None) -> str:
 
 
 def _percent(share: float) -> str:
-    """Two figures at least: 19.8 %, 0.42 %."""
+    """Two figures at least: 19.8 %, 0.42 %; the space does not break."""
     percent = 100 * share
-    return f"{percent:.1f} %" if percent >= 1 or percent == 0 else f"{percent:.2g} %"
+    if percent >= 1 or percent <= 0:
+        return f"{percent:.1f}\u00a0%"
+    return f"{percent:#.2g}\u00a0%" if percent >= 0.001 else "under\u00a00.001\u00a0%"
 
 
 def _size(count: float) -> str:
@@ -335,8 +337,7 @@ def _write_kind(units: pl.DataFrame, kind: str, families: Mapping[int, list[str]
     ]
     shown = f"the best {TOP} of {_number(units.height)}" if units.height > TOP else len(rows)
     title = f"{show(KINDS.get(kind, kind))} ({shown})"
-    table = _table(["#rank", "token", "#count", "#settled", "#score"], rows)
-    return f"<section><h3>{title}</h3>{table}</section>"
+    return _section(title, ["#rank", "token", "#count", "#settled", "#score"], rows)
 
 
 def _name_families(vocabulary: pl.DataFrame) -> dict[int, list[str]]:
@@ -393,7 +394,9 @@ def _write_refusals(proposals: pl.DataFrame, manifest: Mapping[str, Any]) -> str
         counts = dict(proposals["verdict"].value_counts().sort("verdict").iter_rows())
     ordered = [name for name in VERDICTS if counts.get(name)]
     ordered += sorted(name for name in set(counts) - set(VERDICTS) if counts[name])
-    most = max(counts.values(), default=0)
+    if not ordered:
+        return '<h2 id="refused">What was refused</h2><p>Nothing: there were no candidates.</p>'
+    most = max(counts.values())
     rows = [
         (show(name), VERDICTS.get(name, ""), _bar(counts[name], most, _number(counts[name])))
         for name in ordered
@@ -411,8 +414,6 @@ def _write_examples(proposals: pl.DataFrame, verdict: str) -> str:
         return ""
     found = proposals.filter(pl.col("verdict") == verdict)
     found = found.sort(["score", "token"], descending=[True, False], nulls_last=True).head(EXAMPLES)
-    if not found.height:
-        return ""
     rivals = "rival" in found.columns and found["rival"].is_not_null().any()
     rows = [
         (
@@ -424,13 +425,13 @@ def _write_examples(proposals: pl.DataFrame, verdict: str) -> str:
         for row in found.iter_rows(named=True)
     ]
     heads = ["token", *(["lost to"] if rivals else []), "#count", "#score"]
-    return f"<section><h3>{show(verdict)}</h3>{_table(heads, rows)}</section>"
+    return _section(show(verdict), heads, rows)
 
 
 def _write_making(manifest: Mapping[str, Any]) -> str:
     inputs = manifest.get("inputs", [])
     files = [
-        (show(entry["path"]), _size(entry.get("bytes", 0)), show(entry.get("sha256", "")[:16]))
+        (show(entry["path"]), _size(entry.get("bytes", 0)), show((entry.get("sha256") or "")[:16]))
         for entry in inputs[:MOST_INPUTS]
     ]
     more = f"<p>and {len(inputs) - MOST_INPUTS:,} more</p>" if len(inputs) > MOST_INPUTS else ""
@@ -438,9 +439,13 @@ def _write_making(manifest: Mapping[str, Any]) -> str:
     versions = [(show(k), show(v)) for k, v in flatten(manifest.get("versions", {}))]
     return f"""<h2 id="making">How it was made</h2>
 {_write_stages(manifest.get("stages", []))}
-<h3>Corpus</h3>{_table(["file", "#size", "SHA-256 begins"], files)}{more}
-<div class="columns"><section><h3>Settings</h3>{_table(["setting", "value"], settings)}</section>
-<section><h3>Versions</h3>{_table(["package", "version"], versions)}</section></div>"""
+{_section("Corpus", ["file", "#size", "SHA-256 begins"], files)}{more}
+<div class="columns">{_section("Settings", ["setting", "value"], settings)}
+{_section("Versions", ["package", "version"], versions)}</div>"""
+
+
+def _section(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return f"<section><h3>{title}</h3>{_table(heads, rows)}</section>" if rows else ""
 
 
 def _write_stages(stages: Sequence[Mapping[str, Any]]) -> str:

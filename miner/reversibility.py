@@ -11,7 +11,7 @@ rebuild     the merges do not join its atoms to one piece
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,8 +23,17 @@ from miner.candidates import Candidates
 from miner.corpus import Chunk
 from miner.proposals import Verdict
 from miner.unicode import (
-    CLASS, CONNECTOR, DIGIT, EXTEND, KATAKANA, LETTER, REGIONAL, VIRAMA, ZWJ, class_table,
-)  # fmt: skip
+    CLASS,
+    CONNECTOR,
+    DIGIT,
+    EXTEND,
+    KATAKANA,
+    LETTER,
+    REGIONAL,
+    VIRAMA,
+    ZWJ,
+    class_table,
+)
 from miner.vocabulary import SPACE_MARK, build_ranks, join_pieces, rank_merges, split_unit
 
 REACH = 3  # atoms of context on each side
@@ -165,13 +174,13 @@ def find_open_ends(runs: Runs, atoms: Atoms) -> Findings:
     or picture that ends in a joiner, and half a flag, would take the next one in.
     """
     classes = class_table() & CLASS
-    by_sign = atoms.profile.rules == cutting.SIGNS
+    letters = () if atoms.profile.rules == cutting.SIGNS else (LETTER, DIGIT, CONNECTOR, KATAKANA)
     for row, (token, parts) in enumerate(zip(runs.tokens, runs.parts, strict=True)):
         last = parts[-1]
         base, end = classes[ord(last[0])], classes[ord(last[-1])]
         if classes[ord(token[0])] in (EXTEND, ZWJ, VIRAMA):
-            yield row, f"it starts with a mark that belongs to the character before, {_name(token[0])}"
-        elif end in (ZWJ, VIRAMA) and (by_sign or base not in (LETTER, DIGIT, CONNECTOR, KATAKANA)):
+            yield row, f"it starts with {_name(token[0])}, which belongs to the character before"
+        elif end in (ZWJ, VIRAMA) and base not in letters:
             yield row, f"it ends in {_name(last[-1])}, which joins the next sign to it"
         elif end == REGIONAL and len(last) == 1:
             yield row, "it ends in half a flag, which the next half would complete"
@@ -283,9 +292,9 @@ def find_recut(contexts: Contexts, atoms: Atoms, patterns: Mapping[str, str]) ->
     found = np.zeros((len(texts), width), np.uint32)
     found[np.repeat(np.arange(len(texts)), sizes)[fits], column[fits]] = cut.keys[fits]
     wanted = np.pad(contexts.keys, ((0, 0), (0, 1)))
-    for place in np.flatnonzero((found != wanted).any(axis=1) | (sizes > width)):
-        pieces = " | ".join(cut.list_forms(place))
-        yield int(contexts.owner[place]), f"cut again, {_quote(texts[place])} gives {_quote(pieces)}"
+    for place in np.flatnonzero((found != wanted).any(axis=1) | (sizes > width)).tolist():
+        forms = _quote(" | ".join(cut.list_forms(place)))
+        yield int(contexts.owner[place]), f"cut again, {_quote(texts[place])} gives {forms}"
 
 
 def _spell_atoms(atoms: Atoms, patterns: Mapping[str, str]) -> pl.Series:
@@ -309,7 +318,8 @@ class Recut:
 
     def list_forms(self, text: int) -> list[str]:
         """Return the atoms of one text as they came."""
-        return [self.forms[key >> 1] for key in self.raw[self.first[text] : self.first[text + 1]] if key]
+        keys = self.raw[self.first[text] : self.first[text + 1]]
+        return [self.forms[key >> 1] for key in keys.tolist() if key]
 
 
 def _cut_again(texts: list[str], atoms: Atoms, patterns: Mapping[str, str]) -> Recut:
@@ -351,13 +361,15 @@ def find_split_words(contexts: Contexts, atoms: Atoms) -> Findings:
         unique, inverse = np.unique(pairs, axis=0, return_inverse=True)
         split = _split_pairs(unique, spelling, atoms)
         whole = spell_runs(unique, spelling)
-        for place, pair in zip(near.tolist(), inverse.ravel().tolist(), strict=True):
+        for owner, pair in zip(
+            contexts.owner[near].tolist(), inverse.ravel().tolist(), strict=True
+        ):
             if split[pair]:
-                yield int(contexts.owner[place]), f"it stands inside a longer word, {_quote(whole[pair])}"
+                yield owner, f"it stands inside a longer word, {_quote(whole[pair])}"
 
 
 def _split_pairs(pairs: np.ndarray, spelling: pl.Series, atoms: Atoms) -> list[bool]:
-    """Say of each two atoms, keys (pairs, 2), whether they cut otherwise when nothing parts them."""
+    """Say of each two atoms, keys (pairs, 2), whether they cut otherwise together than apart."""
     texts = [
         spell_runs(pairs[:, :1], spelling), spell_runs(pairs[:, 1:], spelling),
         spell_runs(pairs, spelling),

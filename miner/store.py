@@ -10,22 +10,24 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import resource
 import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Literal, TypeVar
+
+from polars.exceptions import PolarsError
 
 from miner.errors import RunError
 
 Existing = Literal["refuse", "overwrite", "resume"]
 MANIFEST = "manifest.json"
 _KEY = "run.json"
-_LOCK = "lock"
 T = TypeVar("T")
 
 
@@ -48,9 +50,7 @@ class Run:
         self.out = out
         self.stages: list[Stage] = []
 
-    def stage(
-        self, name: str, compute: Callable[[Path], int], load: Callable[[Path], T]
-    ) -> T:
+    def stage(self, name: str, compute: Callable[[Path], int], load: Callable[[Path], T]) -> T:
         """Return what `load` reads from the folder of a stage, which `compute` fills if need be.
 
         `compute` gets an empty folder and returns the number of rows it wrote.
@@ -80,116 +80,193 @@ def open_run(out: Path, key: dict[str, Any], *, existing: Existing) -> Iterator[
     """Yield a run that becomes the folder `out` when the block ends well.
 
     `key` says what the run depends on: an unfinished run goes on only under the same key. An
-    error that the user can mend leaves nothing behind; a killed run leaves what `resume` goes on
-    with.
+    error leaves nothing behind; a run that was killed or stopped leaves what `resume` goes on with.
     """
-    partial = out.with_name(out.name + ".partial")
-    _recover(out)
-    if out.exists() and existing == "resume" and _is_same(out / MANIFEST, key):
-        raise RunError("the run is already finished", where=str(out), cure="Nothing is left to do")
-    _check_target(out, partial, existing=existing)
-    if partial.exists() and not (existing == "resume" and _is_same(partial / _KEY, key)):
-        if existing == "resume":
-            raise RunError(
-                "the unfinished run there has other settings or another corpus",
-                where=str(partial), cure="Give the same options, or --overwrite to start afresh",
-            )  # fmt: skip
-        shutil.rmtree(partial)
-    resumed = partial.exists()
-    try:
-        partial.mkdir(parents=True, exist_ok=True)
-        with _locked(partial):
+    if out.name in ("", ".."):
+        raise RunError("this is no name for a run", where=str(out), cure="Name a folder to create")
+    partial = _beside(out, "partial")
+    with _told_simply(out), _made_parents(out), _locked(out):
+        _recover(out)
+        resumed = _clear_way(out, partial, key, existing=existing)
+        try:
             if not resumed:
-                write_json(partial / _KEY, {"key": key})
-            run = Run(partial, out)
-            yield run
-        _publish(partial, out)
-    except Exception as error:
-        if not resumed:
-            shutil.rmtree(partial, ignore_errors=True)
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise RunError(
-                "no space is left on the disk", where=str(out),
-                cure="Free some, or give --out a folder on another disk",
-            ) from error  # fmt: skip
-        if isinstance(error, PermissionError):
-            raise RunError(
-                "the folder cannot be written", where=str(error.filename or out),
-                cure="Give --out a folder that you may write to",
-            ) from error  # fmt: skip
-        raise
+                partial.mkdir()
+                write_json(partial / _KEY, {"key": key, "existing": existing})
+            yield Run(partial, out)
+            _publish(partial, out)
+        except Exception:
+            if not resumed:
+                shutil.rmtree(partial, ignore_errors=True)
+            raise
 
 
-def _check_target(out: Path, partial: Path, *, existing: Existing) -> None:
-    """Refuse to write where something stands that the user has not given up."""
-    if out.exists() and not (out / MANIFEST).exists() and (not out.is_dir() or any(out.iterdir())):
+def _beside(out: Path, ending: str) -> Path:
+    return out.with_name(f"{out.name}.{ending}")
+
+
+def _clear_way(out: Path, partial: Path, key: dict[str, Any], *, existing: Existing) -> bool:
+    """Refuse to write where something stands that the user has not given up; else make room.
+
+    True where an unfinished run of the same key is there to go on with.
+    """
+    told = _read_key(partial / _KEY)
+    if existing == "resume" and told.get("key") == key:
+        _check_target(out, existing=told.get("existing", existing))
+        return True
+    if existing == "resume" and _read_key(out / MANIFEST).get("key") == key:
+        raise RunError("the run is already finished", where=str(out), cure="Nothing is left to do")
+    _check_target(out, existing=existing)
+    if not partial.exists():
+        return False
+    if not told:
+        _remove_stub(partial)
+        return False
+    if existing == "resume":
         raise RunError(
-            "something other than a run is there", where=str(out), cure="Choose another --out"
-        )
-    if out.exists() and (out / MANIFEST).exists() and existing != "overwrite":
-        raise RunError(
-            "another run is there", where=str(out),
-            cure="Choose another --out, or --overwrite to replace it",
+            "the unfinished run there has other settings or another corpus",
+            where=str(partial), cure="Give the same options, or --overwrite to start afresh",
         )  # fmt: skip
-    if partial.exists() and existing == "refuse":
+    if existing == "refuse":
         raise RunError(
             "an unfinished run is there", where=str(partial),
             cure="--resume goes on with it, --overwrite starts afresh",
         )  # fmt: skip
+    shutil.rmtree(partial)
+    return False
 
 
-def _is_same(path: Path, key: dict[str, Any]) -> bool:
-    """Say whether a JSON file tells of a run with this key."""
+def _remove_stub(partial: Path) -> None:
+    """Remove a run that was killed before it wrote its key; refuse what is no run."""
+    if not partial.is_dir() or any(path.name != _KEY for path in partial.iterdir()):
+        raise _foreign(partial)
+    shutil.rmtree(partial)
+
+
+def _check_target(out: Path, *, existing: Existing) -> None:
+    """Refuse a target that holds something else, or a run that is not to be overwritten."""
+    if not out.exists():
+        return
+    if not out.is_dir() or (not _read_key(out / MANIFEST) and any(out.iterdir())):
+        raise _foreign(out)
+    if existing != "overwrite" and (out / MANIFEST).exists():
+        raise RunError(
+            "another run is there", where=str(out),
+            cure="Choose another --out, or --overwrite to replace it",
+        )  # fmt: skip
+    if _beside(out, "old").exists():  # where the run would wait until the new one stands
+        raise _foreign(_beside(out, "old"))
+
+
+def _foreign(path: Path) -> RunError:
+    return RunError(
+        "something other than a run is there", where=str(path), cure="Choose another --out"
+    )
+
+
+def _read_key(path: Path) -> dict[str, Any]:
+    """Return what a JSON file tells of a run, nothing where it tells of none."""
     try:
-        return bool(json.loads(path.read_text(encoding="utf-8")).get("key") == key)
-    except (OSError, ValueError, AttributeError):
-        return False
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) and "key" in content else {}
 
 
 def _recover(out: Path) -> None:
     """Put an old run back whose replacement was cut off between two renames."""
-    old = out.with_name(out.name + ".old")
-    if old.exists():
-        if out.exists():
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            old.rename(out)
+    old = _beside(out, "old")
+    if not _read_key(old / MANIFEST):
+        return
+    if out.exists():
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        old.rename(out)
 
 
 def _publish(partial: Path, out: Path) -> None:
     """Give the finished run its name; an old run there goes only when the new one stands."""
-    (partial / _KEY).unlink()
-    old = out.with_name(out.name + ".old")
-    if out.exists():
+    _sync(partial)
+    old = _beside(out, "old")
+    replaces = out.exists()
+    if replaces:
         out.rename(old)
     partial.rename(out)
-    shutil.rmtree(old, ignore_errors=True)
+    (out / _KEY).unlink()
+    if replaces:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold a lock that dies with the process; another process that holds it is an error."""
-    path = folder / _LOCK
-    with path.open("w") as handle:
-        if not _lock(handle):
-            raise RunError(
-                "another process is writing this run", where=str(folder), cure="Wait, or stop it"
-            )
+def _told_simply(out: Path) -> Iterator[None]:
+    """Turn what the disk refuses into one line with its cure."""
+    try:
         yield
-    path.unlink(missing_ok=True)
+    except (OSError, PolarsError) as error:
+        if _is_full(error):
+            raise RunError(
+                "no space is left on the disk", where=str(out),
+                cure="Free some, or give --out a folder on another disk",
+            ) from error  # fmt: skip
+        if not isinstance(error, OSError):
+            raise
+        reason = (error.strerror or str(error)).lower()
+        raise RunError(
+            f"cannot be read or written ({reason})", where=str(error.filename or out),
+            cure="Check the path and its permissions",
+        ) from error  # fmt: skip
 
 
-def _lock(handle: IO[str]) -> bool:
-    """Take the lock of an open file; True where the system has none to offer."""
+def _is_full(error: Exception) -> bool:
+    """Say whether a disk or a quota is full: told by the message alone, as libraries drop the number."""
+    words = [os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT)]
+    short = re.fullmatch(r"\d+ requested and \d+ written", str(error)) is not None
+    return short or any(word in str(error) for word in words)
+
+
+@contextmanager
+def _made_parents(out: Path) -> Iterator[None]:
+    """Make the folders above `out`, and remove them again if they stay empty."""
+    made = [folder for folder in out.parents if not folder.exists()]
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    finally:
+        with suppress(OSError):  # one that is not empty stays, and those above it
+            for folder in made:
+                folder.rmdir()
+
+
+@contextmanager
+def _locked(out: Path) -> Iterator[None]:
+    """Hold a lock that dies with the process; another process that holds it is an error."""
+    path = _beside(out, "lock")
+    with path.open("w") as handle:
+        if not _lock(handle, path):
+            raise RunError(
+                "another process is writing this run", where=str(out), cure="Wait, or stop it"
+            )
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _lock(handle: IO[str], path: Path) -> bool:
+    """Take the lock of an open file; True where the system has none to offer.
+
+    False also where its last holder has removed the file since it was opened.
+    """
     if sys.platform == "win32":
         return True
     import fcntl
 
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         return False
-    return True
+    except OSError:  # some network file systems
+        return True
+    return path.exists() and os.path.samestat(path.stat(), os.fstat(handle.fileno()))
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

@@ -71,10 +71,14 @@ def _costs(manifest: dict[str, Any]) -> str:
         f"{manifest['profile']}, runs that occur {manifest['min_count']} times and more",
     ]
     if saved:
+        knee = manifest["search"]["knee"]
+        pays = "every unit still pays"
+        if knee < saved["units"]:
+            pays = f"beyond {knee:,} units more of them hardly pay"
+        text = "the mined text" if manifest["measured_on"] == "mined" else "held-back text"
         lines.append(
-            f"savings:  {saved['saved']:.1%} fewer tokens on {manifest['measured_on']} (95%: "
-            f"{saved['low']:.1%} to {saved['high']:.1%}), an atom counted as a token; from "
-            f"{manifest['search']['knee']:,} units on more of them hardly pay"
+            f"savings:  {saved['saved']:.1%} fewer tokens on {text} (95%: {saved['low']:.1%} to "
+            f"{saved['high']:.1%}), an atom counted as a token; {pays}"
         )
     shares = ", ".join(f"{stage['name']} {stage['cpu_seconds']:.1f}" for stage in stages)
     lines.append(

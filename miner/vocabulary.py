@@ -58,16 +58,18 @@ def split_unit(token: str, atoms: Sequence[str]) -> list[str]:
 def join_pieces(pieces: Sequence[str], ranks: Mapping[tuple[str, str], int]) -> list[str]:
     """Merge neighbours as BPE does: the lowest rank anywhere first, then the leftmost, to the end.
 
-    A merge is told by the left half without a space in front, and the right half with its own.
+    A merge is told by its left half without a space in front, and its right half with its own. It
+    stands for two, as a tokenizer must load them: first as it is, then with a space in front.
 
     >>> join_pieces(["жар", " тишина", " жар"], {("тишина", " жар"): 0})
     ['жар', ' тишина жар']
     """
     joined = list(pieces)
-    none = len(ranks)
+    none = 2 * len(ranks)
 
     def rank(left: str, right: str) -> int:
-        return ranks.get((left.removeprefix(" "), right), none)
+        inner = left.removeprefix(" ")
+        return 2 * ranks[inner, right] + (inner != left) if (inner, right) in ranks else none
 
     found = list(map(rank, joined, joined[1:]))
     while found and min(found) < none:

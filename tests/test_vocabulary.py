@@ -14,9 +14,17 @@ from tokenizers.models import BPE
 
 from miner.errors import RunError
 from miner.vocabulary import (
-    MERGES, join_pieces, list_tokens, mark_spaces, order_merges, rank_merges, read_merges,
-    round_real, split_unit, write_vocabulary,
-)  # fmt: skip
+    MERGES,
+    join_pieces,
+    list_tokens,
+    mark_spaces,
+    order_merges,
+    rank_merges,
+    read_merges,
+    round_real,
+    split_unit,
+    write_vocabulary,
+)
 
 FILES = ("vocabulary.jsonl", "vocabulary.txt", "merges.tsv", "tokens.json")
 
@@ -121,7 +129,9 @@ def test_a_real_number_keeps_six_digits(number: float) -> None:
 
 
 @given(st.lists(st.tuples(st.text(min_size=1), st.sampled_from(["", " "]), st.text(min_size=1))))
-def test_merges_come_back(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str]]) -> None:
+def test_merges_come_back(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str]]
+) -> None:
     merges = pl.DataFrame(
         [(left, right, left + space + right) for left, space, right in rows], schema=MERGES,
         orient="row",
@@ -205,11 +215,17 @@ def encode(pieces: list[str], tokenizer: Tokenizer, symbols: dict[str, str]) -> 
 
 
 def test_order_is_kept_in_a_real_tokenizer() -> None:
-    loaded = build_tokenizer(make_units([["жар", " тишина"], ["вход", " жар", " тишина", " дрожь"]]))
+    loaded = build_tokenizer(
+        make_units([["жар", " тишина"], ["вход", " жар", " тишина", " дрожь"]])
+    )
     assert encode(["жар", " тишина"], *loaded) == ["жар тишина"]
     assert encode(["тишина", " жар"], *loaded) == ["тишина", " жар"]
     assert encode(["вход", " жар", " тишина", " дрожь"], *loaded) == ["вход жар тишина дрожь"]
-    assert encode(["дрожь", " жар", " тишина", " вход"], *loaded) == ["дрожь", " жар тишина", " вход"]
+    assert encode(["дрожь", " жар", " тишина", " вход"], *loaded) == [
+        "дрожь",
+        " жар тишина",
+        " вход",
+    ]
     assert encode(["жар", "тишина"], *loaded) == ["жар", "тишина"]
 
 
@@ -219,7 +235,9 @@ RUNS = st.lists(PIECES, min_size=1, max_size=6).map(lambda run: [run[0].strip(),
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(RUNS, min_size=1, max_size=25, unique_by="".join), RUNS)
-def test_every_unit_is_one_token_in_a_real_tokenizer(runs: list[list[str]], text: list[str]) -> None:
+def test_every_unit_is_one_token_in_a_real_tokenizer(
+    runs: list[list[str]], text: list[str]
+) -> None:
     units = make_units(runs)
     tokenizer, symbols = build_tokenizer(units)
     for run in runs:
