@@ -8,6 +8,10 @@ for the run (the best split in the sense of miner.scores).
 
     python -m benchmarks.gold --run openstax=outputs/openstax --run en_novels=outputs/en_novels
     python -m benchmarks.gold --seeded 1
+    python -m benchmarks.gold --ablation --encoder ../shared/models/potion-base-4m
+
+`--ablation` ranks by the miner's score with parts of the evidence left out, before runs compete
+for the text; each cell is the average precision, and how many times gensim NPMI's that is.
 """
 
 from __future__ import annotations
@@ -22,11 +26,21 @@ import zlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import polars as pl
 
 from benchmarks.peers import PAIR_SCORERS, PairCounts, check_pair_scorers
+from miner import likeness
+from miner.atoms import PROFILES, Atoms, cut_chunks
+from miner.candidates import Candidates, count_candidates, default_min_count
+from miner.corpus import find_sources, read_chunks
+from miner.corpus_encoder import embed_runs, train_encoder
+from miner.embeddings import STORED, flatten_keys
+from miner.encoder import load_encoder
+from miner.reversibility import spell_runs
+from miner.scores import find_splits, score_candidates
 
 WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 WORD_OR_STOP = re.compile(WORD.pattern + r"|(?:[^\w\s]|_)+|\n")
@@ -34,6 +48,21 @@ MAX_LENGTH = 5
 
 CORPORA = {"openstax": "gold/openstax_ccby.txt.gz", "en_novels": "corpora/en_novels.txt.gz"}
 GOLD_LISTS = {"terms": "gold/openstax_ccby_terms.txt", "wordnet": "gold/oewn_multiword.txt.gz"}
+LENGTHS = (("bigrams", 2), ("2..5", MAX_LENGTH))
+OWN = "corpus"  # the encoder that is trained on the corpus
+# which weights of miner.likeness are zero, and whether there are vectors
+ABLATIONS: dict[str, tuple[tuple[str, ...], bool]] = {
+    "all evidence": ((), True),
+    "without vectors": ((), False),
+    "without association": (("ASSOCIATION",), True),
+    "without freedom": (("FREEDOM",), True),
+    "without shown": (("SHOWN",), True),
+    "without confirmed": (("CONFIRMED",), True),
+    "association alone": (("FREEDOM", "SHOWN", "CONFIRMED"), True),
+    "shown alone": (("ASSOCIATION", "FREEDOM", "CONFIRMED"), True),
+    "confirmed alone": (("ASSOCIATION", "FREEDOM", "SHOWN"), True),
+    "association and freedom": (("SHOWN", "CONFIRMED"), True),
+}
 PAIRINGS = (("openstax", "terms"), ("openstax", "wordnet"), ("en_novels", "wordnet"))
 
 
@@ -233,7 +262,7 @@ def compare(
         whole = load_pool(shared / CORPORA[corpus], min_count=min_count, cache=cache)
         gold = read_gold(shared / GOLD_LISTS[gold_name])
         rankings = {"miner": read_ranking(runs[corpus])} if corpus in runs else {}
-        for lengths, longest in (("bigrams", 2), ("2..5", MAX_LENGTH)):
+        for lengths, longest in LENGTHS:
             pool = whole.filter(pl.col("length") <= longest)
             hits = int(pool["token"].is_in(list(gold)).sum())
             row: dict[str, object] = {"corpus": corpus, "gold": gold_name, "lengths": lengths}
@@ -262,12 +291,99 @@ def compare_seeded(
             "miner": mine_ranking(path),
             "miner --seeds": mine_ranking(path, seeds=seeds),
         }
-        for lengths, longest in (("bigrams", 2), ("2..5", MAX_LENGTH)):
+        for lengths, longest in LENGTHS:
             pool = whole.filter(pl.col("token").is_in(unseen) & (pl.col("length") <= longest))
             row: dict[str, object] = {"corpus": corpus, "gold": gold_name, "lengths": lengths}
             row |= {"seeds": len(seeds), "pool": len(pool)}
             rows.append(row | compare_on_pool(pool, gold, rankings))
     return rows
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the miner's score is computed from; `texts` are the scored runs as the pool has them.
+
+    `vectors`, by encoder: (candidates, dim), filled for single atoms, which is all that is read.
+    """
+
+    candidates: Candidates
+    scores: pl.DataFrame
+    shown: np.ndarray
+    texts: pl.Series
+    vectors: dict[str, np.ndarray]
+
+
+def gather_evidence(corpus: Path, encoders: Sequence[str]) -> Evidence:
+    """Cut, count, score and embed a corpus as `miner mine` does."""
+    with tempfile.TemporaryDirectory() as folder:
+        chunks = read_chunks(find_sources([str(corpus)]))
+        atoms = cut_chunks(chunks, Path(folder), profile=PROFILES["words"], patterns={})
+        counts = atoms.table["count"].to_numpy()
+        total = int(counts.sum())
+        found = count_candidates(atoms.mined, counts, min_count=default_min_count(total))
+        vectors = {name: embed_atoms(atoms, found, name) for name in (OWN, *encoders)}
+    scores = score_candidates(found, find_splits(found), total=total)
+    rows = scores["candidate"].to_numpy().astype(np.int64)
+    shown = likeness.find_shown(found, atoms.table, rows)
+    tokens = spell_runs(found.keys[rows], atoms.table["text"]).to_list()
+    texts = pl.Series("token", [join_words(token) for token in tokens])
+    return Evidence(found, scores, shown, texts, vectors)
+
+
+def embed_atoms(atoms: Atoms, candidates: Candidates, encoder: str) -> np.ndarray:
+    """Return (candidates, dim) with a row for each single atom, zero for the runs."""
+    alone = np.flatnonzero(candidates.parent < 0)
+    keys = candidates.keys[alone]
+    if encoder == OWN:
+        counts, texts = atoms.table["count"].to_numpy(), atoms.table["text"]
+        trained = train_encoder(atoms.mined.ids, counts, texts, seed=0)
+        rows = embed_runs(trained.vectors, trained.weights, *flatten_keys(keys))
+    else:
+        rows = load_encoder(encoder).encode(spell_runs(keys, atoms.table["surface"]).to_list())
+    vectors = np.zeros((len(candidates.keys), rows.shape[1]), STORED)
+    vectors[alone] = rows
+    return vectors
+
+
+def rank_without(evidence: Evidence, left_out: Sequence[str], encoder: str | None) -> list[str]:
+    """Texts, best first, by the miner's score without some parts, or with other vectors."""
+    vectors = evidence.vectors[encoder] if encoder else None
+    no_seeds = np.zeros(evidence.scores.height, dtype=bool)
+    weights = {name: 0 * getattr(likeness, name) for name in left_out}
+    with mock.patch.dict(vars(likeness), weights):
+        judged = likeness.judge_runs(
+            evidence.candidates, evidence.scores, vectors, evidence.shown, no_seeds, seed=0
+        )
+    ranked = pl.DataFrame(
+        {"token": evidence.texts, "score": judged.score, "count": evidence.scores["count"]}
+    )
+    return list(dict.fromkeys(rank_pool(ranked, "score")))
+
+
+def compare_ablations(
+    shared: Path, *, cache: Path, min_count: int, encoders: Sequence[str]
+) -> list[dict[str, object]]:
+    """One row per ranking, one column per corpus, gold list and range of lengths."""
+    cells: dict[str, dict[str, object]] = {}
+    for corpus in CORPORA:
+        path = shared / CORPORA[corpus]
+        whole = load_pool(path, min_count=min_count, cache=cache)
+        evidence = gather_evidence(path, encoders)
+        rankings = {
+            name: rank_without(evidence, left_out, OWN if with_vectors else None)
+            for name, (left_out, with_vectors) in ABLATIONS.items()
+        }
+        rankings |= {f"vectors of {Path(e).name}": rank_without(evidence, (), e) for e in encoders}
+        for gold_name in (gold_name for paired, gold_name in PAIRINGS if paired == corpus):
+            gold = read_gold(shared / GOLD_LISTS[gold_name])
+            for lengths, longest in LENGTHS:
+                pool = whole.filter(pl.col("length") <= longest)
+                found = compare_on_pool(pool, gold, rankings)
+                for name, precision in found.items():
+                    times = precision / found["gensim NPMI"]
+                    row = cells.setdefault(name, {"ranked by": name})
+                    row[f"{corpus} {gold_name}, {lengths}"] = f"{precision:.3f} ({times:.2f}x)"
+    return list(cells.values())
 
 
 def run_miner(corpus: Path, run: Path, *options: str) -> None:
@@ -312,12 +428,17 @@ def main() -> None:
     parser.add_argument("--run", action="append", default=[], metavar="CORPUS=FOLDER")
     parser.add_argument("--seeded", type=int, metavar="SEED", help="mine with and without seeds")
     parser.add_argument("--share", type=float, default=0.5, help="of the words, for the seeds")
+    parser.add_argument("--ablation", action="store_true", help="parts of the evidence left out")
+    parser.add_argument("--encoder", action="append", default=[], help="its vectors as well")
     options = parser.parse_args()
     where = {"cache": options.cache, "min_count": options.min_count}
     if options.seeded is not None:
         print_table(
             compare_seeded(options.shared, seed=options.seeded, share=options.share, **where)
         )
+        return
+    if options.ablation:
+        print_table(compare_ablations(options.shared, encoders=options.encoder, **where))
         return
     runs = {name: Path(folder) for name, folder in (text.split("=", 1) for text in options.run)}
     print_table(compare(options.shared, runs=runs, **where))

@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import polars as pl
@@ -19,9 +21,9 @@ import polars as pl
 from miner import cutting
 from miner.corpus import Chunk
 from miner.tables import ATOMS, checked
-from miner.unicode import CLASS, INFINITY, PICTOGRAPH, REGIONAL, SIGN, SYMBOL, class_table
+from miner.unicode import CLASS, CODE_POINTS, INFINITY, LETTER, PICTOGRAPH, REGIONAL, SIGN, SYMBOL, class_table
 
-SLICE = 1 << 22  # keys handled at a time where a stream on disk is rewritten
+SLICE = 1 << 20  # keys handled at a time where a stream on disk is rewritten
 MOST_ATOMS = 8  # the longest candidate; as many stops stand at the end of a stream, and one more
 HELD_BACK = 20  # one document in so many measures the savings curve and is not mined
 FEWEST_HELD = 5  # fewer held-back documents than this measure nothing
@@ -85,14 +87,29 @@ class Interner:
     types: int = 0
 
     def grow(self, room: int) -> None:
-        """Make room for half as many atoms again, and for a text of `room` bytes."""
+        """Make room for as many atoms again where it is short, and for a text of `room` bytes."""
         if self.offsets.shape[0] < self.types + 8:
             self.offsets = np.concatenate([self.offsets, np.zeros_like(self.offsets)])
         if self.table.shape[0] // 6 < self.types + 8:
             old, self.table = self.table, np.zeros(self.table.shape[0] * 2, np.uint64)
             cutting.rehash(old, self.table)
-        if self.pool.shape[0] < self.offsets[self.types + 1] + room:
-            self.pool = np.concatenate([self.pool, np.empty(self.pool.shape[0] + room, np.uint8)])
+        used = int(self.offsets[self.types + 1])
+        if self.pool.shape[0] < used + room:
+            old, self.pool = self.pool, np.empty(max(2 * used, used + room), np.uint8)
+            self.pool[:used] = old[:used]
+
+    def add(self, buffer: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+        """Return the numbers, from 1, of the texts `buffer[starts[i]:ends[i]]`: int64 (texts,)."""
+        numbers = np.zeros(len(starts), np.int64)
+        done = 0
+        while True:
+            done, self.types = cutting.intern(
+                buffer, starts, ends, self.table, self.offsets, self.pool, numbers, done,
+                self.types,
+            )  # fmt: skip
+            if done == len(starts):
+                return numbers
+            self.grow(room=int(ends[done] - starts[done]))
 
     def texts(self) -> list[str]:
         """Return the text of every atom; atom numbers start at 1, so text 0 is empty."""
@@ -100,6 +117,29 @@ class Interner:
         pool = self.pool[: ends[-1]].tobytes()
         spans = zip(ends[:-1], ends[1:], strict=True)
         return ["", *(pool[start:end].decode("utf-8") for start, end in spans)]
+
+    def column(self, numbers: np.ndarray) -> pl.Series:
+        """Return the texts of `numbers` int64 (rows,) as a column, with no string of Python's."""
+        pool = self.pool[: self.offsets[self.types + 1]]
+        held = pool.tobytes()
+        unused = next((mark for mark in range(128) if bytes([mark]) not in held), None)
+        if unused is None or len(numbers) == 0:
+            texts = self.texts()
+            return pl.Series([texts[number] for number in numbers.tolist()], dtype=pl.String)
+        joined = np.empty(int(self.lengths()[numbers].sum()) + len(numbers), np.uint8)
+        cutting.join_texts(pool, self.offsets, numbers, unused, joined)
+        text = joined[:-1].tobytes().decode("utf-8")
+        return pl.Series([text]).str.split(chr(unused)).explode()
+
+    def points(self) -> np.ndarray:
+        """Say of each code point whether it occurs in the texts: bool (0x110000,)."""
+        seen = np.zeros(CODE_POINTS, np.bool_)
+        cutting.mark_points(self.pool[: self.offsets[self.types + 1]], seen)
+        return seen
+
+    def lengths(self) -> np.ndarray:
+        """Return the bytes of every text; that of number 0 is empty."""
+        return np.diff(self.offsets[: self.types + 2])
 
 
 @dataclass(frozen=True)
@@ -132,10 +172,26 @@ def cut_chunks(
 
     `patterns` name regular expressions whose matches are one atom each.
     """
-    interner = Interner()
+    if profile.name == "bytes":
+        interner = _intern_bytes()
+    else:
+        interner = Interner()
+    expressions = [re.compile(pattern) for pattern in patterns.values()]
+    documents = _write_keys(chunks, folder, interner, expressions, profile=profile)
+    return _settle_numbers(folder, documents, interner, profile=profile)
+
+
+def _write_keys(
+    chunks: Iterable[Chunk],
+    folder: Path,
+    interner: Interner,
+    expressions: list[re.Pattern[str]],
+    *,
+    profile: Profile,
+) -> np.ndarray:
+    """Write the keys and flags of a corpus; return where its documents start and the last ends."""
     starts: list[np.ndarray] = []
     size = 0
-    expressions = [re.compile(pattern) for pattern in patterns.values()]
     with (folder / "ids.u32").open("wb") as ids, (folder / "flags.u8").open("wb") as flags:
         for chunk in chunks:
             if profile.name == "bytes":
@@ -147,12 +203,16 @@ def cut_chunks(
             flags.write(marks.data)
             starts.append(first + size)
             size += len(keys)
-    documents = np.concatenate([*starts, np.array([size])]).astype(np.int64)
-    texts = BYTE_TEXTS if profile.name == "bytes" else interner.texts()
-    return _settle_numbers(folder, documents, texts, profile=profile)
+    return np.concatenate([*starts, np.array([size])]).astype(np.int64)
 
 
-BYTE_TEXTS = ["", *(f"<0x{value:02X}>" for value in range(256))]
+def _intern_bytes() -> Interner:
+    """Return the names of all bytes: byte b is number b + 1."""
+    names = np.frombuffer("".join(f"<0x{value:02X}>" for value in range(256)).encode(), np.uint8)
+    starts = np.arange(256, dtype=np.int64) * 6
+    interner = Interner()
+    interner.add(names, starts, starts + 6)
+    return interner
 
 
 def _cut_text(
@@ -164,13 +224,16 @@ def _cut_text(
     first = np.empty(len(chunk.starts), np.int64)
     state = np.zeros(cutting.STATE_SIZE, np.int64)
     state[cutting.POSITION], state[cutting.TYPES] = -1, interner.types
+    batch = np.empty((cutting.BATCH, 6), np.int64)
     classes = class_table()
     while not cutting.cut(
         chunk.buffer, chunk.starts, chunk.ends, spans, profile.rules, profile.keeps_space,
         classes, interner.table, interner.offsets, interner.pool, ids, flags, first, state,
+        batch,
     ):  # fmt: skip
         interner.types = int(state[cutting.TYPES])
-        interner.grow(room=len(chunk.buffer))
+        pending = batch[state[cutting.NUMBERED]]
+        interner.grow(room=int(pending[cutting.STOP] - pending[cutting.START]))
     interner.types = int(state[cutting.TYPES])
     written = int(state[cutting.WRITTEN])
     return ids[:written], flags[:written], first
@@ -204,41 +267,96 @@ def _find_spans(chunk: Chunk, expressions: list[re.Pattern[str]]) -> np.ndarray:
 
 
 def _settle_numbers(
-    folder: Path, documents: np.ndarray, texts: list[str], *, profile: Profile
+    folder: Path, documents: np.ndarray, forms: Interner, *, profile: Profile
 ) -> Atoms:
-    """Number the atoms by canonical form and falling count, and part off what is held back."""
-    raw = Stream(
-        _open_array(folder / "ids.u32", np.uint32),
-        _open_array(folder / "flags.u8", np.uint8),
-        documents,
-    )
+    """Number the atoms by canonical form and falling count, and part off what is held back.
+
+    Atoms that are as frequent are numbered in the order in which they first appear.
+    """
     held = choose_held(len(documents) - 1)
-    counts = np.zeros(len(texts), np.int64)
-    for keys, _, mask in _slices(raw, held):
-        cutting.count_atoms(keys[~mask], counts)
-    forms = _number_forms(texts, counts, profile=profile)
-    numbers = np.zeros(len(texts), np.uint32)
-    numbers[1:] = forms["atom"].to_numpy()
-    _split_stream(folder, raw, held, numbers)
-    for leftover in ("ids.u32", "flags.u8"):
-        (folder / leftover).unlink()
-    table = _atom_rows(forms, profile=profile)
-    table.write_parquet(folder / "atoms.parquet")
-    return load_atoms(folder, profile=profile)
+    counts = np.zeros(forms.types + 1, np.int64)
+    for keys, _, start, document in _read_slices(folder, documents):
+        cutting.count_atoms(keys, start, document, documents, held, counts)
+    canonical = Interner()
+    groups = _group_forms(forms, canonical, profile=profile)
+    totals, surfaces = np.zeros(canonical.types, np.int64), np.zeros(canonical.types, np.int64)
+    cutting.total_forms(groups, counts[1:], totals, surfaces)
+    order = np.argsort(-totals, kind="stable")
+    ranks = np.zeros(canonical.types, np.uint32)
+    ranks[order] = np.arange(1, canonical.types + 1)
+    _split_stream(folder, documents, held, np.concatenate([np.zeros(1, np.uint32), ranks[groups]]))
+    surfaces = surfaces[order] + 1
+    letters = np.zeros(forms.types + 1, np.bool_)
+    cutting.find_words(forms.pool, forms.offsets, _letters(forms), letters)
+    surface = forms.column(surfaces)
+    table = pl.DataFrame(
+        {
+            "atom": np.arange(1, canonical.types + 1, dtype=np.uint32),
+            "text": canonical.column(order + 1),
+            "surface": surface,
+            "count": totals[order],
+            "kind": _name_kinds(surface, letters[surfaces], profile=profile),
+        },
+        schema=ATOMS,
+    )
+    table.write_parquet(folder / "atoms.parquet", compression="uncompressed", statistics=False)
+    return Atoms(*_open_streams(folder), table=checked(table, ATOMS), profile=profile)
+
+
+def _group_forms(forms: Interner, canonical: Interner, *, profile: Profile) -> np.ndarray:
+    """Intern the canonical form of every exact form; return its number from 0: int64 (forms,).
+
+    Nearly all texts are folded character by character; the rest, where Unicode looks at
+    neighbours, text by text.
+    """
+    pool = forms.pool[: forms.offsets[forms.types + 1]]
+    folds = np.full(CODE_POINTS, -1, np.int32)
+    for point in np.flatnonzero(forms.points()).tolist():
+        folds[point] = _fold_point(point, case=profile.folds_case)
+    folded = np.empty(2 * len(pool), np.uint8)
+    starts, ends = np.zeros(forms.types, np.int64), np.zeros(forms.types, np.int64)
+    size = cutting.fold_texts(pool, forms.offsets, folds, folded, starts, ends)
+    hard = np.flatnonzero(ends < 0)
+    texts = [pool[forms.offsets[i + 1] : forms.offsets[i + 2]].tobytes().decode() for i in hard]
+    others = [(profile.normalize(text) or text).encode() for text in texts]
+    lengths = np.array([len(other) for other in others], np.int64)
+    ends[hard] = size + np.cumsum(lengths)
+    starts[hard] = ends[hard] - lengths
+    buffer = np.concatenate([folded[:size], np.frombuffer(b"".join(others), np.uint8)])
+    return canonical.add(buffer, starts, ends) - 1
+
+
+def _fold_point(point: int, *, case: bool) -> int:
+    """Return what a character is folded to wherever it stands, -1 where that depends.
+
+    Marks and jamo compose with what stands before, white space may be trimmed.
+    """
+    folded = fold(chr(point), case=case)
+    safe = len(folded) == 1 and fold(folded, case=case) == folded
+    joins = any(
+        unicodedata.category(character)[0] in "MZ" or 0x1100 <= ord(character) < 0x1200
+        for character in chr(point) + folded
+    )
+    return ord(folded) if safe and not joins and folded.isprintable() else -1
 
 
 def load_atoms(folder: Path, *, profile: Profile) -> Atoms:
     """Return what `cut_chunks` left in `folder`; the streams stay on disk until they are read."""
+    table = checked(pl.read_parquet(folder / "atoms.parquet"), ATOMS)
+    return Atoms(*_open_streams(folder), table=table, profile=profile)
+
+
+def _open_streams(folder: Path) -> tuple[Stream, Stream]:
+    """Return the mined and the held stream, left on disk."""
     mined, held = (
         Stream(
             _open_array(folder / f"{name}.ids.u32", np.uint32),
             _open_array(folder / f"{name}.flags.u8", np.uint8),
-            np.fromfile(folder / f"{name}.documents.i64", np.int64),
+            _open_array(folder / f"{name}.documents.i64", np.int64),
         )
         for name in ("mined", "held")
     )
-    table = checked(pl.read_parquet(folder / "atoms.parquet"), ATOMS)
-    return Atoms(mined=mined, held=held, table=table, profile=profile)
+    return mined, held
 
 
 def choose_held(documents: int) -> np.ndarray:
@@ -259,69 +377,71 @@ def _open_array(path: Path, dtype: type) -> np.ndarray:
     return np.memmap(path, dtype, mode="r")
 
 
-def _slices(
-    stream: Stream, held: np.ndarray
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield keys, flags and, for each key, whether its document is held; whole documents."""
-    ends = stream.documents[1:]
-    first = 0
-    while first < len(ends):
-        start = stream.documents[first]
-        last = max(first + 1, int(np.searchsorted(ends, start + SLICE, side="right")))
-        end = ends[last - 1]
-        mask = np.repeat(held[first:last], np.diff(stream.documents[first : last + 1]))
-        yield np.asarray(stream.ids[start:end]), np.asarray(stream.flags[start:end]), mask
-        first = last
+def _read_slices(
+    folder: Path, documents: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray, int, int]]:
+    """Yield keys, flags, the place of the first of them, and its document."""
+    start = 0
+    with (folder / "ids.u32").open("rb") as ids, (folder / "flags.u8").open("rb") as flags:
+        while len(keys := np.fromfile(ids, np.uint32, SLICE)):
+            document = int(np.searchsorted(documents, start, side="right")) - 1
+            yield keys, np.fromfile(flags, np.uint8, SLICE), start, document
+            start += len(keys)
 
 
-def _split_stream(folder: Path, raw: Stream, held: np.ndarray, numbers: np.ndarray) -> None:
-    """Write the mined and the held stream, renumbered, each with a stop in front."""
-    lengths = np.diff(raw.documents)
-    for name, wanted in (("mined", False), ("held", True)):
-        with (
-            (folder / f"{name}.ids.u32").open("wb") as ids,
-            (folder / f"{name}.flags.u8").open("wb") as flags,
-        ):
-            ids.write(np.zeros(1, np.uint32).data)
-            flags.write(np.zeros(1, np.uint8).data)
-            for keys, marks, mask in _slices(raw, held):
-                chosen = keys[mask == wanted]
-                cutting.renumber(chosen, numbers)
-                ids.write(chosen.data)
-                flags.write(marks[mask == wanted].data)
-            ids.write(np.zeros(MOST_ATOMS + 1, np.uint32).data)
-            flags.write(np.zeros(MOST_ATOMS + 1, np.uint8).data)
-        kept = lengths[held == wanted]
-        np.concatenate([[1], 1 + np.cumsum(kept)]).astype(np.int64).tofile(
-            folder / f"{name}.documents.i64"
+def _split_stream(
+    folder: Path, documents: np.ndarray, held: np.ndarray, numbers: np.ndarray
+) -> None:
+    """Write the mined and the held stream, renumbered, with stops around; drop the raw one."""
+    names = ("mined", "held")
+    with ExitStack() as files:
+        ids, flags = (
+            [files.enter_context((folder / f"{name}.{kind}").open("wb")) for name in names]
+            for kind in ("ids.u32", "flags.u8")
         )
+        _write_stops(ids, flags, 1)
+        room = np.empty((2, SLICE), np.uint32), np.empty((2, SLICE), np.uint8)
+        for keys, marks, start, document in _read_slices(folder, documents):
+            sizes = cutting.part_off(
+                keys, marks, start, document, documents, held, numbers, *room
+            )
+            for which, size in enumerate(sizes):
+                ids[which].write(room[0][which, :size].data)
+                flags[which].write(room[1][which, :size].data)
+        _write_stops(ids, flags, MOST_ATOMS + 1)
+    for name, wanted in zip(names, (False, True), strict=True):
+        kept = np.diff(documents)[held == wanted]
+        starts = np.concatenate([[1], 1 + np.cumsum(kept)]).astype(np.int64)
+        starts.tofile(folder / f"{name}.documents.i64")
+    for leftover in ("ids.u32", "flags.u8"):
+        (folder / leftover).unlink()
 
 
-def _number_forms(texts: list[str], counts: np.ndarray, *, profile: Profile) -> pl.DataFrame:
-    """Return `atom, form, text, count` for each exact form, in the order of `texts[1:]`."""
-    forms = texts[1:]
-    canonical = (
-        forms
-        if profile.name == "bytes"
-        else [fold(text, case=profile.folds_case) or text for text in forms]
-    )
-    table = pl.DataFrame({"form": forms, "text": canonical, "count": counts[1:]})
-    totals = table.group_by("text").agg(pl.col("count").sum().alias("total"))
-    ranked = totals.sort(["total", "text"], descending=[True, False]).with_row_index(
-        "atom", offset=1
-    )
-    return table.join(ranked, on="text", how="left", validate="m:1", maintain_order="left")
+def _write_stops(ids: list[BinaryIO], flags: list[BinaryIO], stops: int) -> None:
+    """Write as many stops to each stream."""
+    for file in ids:
+        file.write(bytes(4 * stops))
+    for file in flags:
+        file.write(bytes(stops))
 
 
-def _atom_rows(forms: pl.DataFrame, *, profile: Profile) -> pl.DataFrame:
-    """Return a row for each atom, with its most frequent exact form."""
-    rows = (
-        forms.sort(["atom", "count", "form"], descending=[False, True, False])
-        .group_by("atom", maintain_order=True)
-        .agg(pl.col("text").first(), pl.col("form").first().alias("surface"), pl.col("count").sum())
-        .with_columns(kind=_kind(profile))
-    )
-    return checked(rows.select(*ATOMS), ATOMS)
+def _letters(forms: Interner) -> np.ndarray:
+    """Say of each code point whether it is a letter of a word; of those that occur only."""
+    letters = np.zeros(CODE_POINTS, np.bool_)
+    for point in np.flatnonzero(forms.points()).tolist():
+        is_letter = unicodedata.category(chr(point)) in ("Lu", "Ll", "Lt", "Lm", "Lo")
+        letters[point] = is_letter and class_table()[point] & CLASS == LETTER
+    return letters
+
+
+def _name_kinds(surfaces: pl.Series, plain: np.ndarray, *, profile: Profile) -> pl.Series:
+    """Return the kind of each atom by its surface; `plain` are words, being letters only."""
+    kinds = pl.Series(["word"]).new_from_index(0, len(surfaces))
+    odd = np.flatnonzero(~plain)
+    if len(odd) == 0:
+        return kinds
+    named = surfaces.gather(odd).to_frame("surface").select(_kind(profile)).to_series()
+    return kinds.scatter(odd, named)
 
 
 def _kind(profile: Profile) -> pl.Expr:

@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from miner.errors import ConfigError, UsageError
 
@@ -32,7 +32,7 @@ class MineConfig:
 
     corpus: tuple[str, ...] = _setting((), "Files, folders, globs, or - for standard input.")
     vocab_size: int = _setting(DEFAULT_VOCABULARY, "The most units to keep: the one dial.")
-    objective: str = _setting(
+    objective: Literal["meaning", "compression"] = _setting(
         "meaning",
         "meaning: what a person would call one unit; compression: what saves the most tokens.",
     )

@@ -7,8 +7,12 @@ are UAX #29 word boundaries, plus the shapes that the profiles of `miner.atoms` 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
 
 from miner.unicode import (
     APOSTROPHE, CLASS, COLON, CONNECTOR, DIGIT, ENDING, EXTEND, HYPHEN, INFINITY, KATAKANA, LETTER,
@@ -19,9 +23,12 @@ WORDS, CODE, SIGNS, SPACED_OUT = range(4)  # the rules a profile cuts by
 CAPITAL, OPENED, STARTS = 1, 2, 4  # what is known of an atom's place, one byte an atom
 
 # Where a pass stands: the next document, the next byte, white space seen, a sentence starts,
-# an opening bracket or quote stands before.
-DOCUMENT, POSITION, SPACED, SENTENCE, OPEN, WRITTEN, TYPES, POOLED, SPAN = range(9)
-STATE_SIZE = 9
+# an opening bracket or quote stands before, keys written, atoms known, the next span.
+DOCUMENT, POSITION, SPACED, SENTENCE, OPEN, WRITTEN, TYPES, SPAN = range(8)
+BATCHED, NUMBERED, TOUCHED = range(8, 11)  # atoms that were found, and those with a number
+STATE_SIZE = 11
+START, STOP, AT, LOW, HIGH, HOME = range(6)  # of an atom: its bytes, its key's place, its keys
+BATCH = 256  # atoms that are looked up together
 SHORT = 15  # bytes; a text as short as this is its own key
 
 _ENDS_A_WORD = sum(
@@ -29,6 +36,41 @@ _ENDS_A_WORD = sum(
 )
 
 _u32, _u64 = np.uint32, np.uint64
+
+
+@intrinsic
+def _load_word(_: Any, buffer: types.Array, start: types.Integer) -> Any:
+    """Return the 8 bytes from `start` on as a number, the first one lowest."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        held = context.make_array(signature.args[0])(context, builder, arguments[0])
+        at = builder.gep(held.data, [arguments[1]])
+        return builder.load(builder.bitcast(at, ir.IntType(64).as_pointer()), align=1)
+
+    return types.uint64(buffer, types.int64), generate
+
+
+@intrinsic
+def _trailing_zeros(_: Any, word: types.Integer) -> Any:
+    """Return how many of the lowest bits of a number are zero; 64 for zero."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
+
+    return types.uint64(types.uint64), generate
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _ascii_letters(word: int) -> int:
+    """Return how many of 8 bytes, the lowest first, are ASCII letters before one is not.
+
+    Each byte, made lower case and 7 bits wide, overflows into its top bit from "a" on, and again
+    from behind "z" on.
+    """
+    top = _u64(0x8080808080808080)
+    low = (word | _u64(0x2020202020202020)) & ~top
+    letters = (low + _u64(0x1F1F1F1F1F1F1F1F)) & ~(low + _u64(0x0505050505050505)) & ~word & top
+    return np.int64(_trailing_zeros(letters ^ top) >> _u64(3))
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -96,8 +138,15 @@ def _end_of_cluster(buffer: np.ndarray, i: int, end: int, classes: np.ndarray, k
 def _end_of_plain_word(buffer: np.ndarray, i: int, end: int, classes: np.ndarray) -> int:
     """Return where the letters that go on at byte `i` end, -1 where more than letters follows.
 
-    Nearly every word of nearly every text ends here; the rest goes to `_end_of_atom`.
+    Nearly every word of nearly every text ends here; the rest goes to `_end_of_atom`. ASCII is
+    taken eight bytes at a time: no branch that depends on how long the word is.
     """
+    if buffer[i - 1] < 0x80:
+        while i + 8 <= end:
+            letters = _ascii_letters(_load_word(buffer, i))
+            i += letters
+            if letters < 8:
+                break
     while i < end:
         entry, length = _short_class(buffer, i, classes)
         kind = entry & CLASS
@@ -232,24 +281,33 @@ def _end_of_atom(
 
 
 @njit(nogil=True, cache=True, inline="always")
+def _bytes(buffer: np.ndarray, start: int, size: int) -> int:
+    """Return `size` bytes (0 to 8) from `start` on as a number, the first one lowest."""
+    if size == 0:
+        return _u64(0)
+    if start + 8 <= buffer.shape[0]:
+        return _load_word(buffer, start) & (_u64(0xFFFFFFFFFFFFFFFF) >> _u64(64 - 8 * size))
+    word = _u64(0)
+    for i in range(start + size - 1, start - 1, -1):
+        word = (word << _u64(8)) | _u64(buffer[i])
+    return word
+
+
+@njit(nogil=True, cache=True, inline="always")
 def _key(buffer: np.ndarray, start: int, end: int) -> tuple[int, int]:
     """Return two words that stand for a text: its bytes themselves where they fit in 15."""
-    low, high = _u64(0), _u64(0)
-    if end - start <= 8:
-        for i in range(start, end):
-            low = (low << _u64(8)) | _u64(buffer[i])
-        return low, _u64(end - start)
-    if end - start <= SHORT:
-        for i in range(start, start + 8):
-            low = (low << _u64(8)) | _u64(buffer[i])
-        for i in range(start + 8, end):
-            high = (high << _u64(8)) | _u64(buffer[i])
-        return low, (high << _u64(8)) | _u64(end - start)
-    low, high = _u64(14695981039346656037), _u64(0x9E3779B97F4A7C15)
-    for i in range(start, end):
-        low = (low ^ _u64(buffer[i])) * _u64(1099511628211)
-        high = (high + _u64(buffer[i])) * _u64(0xD6E8FEB86659FD93)
-    return low, (high << _u64(8)) | _u64(16)
+    size = end - start
+    if size <= 8:
+        return _bytes(buffer, start, size), _u64(size)
+    low = _bytes(buffer, start, 8)
+    if size <= SHORT:
+        return low, (_bytes(buffer, start + 8, size - 8) << _u64(8)) | _u64(size)
+    high = _u64(size)
+    for i in range(start + 8, end, 8):
+        word = _bytes(buffer, i, min(8, end - i))
+        low = (low ^ (low >> _u64(32)) ^ word) * _u64(0x9E3779B97F4A7C15)
+        high = (high ^ (high >> _u64(29)) ^ word) * _u64(0xD6E8FEB86659FD93)
+    return low, (high << _u64(8)) | _u64(SHORT + 1)
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -287,14 +345,14 @@ def _find(table: np.ndarray, low: int, high: int) -> tuple[int, int]:
 
 
 @njit(nogil=True, cache=True)
-def _find_long(
+def _find_text(
     buffer: np.ndarray, start: int, end: int, table: np.ndarray, offsets: np.ndarray,
     pool: np.ndarray, low: int, high: int,
 ) -> tuple[int, int]:  # fmt: skip
-    """Do what `_find` does for a longer text, whose key is a hash: it is compared by letters."""
+    """Do what `_find` does for any text; a long one, whose key is a hash, is compared by letters."""
     mask = _u64(table.shape[0] // 4 - 1)
     number, place = _find(table, low, high)
-    while number != 0 and not _is_text(
+    while end - start > SHORT and number != 0 and not _is_text(
         buffer, start, end, pool, offsets[number], offsets[number + 1]
     ):
         place = (place + _u64(4)) & (mask * _u64(4))
@@ -346,24 +404,87 @@ def cut(
     buffer: np.ndarray, starts: np.ndarray, ends: np.ndarray, spans: np.ndarray, rules: int,
     keep_space: bool, classes: np.ndarray, table: np.ndarray, offsets: np.ndarray,
     pool: np.ndarray, ids: np.ndarray, flags: np.ndarray, first: np.ndarray, state: np.ndarray,
+    batch: np.ndarray,
 ) -> bool:  # fmt: skip
     """Cut documents into `ids` and `flags`; `first[d]` is where document d starts in `ids`.
 
     `spans` (n, 2) are bytes that a pattern of the user makes one atom. Every document ends in a
     stop (0), and no two stops stand side by side. Returns False where `table`, `offsets` or
-    `pool` is full: grow it and call again with the same `state`.
+    `pool` is full: grow it and call again with the same `state` and `batch` (`new_batch`).
     """
-    written, types, span = state[WRITTEN], state[TYPES], state[SPAN]
+    while True:
+        if not _number_batch(buffer, table, offsets, pool, ids, state, batch):
+            return False
+        if state[DOCUMENT] == starts.shape[0]:
+            return True
+        _fill_batch(
+            buffer, starts, ends, spans, rules, keep_space, classes, ids, flags, first, state, batch
+        )
+
+
+@njit(nogil=True, cache=True)
+def _number_batch(
+    buffer: np.ndarray, table: np.ndarray, offsets: np.ndarray, pool: np.ndarray,
+    ids: np.ndarray, state: np.ndarray, batch: np.ndarray,
+) -> bool:  # fmt: skip
+    """Write the numbers of the atoms of `batch` to `ids`; False where the tables are full.
+
+    Three rounds, for the processor waits for many places of the table at a time, but not where
+    a branch may take another way before.
+    """
+    types = state[TYPES]
+    full = False
+    size = state[BATCHED]
+    mask = _u64(table.shape[0] // 4 - 1)
+    for i in range(state[NUMBERED], size):
+        low, high = _key(buffer, batch[i, START], batch[i, STOP])
+        batch[i, LOW], batch[i, HIGH] = np.int64(low), np.int64(high)
+        batch[i, HOME] = np.int64(_place(low, high, mask) * _u64(4))
+    touched = 0
+    for i in range(state[NUMBERED], size):
+        touched += np.int64(table[batch[i, HOME] + 2])
+    state[TOUCHED] = touched
+    for i in range(state[NUMBERED], size):
+        start, stop = batch[i, START], batch[i, STOP]
+        low, high = _u64(batch[i, LOW]), _u64(batch[i, HIGH])
+        if stop - start <= SHORT:
+            number, place = _find(table, low, high)
+        else:
+            number, place = _find_text(buffer, start, stop, table, offsets, pool, low, high)
+        if number == 0:
+            number = types + 1
+            full = not _insert(buffer, start, stop, table, offsets, pool, low, high, place, number)
+            if full:
+                size = i
+                break
+            types = number
+        at = batch[i, AT]
+        ids[at] = _u32(number << 1) | (ids[at] & _u32(1))
+    state[TYPES], state[NUMBERED] = types, size
+    return not full
+
+
+@njit(nogil=True, cache=True)
+def _fill_batch(
+    buffer: np.ndarray, starts: np.ndarray, ends: np.ndarray, spans: np.ndarray, rules: int,
+    keep_space: bool, classes: np.ndarray, ids: np.ndarray, flags: np.ndarray,
+    first: np.ndarray, state: np.ndarray, batch: np.ndarray,
+) -> None:  # fmt: skip
+    """Find where the next atoms start and stop, as many as `batch` takes, or all that are left.
+
+    What is written to `ids` has no number yet but is not 0.
+    """
+    written, span, size = state[WRITTEN], state[SPAN], 0
     spaced, sentence, opened = state[SPACED] != 0, state[SENTENCE] != 0, state[OPEN] != 0
     i, document = state[POSITION], state[DOCUMENT]
     letters = rules == WORDS or rules == CODE
-    while document < starts.shape[0]:
+    while document < starts.shape[0] and size < batch.shape[0]:
         end = ends[document]
         if i < 0:
             i = starts[document]
             first[document] = written
             spaced, sentence, opened = False, True, False
-        while i < end:
+        while i < end and size < batch.shape[0]:
             point, length = _decode(buffer, i)
             entry = classes[point]
             what = entry & CLASS
@@ -397,38 +518,183 @@ def cut(
                 stop = _end_of_atom(buffer, i, end, classes, rules, entry)
                 if span < spans.shape[0] and spans[span, 0] > i and spans[span, 0] < stop:
                     stop = spans[span, 0]  # a pattern of the user starts inside
-            low, high = _key(buffer, i, stop)
-            if stop - i <= SHORT:
-                number, place = _find(table, low, high)
-            else:
-                number, place = _find_long(buffer, i, stop, table, offsets, pool, low, high)
-            if number == 0:
-                number = types + 1
-                if not _insert(buffer, i, stop, table, offsets, pool, low, high, place, number):
-                    state[DOCUMENT], state[POSITION] = document, i
-                    state[SPACED], state[SENTENCE], state[OPEN] = spaced, sentence, opened
-                    state[WRITTEN], state[TYPES], state[SPAN] = written, types, span
-                    return False
-                types = number
             joined = spaced and written > 0 and ids[written - 1] != 0
-            ids[written] = _u32(number << 1) | _u32(joined)
+            ids[written] = _u32(2) | _u32(joined)
             flags[written] = CAPITAL * (entry & UPPER != 0) + OPENED * opened + STARTS * sentence
+            batch[size, START], batch[size, STOP], batch[size, AT] = i, stop, written
+            size += 1
             written += 1
             spaced, sentence, opened = False, False, False
             i = stop
-        written = _write_stop(ids, flags, written)
-        document += 1
-        i = -1
-    state[DOCUMENT], state[POSITION] = 0, -1
-    state[WRITTEN], state[TYPES], state[SPAN] = written, types, 0
-    return True
+            if i < end and buffer[i] == 0x20 and spans.shape[0] == 0:  # the way of most text
+                spaced = True
+                i += 1
+        if i >= end:
+            written = _write_stop(ids, flags, written)
+            document += 1
+            i = -1
+    state[DOCUMENT], state[POSITION], state[WRITTEN], state[SPAN] = document, i, written, span
+    state[SPACED], state[SENTENCE], state[OPEN] = spaced, sentence, opened
+    state[BATCHED], state[NUMBERED] = size, 0
 
 
 @njit(nogil=True, cache=True)
-def count_atoms(ids: np.ndarray, counts: np.ndarray) -> None:
-    """Add each atom of the stream to `counts`."""
-    for key in ids:
-        counts[key >> 1] += 1
+def intern(
+    buffer: np.ndarray, starts: np.ndarray, ends: np.ndarray, table: np.ndarray,
+    offsets: np.ndarray, pool: np.ndarray, numbers: np.ndarray, done: int, types: int,
+) -> tuple[int, int]:  # fmt: skip
+    """Write the number of each text from `done` on; return how many are done, and the types.
+
+    Where `table`, `offsets` or `pool` is full: grow it and call again.
+    """
+    for i in range(done, starts.shape[0]):
+        low, high = _key(buffer, starts[i], ends[i])
+        number, place = _find_text(buffer, starts[i], ends[i], table, offsets, pool, low, high)
+        if number == 0:
+            number = types + 1
+            if not _insert(
+                buffer, starts[i], ends[i], table, offsets, pool, low, high, place, number
+            ):
+                return i, types
+            types = number
+        numbers[i] = number
+    return starts.shape[0], types
+
+
+@njit(nogil=True, cache=True)
+def mark_points(text: np.ndarray, seen: np.ndarray) -> None:
+    """Set `seen` for every code point of some UTF-8."""
+    i = 0
+    while i < text.shape[0]:
+        point, length = _decode(text, i)
+        seen[point] = True
+        i += length
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _encode(point: int, buffer: np.ndarray, i: int) -> int:
+    """Write a code point at byte `i`; return where the next one goes."""
+    if point < 0x80:
+        buffer[i] = point
+        return i + 1
+    if point < 0x800:
+        buffer[i], buffer[i + 1] = 0xC0 | (point >> 6), 0x80 | (point & 63)
+        return i + 2
+    if point < 0x10000:
+        buffer[i], buffer[i + 1] = 0xE0 | (point >> 12), 0x80 | ((point >> 6) & 63)
+        buffer[i + 2] = 0x80 | (point & 63)
+        return i + 3
+    buffer[i], buffer[i + 1] = 0xF0 | (point >> 18), 0x80 | ((point >> 12) & 63)
+    buffer[i + 2], buffer[i + 3] = 0x80 | ((point >> 6) & 63), 0x80 | (point & 63)
+    return i + 4
+
+
+@njit(nogil=True, cache=True)
+def fold_texts(
+    pool: np.ndarray, offsets: np.ndarray, folds: np.ndarray, folded: np.ndarray,
+    starts: np.ndarray, ends: np.ndarray,
+) -> int:  # fmt: skip
+    """Write every text to `folded`, each code point p as `folds[p]`; return the bytes written.
+
+    A text with a point that `folds` gives as -1 is left out: its end is -1.
+    """
+    written = 0
+    for text in range(starts.shape[0]):
+        starts[text] = written
+        i = offsets[text + 1]
+        while i < offsets[text + 2]:
+            point, length = _decode(pool, i)
+            if folds[point] < 0:
+                break
+            written = _encode(np.int64(folds[point]), folded, written)
+            i += length
+        if i < offsets[text + 2]:
+            written = starts[text]
+            ends[text] = -1
+        else:
+            ends[text] = written
+    return written
+
+
+@njit(nogil=True, cache=True)
+def join_texts(
+    pool: np.ndarray, offsets: np.ndarray, numbers: np.ndarray, separator: int, joined: np.ndarray
+) -> None:
+    """Write the texts of `numbers` one after another, each with `separator` behind it."""
+    written = 0
+    for number in numbers:
+        for i in range(offsets[number], offsets[number + 1]):
+            joined[written] = pool[i]
+            written += 1
+        joined[written] = separator
+        written += 1
+
+
+@njit(nogil=True, cache=True)
+def find_words(
+    pool: np.ndarray, offsets: np.ndarray, letters: np.ndarray, words: np.ndarray
+) -> None:
+    """Say of each text, from number 1 on, whether every code point is one of `letters`."""
+    for number in range(1, words.shape[0]):
+        i = offsets[number]
+        while i < offsets[number + 1]:
+            point, length = _decode(pool, i)
+            if not letters[point]:
+                break
+            i += length
+        words[number] = i == offsets[number + 1]
+
+
+@njit(nogil=True, cache=True)
+def total_forms(
+    groups: np.ndarray, counts: np.ndarray, totals: np.ndarray, best: np.ndarray
+) -> None:
+    """Sum the counts of each group, and write which of its forms is most frequent, or first."""
+    most = np.full(totals.shape[0], -1, np.int64)
+    for form in range(groups.shape[0]):
+        group = groups[form]
+        totals[group] += counts[form]
+        if counts[form] > most[group]:
+            most[group] = counts[form]
+            best[group] = form
+
+
+@njit(nogil=True, cache=True)
+def count_atoms(
+    keys: np.ndarray, start: int, document: int, documents: np.ndarray, held: np.ndarray,
+    counts: np.ndarray,
+) -> None:  # fmt: skip
+    """Add each atom of a slice of a stream to `counts`, but for those of held documents.
+
+    `keys[0]` is key `start` of the stream and stands in `document`.
+    """
+    for i in range(keys.shape[0]):
+        while start + i >= documents[document + 1]:
+            document += 1
+        counts[keys[i] >> 1] += not held[document]
+
+
+@njit(nogil=True, cache=True)
+def part_off(
+    keys: np.ndarray, flags: np.ndarray, start: int, document: int, documents: np.ndarray,
+    held: np.ndarray, numbers: np.ndarray, ids: np.ndarray, marks: np.ndarray,
+) -> tuple[int, int]:  # fmt: skip
+    """Write a slice to row 0 (mined) and row 1 (held) of `ids` and `marks`, renumbered.
+
+    Returns how many keys each row got; the other arguments are as in `count_atoms`.
+    """
+    mined, kept = 0, 0
+    for i in range(keys.shape[0]):
+        while start + i >= documents[document + 1]:
+            document += 1
+        key = (numbers[keys[i] >> 1] << _u32(1)) | (keys[i] & _u32(1))
+        if held[document]:
+            ids[1, kept], marks[1, kept] = key, flags[i]
+            kept += 1
+        else:
+            ids[0, mined], marks[0, mined] = key, flags[i]
+            mined += 1
+    return mined, kept
 
 
 @njit(nogil=True, cache=True)

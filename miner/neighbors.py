@@ -99,7 +99,7 @@ def find_neighbors(
     if wanted < 1 or asked.shape[0] == 0:
         nothing = np.empty((0, 1))
         return Neighbors(_tabulate(asked[:0], nothing, nothing), "none", 1.0, "cpu")
-    place = _choose_device(device)
+    place = choose_device(device)
     exact = _search_with(_build_flat(rows, place))
     name, found_share, search = "flat", 1.0, exact
     if rows.shape[0] > exact_below:
@@ -151,7 +151,8 @@ def _gather_stars(order: np.ndarray, starts: np.ndarray, near: np.ndarray) -> np
 # ---------------------------------------------------------------- indexes
 
 
-def _choose_device(device: str) -> str:
+def choose_device(device: str) -> str:
+    """Return `cpu` or `cuda`, where the search will run; EncoderError where there is no CUDA."""
     import faiss
 
     found = faiss.get_num_gpus() if hasattr(faiss, "get_num_gpus") else 0

@@ -28,10 +28,10 @@ from miner.config import MineConfig, parse_size, write_config
 from miner.corpus import Chunk, Skipped, Source, find_sources, hash_sources, is_bytes, read_chunks
 from miner.corpus_encoder import save_encoder, train_encoder
 from miner.embeddings import embed_candidates, load_vectors, measure_closeness, measure_wholeness
-from miner.encoder import load_encoder
-from miner.errors import CorpusError
+from miner.encoder import Encoder, load_encoder
+from miner.errors import ConfigError, CorpusError
 from miner.likeness import find_shown, judge_runs, mark_runs, read_seeds
-from miner.neighbors import find_neighbors, group_families
+from miner.neighbors import choose_device, find_neighbors, group_families
 from miner.proposals import (
     Verdict, list_units, propose_atoms, settle_runs, tabulate_runs,
 )  # fmt: skip
@@ -44,7 +44,7 @@ from miner.store import MANIFEST, Existing, Run, open_run, write_json
 from miner.vocabulary import order_merges, write_vocabulary
 
 NEIGHBORS = 10
-FAMILY = 0.8  # cosine from which two units mean nearly the same
+FAMILY = 0.93  # cosine from which two units mean nearly the same; lower, `eight` joins `nine`
 SAMPLE = 1 << 20  # bytes from which the profile is told
 
 
@@ -73,10 +73,11 @@ def mine(
     sources = find_sources(config.corpus, as_bytes=config.profile == "bytes")
     key = describe_input(config, sources)
     with open_run(out, key, existing=existing) as run:
+        encoder = find_encoder(config)
         atoms = cut_corpus(run, config, sources, watcher)
         candidates, min_count = count_runs(run, config, atoms, watcher)
         scores = score_runs(run, atoms, candidates)
-        vectors = embed_runs(run, config, atoms, candidates, watcher)
+        vectors = embed_runs(run, config, atoms, candidates, encoder, watcher)
         proposals = propose(run, config, atoms, candidates, scores, vectors, min_count)
         vocabulary, curve = rank_units(run, config, atoms, candidates, proposals, vectors)
         manifest = describe_run(run, key, sources, atoms, candidates, proposals, curve)
@@ -91,10 +92,32 @@ def describe_input(config: MineConfig, sources: tuple[Source, ...]) -> dict[str,
         {"path": source.path, "bytes": source.bytes, "sha256": digest}
         for source, digest in zip(sources, hashes, strict=True)
     ]
-    seeds = Path(config.seeds) if config.seeds else None
-    digest = hashlib.sha256(seeds.read_bytes()).hexdigest() if seeds and seeds.is_file() else None
-    key = {"miner": __version__, "config": asdict(config), "inputs": inputs, "seeds": digest}
+    seeds = hash_seeds(config.seeds) if config.seeds else None
+    key = {"miner": __version__, "config": asdict(config), "inputs": inputs, "seeds": seeds}
     return dict(json.loads(json.dumps(key)))
+
+
+def hash_seeds(path: str) -> str:
+    """Return the SHA-256 of the user's file of seeds."""
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ConfigError(
+            f"the file of seeds cannot be read ({reason})", where=path, cure="Check --seeds"
+        ) from error
+
+
+def find_encoder(config: MineConfig) -> Encoder | None:
+    """Return the encoder that the user named, None where one is trained on the corpus.
+
+    What is not there, a CUDA device too, is told before the corpus is read and counted.
+    """
+    if config.device == "cuda":
+        choose_device(config.device)
+    if config.encoder == "corpus":
+        return None
+    return load_encoder(config.encoder, device=config.device)
 
 
 def cut_corpus(
@@ -183,22 +206,20 @@ def score_runs(run: Run, atoms: Atoms, candidates: Candidates) -> pl.DataFrame:
 
 
 def embed_runs(
-    run: Run, config: MineConfig, atoms: Atoms, candidates: Candidates, watcher: Watcher
-) -> np.ndarray:
-    """Embed every candidate, with an encoder trained on the corpus or with the one named."""
+    run: Run, config: MineConfig, atoms: Atoms, candidates: Candidates, named: Encoder | None,
+    watcher: Watcher,
+) -> np.ndarray:  # fmt: skip
+    """Embed every candidate, with the encoder named or with one trained on the corpus."""
 
     def compute(folder: Path) -> int:
-        trained = config.encoder == "corpus"
-        encoder: Any
-        if trained:
+        encoder: Any = named
+        if named is None:
             table = atoms.table
             encoder = train_encoder(
                 atoms.mined.ids, table["count"].to_numpy(), table["text"], seed=config.seed
             )
             (folder / "encoder").mkdir()
             save_encoder(folder / "encoder", encoder, profile=atoms.profile.name)
-        else:
-            encoder = load_encoder(config.encoder, device=config.device)
         with watcher.progress("embedding", len(candidates.keys), "run") as progress:
             dimension = embed_candidates(
                 folder / "vectors.f16", encoder, candidates, atoms.table["surface"],
@@ -207,7 +228,7 @@ def embed_runs(
         about = {
             "encoder": config.encoder,
             "dimension": dimension,
-            "adds_up": trained,
+            "adds_up": named is None,
             "device": getattr(encoder, "device", "cpu"),
             "precision": getattr(encoder, "precision", "float32"),
         }
@@ -230,10 +251,9 @@ def propose(
     def compute(folder: Path) -> int:
         rows = scores["candidate"].to_numpy().astype(np.int64)
         shown = find_shown(candidates, atoms.table, rows)
-        if config.seeds:
-            wanted, _ = read_seeds(Path(config.seeds), atoms)
-            shown |= mark_runs(candidates, rows, wanted)
-        likeness = judge_runs(candidates, scores, vectors, shown, seed=config.seed)
+        wanted = read_seeds(Path(config.seeds), atoms) if config.seeds else set()
+        seeds = mark_runs(candidates, rows, wanted)
+        likeness = judge_runs(candidates, scores, vectors, shown, seeds, seed=config.seed)
         settled = settle_runs(
             atoms.mined, candidates, scores, likeness, objective=config.objective,
             budget=config.vocab_size, min_count=min_count,

@@ -100,21 +100,22 @@ def _settle_for_meaning(
     able: np.ndarray, *, budget: int, min_count: int,
 ) -> Settled:  # fmt: skip
     """Best units first: the cut in which the best-scored unit of an overlap owns its place."""
-    counts = candidates.table["count"].to_numpy()
+    lengths = candidates.table["length"].to_numpy()
     units = np.zeros(len(worth), bool)
     units[able] = True
     verdict[able] = _CODE[Verdict.BUDGET]
+    rival = np.full(len(worth), -1, np.int64)
     for again in (True, False):  # what yielded to a run that is not kept comes back, once
-        yields, rival = find_yielding(candidates, worth, units)
-        longer = yields & (counts[rival] >= counts)
+        yields, winner = find_yielding(candidates, worth, units)
+        rival = np.where(yields, winner, rival)
         verdict[yields] = _CODE[Verdict.FRAGMENT]
-        verdict[longer] = _CODE[Verdict.OUTBID]
+        verdict[yields & (lengths[winner] < lengths)] = _CODE[Verdict.OUTBID]
         units &= ~yields
         units = _take_best(units, worth, int(budget * CROWD))
         units, outbid = _settle_rounds(stream, candidates, worth, units, min_count=min_count)
         verdict[outbid] = _CODE[Verdict.OUTBID]
         if again:
-            units |= yields & ~units[rival]
+            units |= yields & ~units[winner]
     good = units
     units = _take_best(units, worth, budget)
     verdict[good & ~units] = _CODE[Verdict.BUDGET]

@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 
 from miner import cutting
-from miner.atoms import BYTE_TEXTS, Atoms, Interner, Profile, _cut_text, _find_spans, fold
+from miner.atoms import Atoms, Interner, Profile, _cut_text, _find_spans
 from miner.candidates import Candidates
 from miner.corpus import Chunk
 from miner.proposals import Verdict
@@ -105,7 +105,8 @@ def prove_units(
     if atoms.profile.name == "bytes":
         refuse(Verdict.CHANGES, find_other_bytes(runs))
     else:
-        contexts = _gather_contexts(units, runs, atoms, candidates)
+        spelling = spell_atoms(atoms, patterns)
+        contexts = _gather_contexts(units, runs, atoms, candidates, spelling)
         refuse(Verdict.INSIDE, find_open_ends(runs, atoms))
         if patterns:
             refuse(Verdict.INSIDE, find_split_words(contexts, atoms))
@@ -195,17 +196,19 @@ class Contexts:
     """Places of units: the keys around, uint32 (places, width), nothing beyond a stop.
 
     `owner` int64 (places,): the row of the unit. It fills the columns from `start` to `end`, both
-    int64 (places,), of its row; a unit stands alone once, before all its places.
+    int64 (places,), of its row; a unit stands alone once, before all its places. `spelling`: how
+    each atom is written to be cut again.
     """
 
     keys: np.ndarray
     owner: np.ndarray
     start: np.ndarray
     end: np.ndarray
+    spelling: pl.Series
 
 
 def _gather_contexts(
-    units: pl.DataFrame, runs: Runs, atoms: Atoms, candidates: Candidates
+    units: pl.DataFrame, runs: Runs, atoms: Atoms, candidates: Candidates, spelling: pl.Series
 ) -> Contexts:
     """Return each unit alone and at up to three of its places, with `REACH` atoms around."""
     places = _find_places(units, atoms, candidates)
@@ -220,7 +223,8 @@ def _gather_contexts(
     order = np.argsort(keys == 0, axis=1, kind="stable")  # the stops to the right
     keys = np.take_along_axis(keys, order, axis=1)
     keys[:, 0] &= ~np.uint32(1)
-    return Contexts(keys, owner, REACH - skipped, REACH - skipped + lengths[owner])
+    start = REACH - skipped
+    return Contexts(keys, owner, start, start + lengths[owner], spelling)
 
 
 def _find_places(units: pl.DataFrame, atoms: Atoms, candidates: Candidates) -> np.ndarray:
@@ -280,10 +284,9 @@ def _cut_windows(
 def find_recut(contexts: Contexts, atoms: Atoms, patterns: Mapping[str, str]) -> Findings:
     """Find units that fall into other atoms when their canonical form is cut again.
 
-    An atom that is told by its capitals, a code node or a match of the user's pattern, is spelled
-    as the corpus writes it.
+    Where only a neighbour does, the unit is whole.
     """
-    texts = spell_runs(contexts.keys, _spell_atoms(atoms, patterns)).to_list()
+    texts = spell_runs(contexts.keys, contexts.spelling).to_list()
     cut = _cut_again(texts, atoms, patterns)
     width = contexts.keys.shape[1] + 1
     sizes = np.diff(cut.first)
@@ -292,13 +295,38 @@ def find_recut(contexts: Contexts, atoms: Atoms, patterns: Mapping[str, str]) ->
     found = np.zeros((len(texts), width), np.uint32)
     found[np.repeat(np.arange(len(texts)), sizes)[fits], column[fits]] = cut.keys[fits]
     wanted = np.pad(contexts.keys, ((0, 0), (0, 1)))
-    for place in np.flatnonzero((found != wanted).any(axis=1) | (sizes > width)).tolist():
+    other = np.flatnonzero((found != wanted).any(axis=1) | (sizes > width))
+    for place in other[_find_lost(contexts, other, cut, atoms, patterns)].tolist():
         forms = _quote(" | ".join(cut.list_forms(place)))
         yield int(contexts.owner[place]), f"cut again, {_quote(texts[place])} gives {forms}"
 
 
-def _spell_atoms(atoms: Atoms, patterns: Mapping[str, str]) -> pl.Series:
-    """Return how each atom is written to be cut again."""
+def _find_lost(
+    contexts: Contexts, places: np.ndarray, cut: Recut, atoms: Atoms, patterns: Mapping[str, str]
+) -> np.ndarray:
+    """Say at which places the unit itself, not a neighbour, comes out otherwise: bool (places,).
+
+    It is whole where the text gives what stands before gives alone, the unit, and what follows.
+    """
+    keys, spelling = contexts.keys[places], contexts.spelling
+    start, end, column = contexts.start[places], contexts.end[places], np.arange(keys.shape[1])
+    before = spell_runs(np.where(column < start[:, None], keys, np.uint32(0)), spelling)
+    after = spell_runs(np.where(column >= end[:, None], keys, np.uint32(0)), spelling)
+    sides = _cut_again([*before, *after], atoms, patterns)
+    lost = np.zeros(len(places), bool)
+    for i, place in enumerate(places.tolist()):
+        found, left = cut.list_keys(place), len(sides.list_keys(i))
+        right = len(found) - len(sides.list_keys(len(places) + i))
+        lost[i] = found[left:right] != keys[i, start[i] : end[i]].tolist()
+    return lost
+
+
+def spell_atoms(atoms: Atoms, patterns: Mapping[str, str]) -> pl.Series:
+    """Return how each atom is written to be cut again: its canonical form.
+
+    An atom that is told by its capitals, a code node or a match of a pattern of the user, is
+    spelled as the corpus writes it.
+    """
     table = atoms.table
     told = (table["kind"] == "code").to_numpy().copy()
     for pattern in map(re.compile, patterns.values()):
@@ -315,6 +343,10 @@ class Recut:
     first: np.ndarray
     raw: np.ndarray
     forms: list[str]
+
+    def list_keys(self, text: int) -> list[int]:
+        """Return the keys of one text without the stops."""
+        return [key for key in self.keys[self.first[text] : self.first[text + 1]].tolist() if key]
 
     def list_forms(self, text: int) -> list[str]:
         """Return the atoms of one text as they came."""
@@ -334,7 +366,7 @@ def _cut_again(texts: list[str], atoms: Atoms, patterns: Mapping[str, str]) -> R
     raw, _, first = _cut_text(chunk, interner, spans, profile=atoms.profile)
     forms = interner.texts()
     numbers = dict(zip(atoms.table["text"], atoms.table["atom"], strict=True))
-    folds = [fold(form, case=atoms.profile.folds_case) or form for form in forms]
+    folds = [atoms.profile.normalize(form) or form for form in forms]
     known = [0, *(numbers.get(text, atoms.table.height + 1) for text in folds[1:])]
     keys = raw.copy()
     cutting.renumber(keys, np.array(known, np.uint32))
@@ -353,14 +385,13 @@ def find_split_words(contexts: Contexts, atoms: Atoms) -> Findings:
     """
     keys, rows = contexts.keys, np.arange(len(contexts.keys))
     columns = keys.shape[1]
-    spelling = _spell_atoms(atoms, {})
     for edge in (contexts.start, contexts.end):
         after = np.where(edge < columns, keys[rows, np.minimum(edge, columns - 1)], 0)
         near = np.flatnonzero((edge > 0) & (after != 0) & (after & 1 == 0))
         pairs = np.stack([keys[near, edge[near] - 1], after[near]], axis=1) & ~np.uint32(1)
         unique, inverse = np.unique(pairs, axis=0, return_inverse=True)
-        split = _split_pairs(unique, spelling, atoms)
-        whole = spell_runs(unique, spelling)
+        split = _split_pairs(unique, contexts.spelling, atoms)
+        whole = spell_runs(unique, contexts.spelling)
         for owner, pair in zip(
             contexts.owner[near].tolist(), inverse.ravel().tolist(), strict=True
         ):
@@ -402,7 +433,7 @@ def find_other_bytes(runs: Runs) -> Findings:
     """Find units of bytes whose name does not give the same bytes back."""
     for row, (token, parts) in enumerate(zip(runs.tokens, runs.parts, strict=True)):
         values = bytes.fromhex("".join(re.findall("<0x([0-9A-F]{2})>", token)))
-        names = [BYTE_TEXTS[value + 1] for value in values]
+        names = [f"<0x{value:02X}>" for value in values]
         if names != parts or "".join(names) != token:
             yield row, f"its bytes are written {_quote(''.join(names))}"
 

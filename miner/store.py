@@ -217,7 +217,7 @@ def _told_simply(out: Path) -> Iterator[None]:
 
 
 def _is_full(error: Exception) -> bool:
-    """Say whether a disk or a quota is full: told by the message alone, as libraries drop the number."""
+    """Say whether a disk or a quota is full: by the message, as libraries drop the number."""
     words = [os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT)]
     short = re.fullmatch(r"\d+ requested and \d+ written", str(error)) is not None
     return short or any(word in str(error) for word in words)
@@ -270,9 +270,9 @@ def _lock(handle: IO[str], path: Path) -> bool:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write readable JSON with a last newline."""
+    """Write readable JSON with a last newline; what of a name is no UTF-8 comes escaped."""
     text = json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    path.write_bytes((text + "\n").encode("utf-8", "backslashreplace"))
 
 
 def _sync(folder: Path) -> None:

@@ -14,6 +14,8 @@ WIDTH = 46  # columns for a token
 def summarize(vocabulary: pl.DataFrame, manifest: dict[str, Any], folder: str) -> str:
     """Return the best units of each kind, the verdicts, the savings and the cost of a run."""
     sections = [_units(vocabulary, kind) for kind in manifest["kinds"]]
+    if vocabulary.is_empty():
+        sections.append("no unit was kept: mine a larger corpus, or see proposals.parquet for why")
     sections.append(_verdicts(manifest))
     sections.append(_costs(manifest))
     sections.append(f"Next: read {folder}/report.html, or {folder}/vocabulary.jsonl")
@@ -75,6 +77,8 @@ def _costs(manifest: dict[str, Any]) -> str:
         pays = "every unit still pays"
         if knee < saved["units"]:
             pays = f"beyond {knee:,} units more of them hardly pay"
+        if knee == 0:
+            pays = "too little to say how many units pay"
         text = "the mined text" if manifest["measured_on"] == "mined" else "held-back text"
         lines.append(
             f"savings:  {saved['saved']:.1%} fewer tokens on {text} (95%: {saved['low']:.1%} to "

@@ -415,7 +415,7 @@ def test_a_disk_that_is_really_full(tmp_path: Path, library: str) -> None:
             run.stage("first", lambda folder: len(str(write[library](folder))), print)
         assert list(disk.iterdir()) == []
     finally:
-        subprocess.run(["umount", str(disk)], check=True)
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
 def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:

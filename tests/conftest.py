@@ -1,0 +1,49 @@
+"""What several tests need: a small corpus cut and counted."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from watched import demo
+
+from miner.atoms import PROFILES, Atoms, cut_chunks
+from miner.candidates import Candidates, count_candidates
+from miner.corpus import Chunk
+
+__all__ = ["demo", "make_chunk", "mine_texts", "shared"]
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The folder of real corpora, gold lists and models; skips where it is not there."""
+    if not SHARED.exists():
+        pytest.skip("no ../shared here")
+    return SHARED
+
+
+def make_chunk(texts: Sequence[str | bytes]) -> Chunk:
+    """Return documents as one chunk."""
+    encoded = [text.encode() if isinstance(text, str) else text for text in texts]
+    ends = np.cumsum([len(text) for text in encoded], dtype=np.int64)
+    starts = ends - np.array([len(text) for text in encoded], np.int64)
+    return Chunk(np.frombuffer(b"".join(encoded), np.uint8), starts, ends, "test")
+
+
+def mine_texts(
+    texts: Sequence[str], *, min_count: int, longest: int = 8, profile: str = "words"
+) -> tuple[Atoms, Candidates]:
+    """Return the atoms and candidates of a few documents; the streams are in memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        atoms = cut_chunks(
+            [make_chunk(texts)], Path(folder), profile=PROFILES[profile], patterns={}
+        )
+        counts = atoms.table["count"].to_numpy()
+        candidates = count_candidates(
+            atoms.mined, counts, min_count=min_count, longest=longest, threads=1
+        )
+        return atoms, candidates

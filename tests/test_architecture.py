@@ -1,0 +1,232 @@
+"""The house: who may import whom, where the heavy libraries live, and what no file may hold."""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+import re
+import statistics
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+HOUSE = ROOT / "miner"
+
+# The corridor may open every room; a room may open those named here and no other.
+FOUNDATION = {"errors", "tables", "unicode"}
+ROOMS: dict[str, set[str]] = {
+    "errors": set(),
+    "tables": set(),
+    "unicode": set(),
+    "config": {"errors"},
+    "store": {"errors"},
+    "corpus": {"errors"},
+    "cutting": {"unicode"},
+    "atoms": {*FOUNDATION, "corpus", "cutting"},
+    "candidates": {*FOUNDATION, "atoms", "cutting"},
+    "scores": {*FOUNDATION, "candidates"},
+    "settling": {*FOUNDATION, "atoms", "candidates"},
+    "savings": {*FOUNDATION, "atoms", "candidates", "settling"},
+    "corpus_encoder": FOUNDATION,
+    "encoder": {*FOUNDATION, "corpus_encoder"},
+    "neighbors": FOUNDATION,
+    "likeness": {*FOUNDATION, "atoms", "candidates"},
+    "proposals": {*FOUNDATION, "atoms", "candidates", "likeness", "settling"},
+    "vocabulary": FOUNDATION,
+    "reversibility": {
+        *FOUNDATION, "atoms", "candidates", "corpus", "cutting", "proposals", "vocabulary",
+    },
+    "embeddings": {
+        *FOUNDATION, "candidates", "corpus_encoder", "encoder", "neighbors", "reversibility",
+        "scores",
+    },
+    "summary": FOUNDATION,
+    "report": {*FOUNDATION, "savings"},
+}  # fmt: skip
+DOORS = {"pipeline": set(ROOMS), "cli": {"config", "errors", "pipeline", "store", "summary"},
+         "__main__": {"cli"}, "__init__": set()}  # fmt: skip
+
+# Libraries that only some modules may import; those marked must wait inside a function.
+HOMES = {
+    "torch": {"encoder"},
+    "sentence_transformers": {"encoder"},
+    "transformers": {"encoder"},
+    "huggingface_hub": {"encoder"},
+    "faiss": {"neighbors"},
+    "click": {"cli"},
+    "tqdm": {"cli"},
+}
+WAITS = {"torch", "sentence_transformers", "transformers", "huggingface_hub", "faiss", "sklearn"}
+DANGEROUS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
+
+
+@cache
+def trees() -> dict[Path, ast.Module]:
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in HOUSE.rglob("*.py")}
+
+
+def name_room(path: Path) -> str:
+    """`corpus` for every file of the folder `corpus`, else the name of the file."""
+    parts = path.relative_to(HOUSE).with_suffix("").parts
+    return parts[0]
+
+
+def name_module(path: Path) -> str:
+    parts = ("miner", *path.relative_to(HOUSE).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported(node: ast.AST) -> list[str]:
+    """The modules that a statement imports; of `from miner import x` it is `miner.x`, if one."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        assert node.level == 0, "imports are absolute"
+        whole = [f"{node.module}.{alias.name}" for alias in node.names]
+        modules = [name for name in whole if name in map(name_module, trees())]
+        return modules or [node.module or ""]
+    return []
+
+
+def imports() -> Iterator[tuple[Path, ast.AST, str, bool]]:
+    """(file, statement, imported module, whether it waits inside a function or for the types)."""
+    for path, tree in trees().items():
+        now = {id(node) for node in tree.body}
+        for node in ast.walk(tree):
+            for module in imported(node):
+                yield path, node, module, id(node) not in now
+
+
+def test_every_module_is_in_the_plan() -> None:
+    assert {name_room(path) for path in trees()} == {*ROOMS, *DOORS}
+
+
+def test_rooms_open_only_the_doors_they_may() -> None:
+    plan = ROOMS | DOORS
+    for path, _, module, _ in imports():
+        here, there = name_room(path), module.split(".")
+        if there[0] == "miner" and len(there) > 1 and there[1] != here:
+            assert there[1] in plan[here], f"{here} imports {module}"
+
+
+def test_no_import_goes_in_a_circle() -> None:
+    graph: dict[str, set[str]] = {}
+    for path, _, module, _ in imports():
+        if module.startswith("miner."):
+            graph.setdefault(name_module(path), set()).add(module)
+    list(graphlib.TopologicalSorter(graph).static_order())
+
+
+def test_the_command_line_opens_the_corridor_only_when_it_runs() -> None:
+    for path, _, module, waits in imports():
+        if name_room(path) == "cli" and module in (
+            "miner.pipeline",
+            "miner.store",
+            "miner.summary",
+        ):
+            assert waits, module
+        if module == "miner.cli":
+            assert name_room(path) == "__main__"
+        if module == "miner.pipeline":
+            assert name_room(path) == "cli"
+
+
+def test_heavy_libraries_live_in_one_place_and_wait() -> None:
+    for path, _, module, waits in imports():
+        library = module.split(".")[0]
+        assert name_room(path) in HOMES.get(library, {name_room(path)}), f"{path.name}: {module}"
+        assert waits or library not in WAITS, f"{path.name} imports {module} at once"
+
+
+def test_no_room_uses_what_another_keeps_to_itself() -> None:
+    for path, node, module, _ in imports():
+        if isinstance(node, ast.ImportFrom) and module.startswith("miner"):
+            private = [name.name for name in node.names if re.match("_[a-z]", name.name)]
+            assert not private, f"{path.name} imports {private} of {module}"
+
+
+def test_no_error_is_swallowed() -> None:
+    """`except Exception` only where the same error goes on."""
+    for path, tree in trees().items():
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.ExceptHandler):
+                continue
+            names = {name.id for name in ast.walk(node.type or ast.Name("Exception"))
+                     if isinstance(name, ast.Name)}  # fmt: skip
+            goes_on = isinstance(node.body[-1], ast.Raise) and node.body[-1].exc is None
+            assert goes_on or names.isdisjoint({"Exception", "BaseException"}), (
+                f"{path.name}, line {node.lineno}"
+            )
+
+
+def test_nothing_runs_code_that_came_with_a_file() -> None:
+    for path, _, module, _ in imports():
+        assert module.split(".")[0] not in DANGEROUS, f"{path.name} imports {module}"
+        assert module.split(".")[0] not in ("subprocess", "ctypes"), f"{path.name} imports {module}"
+    for path, tree in trees().items():
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call):
+                continue
+            called = ast.unparse(node.func)
+            assert called not in ("eval", "exec", "__import__", "os.system", "torch.load"), (
+                path.name
+            )
+            for keyword in node.keywords:
+                if keyword.arg in ("trust_remote_code", "allow_pickle", "shell"):
+                    assert ast.unparse(keyword.value) == "False", f"{path.name}: {keyword.arg}"
+
+
+def test_only_the_front_door_prints() -> None:
+    for path, tree in trees().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("print", "click.echo"):
+                assert name_room(path) == "cli", f"{path.name}, line {node.lineno}"
+
+
+def test_every_file_has_a_name_that_says_something() -> None:
+    vague = {"utils", "util", "common", "helpers", "helper", "manager", "base", "misc", "core"}
+    for path in HOUSE.rglob("*"):
+        assert path.stem not in vague, path
+
+
+def test_every_module_says_what_question_it_answers() -> None:
+    for path, tree in trees().items():
+        assert (ast.get_docstring(tree) or "").split("\n")[0].endswith((".", "?")), path.name
+
+
+def test_functions_are_short() -> None:
+    lengths = [
+        (node.end_lineno or node.lineno) - node.lineno + 1
+        for tree in trees().values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+    ]
+    assert statistics.median(lengths) <= 12
+    assert statistics.quantiles(lengths, n=10)[-1] <= 40
+
+
+def tracked_files() -> list[Path]:
+    try:
+        listed = subprocess.run(
+            ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not a git checkout")
+    return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_no_file_names_a_place_of_one_machine() -> None:
+    homes = "|".join(("work", "root", "home", "Users", "tmp/bash"))
+    place = re.compile(rf"""(?:^|[\s"'`(=:])/(?:{homes})[/_]""", re.MULTILINE)
+    host = re.compile(
+        r"--(?:extra-)?index-url|--find-links|://[^/\s]*(?:proxy|registry|artifactory|nexus|mirror)"
+    )
+    for path in tracked_files():
+        text = path.read_bytes().decode("utf-8", "replace")
+        if path != Path(__file__):
+            for found in (place.search(text), host.search(text)):
+                assert found is None, f"{path.relative_to(ROOT)}: {found and found[0]!r}"

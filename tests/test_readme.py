@@ -1,0 +1,119 @@
+"""The README: two commands that CI runs as they stand, and nothing named that is not there."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import click
+import pytest
+
+from miner.cli import commands
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def commands_shown(text: str) -> list[tuple[str, list[str]]]:
+    """(command, options) of each `miner ...` in code, lines joined where they go on."""
+    code = [body for _, body in FENCE.findall(text)] + re.findall(r"`([^`\n]+)`", text)
+    lines = [line for body in code for line in body.replace("\\\n", " ").splitlines()]
+    calls = [call for line in lines for call in re.split(r"&&|\||;", line)]
+    shown = [re.search(r"(?:^|[\s/])miner ([a-z]+)\b(.*)", call) for call in calls]
+    return [(match[1], re.findall(r"(?<!\S)--?[a-z][\w-]*", match[2])) for match in shown if match]
+
+
+def test_the_readme_opens_with_two_commands() -> None:
+    language, body = FENCE.findall(README)[0]
+    lines = body.splitlines()
+    assert language == "bash" and len(lines) == 2
+    assert all(line.strip() and not line.endswith("\\") for line in lines)
+    mines, tests = lines
+    assert "pip install" in mines and "miner mine --corpus corpora/demo.txt" in mines
+    assert "pip install" in tests and tests.endswith("pytest")
+    assert len(README[: README.index("```")].split()) < 100, "before it, a sentence or two"
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A project with the same CI script and another README."""
+    if shutil.which("bash") is None:
+        pytest.skip("no bash here")
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci" / "run")
+    return tmp_path
+
+
+def run_ci(checkout: Path, *lines: str, more: str = "") -> subprocess.CompletedProcess[str]:
+    body = "".join(f"{line}\n" for line in lines)
+    (checkout / "README.md").write_text(f"# x\n\n```bash\n{body}```\n{more}")
+    return subprocess.run(
+        ["bash", ".ci/run"], cwd=checkout, capture_output=True, text=True, check=False
+    )
+
+
+def test_ci_runs_the_two_commands(checkout: Path) -> None:
+    done = run_ci(
+        checkout,
+        "echo one && touch here",
+        "test -e here && echo two | tr t T",
+        more="\n```bash\nfalse\n```\n",
+    )
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stdout.splitlines() if line[0] != "+"] == ["one", "Two"]
+
+
+@pytest.mark.parametrize("lines", [["false", "echo two"], ["echo one", "false"], ["echo one"], []])
+def test_ci_fails_where_a_command_fails_or_is_missing(checkout: Path, lines: list[str]) -> None:
+    assert run_ci(checkout, *lines).returncode != 0
+
+
+def test_every_link_leads_somewhere() -> None:
+    anchors = {
+        re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-")
+        for title in re.findall(r"^#+ (.*)$", README, re.MULTILINE)
+    }
+    for target in re.findall(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"", README):
+        link = target[0] or target[1]
+        if re.match(r"[a-z]+:", link):
+            assert link.startswith(("https://", "mailto:")), link
+            continue
+        path, _, anchor = link.partition("#")
+        assert not path or (ROOT / path).exists(), link
+        assert path or anchor in anchors, link
+
+
+def test_every_file_it_names_is_there() -> None:
+    folders = {path.name for path in ROOT.iterdir() if path.is_dir()} - {"outputs", ".venv"}
+    known = [path.relative_to(ROOT).as_posix() for folder in sorted(folders) if folder[0] != "."
+             for path in (ROOT / folder).rglob("*.py")]  # fmt: skip
+    for name in re.findall(r"(?<![\w./-])[\w./-]+\.py\b", README):
+        assert any(path == name or path.endswith(f"/{name}") for path in known), name
+    for name in re.findall(r"(?<![\w./-])[\w.-]+/[\w./-]*\w", README):
+        if name.split("/")[0] in folders:
+            assert (ROOT / name).exists(), name
+
+
+def test_every_command_and_option_it_shows_exists() -> None:
+    shown = commands_shown(README)
+    assert any(command == "mine" for command, _ in shown)
+    for name, options in shown:
+        assert name in commands.commands, f"miner {name}"
+        known = {
+            option
+            for parameter in commands.commands[name].params
+            if isinstance(parameter, click.Option)
+            for option in (*parameter.opts, *parameter.secondary_opts)
+        }
+        for option in options:
+            assert option in {*known, "--help", "-h"}, f"miner {name} {option}"
+
+
+def test_the_commands_of_the_help_are_found_by_this_test() -> None:
+    text = (
+        "Try `miner mine a.txt`:\n```bash\nx && .venv/bin/miner mine --corpus - \\\n  --out r\n```"
+    )
+    assert commands_shown(text) == [("mine", ["--corpus", "--out"]), ("mine", [])]
