@@ -11,7 +11,8 @@ for the run (the best split in the sense of miner.scores).
     python -m benchmarks.gold --ablation --encoder ../shared/models/potion-base-4m
 
 `--ablation` ranks by the miner's score with parts of the evidence left out, before runs compete
-for the text; each cell is the average precision, and how many times gensim NPMI's that is.
+for the text (`--run` adds a whole run's ranking); each cell is the average precision, and how
+many times gensim NPMI's that is.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ from miner.corpus import find_sources, read_chunks
 from miner.corpus_encoder import embed_runs, train_encoder
 from miner.embeddings import STORED, flatten_keys
 from miner.encoder import load_encoder
-from miner.reversibility import spell_runs
 from miner.scores import find_splits, score_candidates
+from miner.spelling import spell_runs
 
 WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 WORD_OR_STOP = re.compile(WORD.pattern + r"|(?:[^\w\s]|_)+|\n")
@@ -361,7 +362,7 @@ def rank_without(evidence: Evidence, left_out: Sequence[str], encoder: str | Non
 
 
 def compare_ablations(
-    shared: Path, *, cache: Path, min_count: int, encoders: Sequence[str]
+    shared: Path, *, cache: Path, runs: dict[str, Path], min_count: int, encoders: Sequence[str]
 ) -> list[dict[str, object]]:
     """One row per ranking, one column per corpus, gold list and range of lengths."""
     cells: dict[str, dict[str, object]] = {}
@@ -373,7 +374,11 @@ def compare_ablations(
             name: rank_without(evidence, left_out, OWN if with_vectors else None)
             for name, (left_out, with_vectors) in ABLATIONS.items()
         }
-        rankings |= {f"vectors of {Path(e).name}": rank_without(evidence, (), e) for e in encoders}
+        for name in encoders:
+            short = "/".join(Path(name).parts[-2:])
+            rankings[f"vectors of {short}"] = rank_without(evidence, (), name)
+        if corpus in runs:
+            rankings["a whole run, kept first"] = read_ranking(runs[corpus])
         for gold_name in (gold_name for paired, gold_name in PAIRINGS if paired == corpus):
             gold = read_gold(shared / GOLD_LISTS[gold_name])
             for lengths, longest in LENGTHS:
@@ -437,10 +442,11 @@ def main() -> None:
             compare_seeded(options.shared, seed=options.seeded, share=options.share, **where)
         )
         return
-    if options.ablation:
-        print_table(compare_ablations(options.shared, encoders=options.encoder, **where))
-        return
     runs = {name: Path(folder) for name, folder in (text.split("=", 1) for text in options.run)}
+    if options.ablation:
+        rows = compare_ablations(options.shared, runs=runs, encoders=options.encoder, **where)
+        print_table(rows)
+        return
     print_table(compare(options.shared, runs=runs, **where))
 
 

@@ -36,7 +36,7 @@ from miner.corpus import find_sources, read_chunks
 BYTES_PER_TEXT_BYTE, BASE_MB = 5, 250
 TICK = 0.005  # seconds between two looks at the memory
 PIECE = re.compile(r"\w+|\W+")
-CHANGED = 0.1  # of the words are replaced by another word of the text, in each repetition
+CHANGED = 0.2  # of the words, in each repetition: fewer would make units of whole sentences
 NEW = 0.01  # of the words get an ending that the text does not have
 ENDINGS = 400
 
@@ -202,7 +202,7 @@ def compare_budget(path: Path, memory: str) -> Iterator[dict[str, object]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--corpora", type=Path, default=Path("../shared/corpora"))
-    parser.add_argument("--names", nargs="*", default=["en_novels", "ru_prose"])
+    parser.add_argument("--names", nargs="+", default=["en_novels", "ru_prose"])
     parser.add_argument("--megabytes", type=float, default=1000, help="of bulk text; 0 for none")
     parser.add_argument("--memory", help="the budget; 1GiB by default")
     parser.add_argument("--seed", type=int, default=0)
@@ -216,13 +216,13 @@ def main() -> None:
         path = Path(folder, "corpus.txt")
         compile_kernels(path)
         rows = []
-        for name in options.names:
-            path.write_text(read_text(options.corpora / f"{name}.txt.gz"), encoding="utf-8")
+        texts = {name: read_text(options.corpora / f"{name}.txt.gz") for name in options.names}
+        for name, text in texts.items():
+            path.write_text(text, encoding="utf-8")
             rows.append(measure_in_memory(path, name))
-        if rows:
-            print_table(rows)
+        print_table(rows)
         if options.megabytes:
-            text = read_text(options.corpora / "en_novels.txt.gz")
+            text = "".join(texts.values())
             write_bulk(text, path, size=int(options.megabytes * 1e6), seed=options.seed)
             print()
             print_table(list(compare_budget(path, options.memory or "1GiB")))

@@ -224,7 +224,7 @@ def _cut_text(
     first = np.empty(len(chunk.starts), np.int64)
     state = np.zeros(cutting.STATE_SIZE, np.int64)
     state[cutting.POSITION], state[cutting.TYPES] = -1, interner.types
-    batch = np.empty((cutting.BATCH, 6), np.int64)
+    batch = np.empty((cutting.BATCH, cutting.BATCH_FIELDS), np.int64)
     classes = class_table()
     while not cutting.cut(
         chunk.buffer, chunk.starts, chunk.ends, spans, profile.rules, profile.keeps_space,

@@ -27,9 +27,9 @@ CAPITAL, OPENED, STARTS = 1, 2, 4  # what is known of an atom's place, one byte 
 DOCUMENT, POSITION, SPACED, SENTENCE, OPEN, WRITTEN, TYPES, SPAN = range(8)
 BATCHED, NUMBERED, TOUCHED = range(8, 11)  # atoms that were found, and those with a number
 STATE_SIZE = 11
-START, STOP, AT, LOW, HIGH, HOME = range(6)  # of an atom: its bytes, its key's place, its keys
+START, STOP, AT, LOW, MIDDLE, HIGH, HOME, BATCH_FIELDS = range(8)  # of an atom: its bytes, its key's place, its keys
 BATCH = 256  # atoms that are looked up together
-SHORT = 15  # bytes; a text as short as this is its own key
+SHORT = 23  # bytes; a text as short as this is its own key
 
 _ENDS_A_WORD = sum(
     1 << kind for kind in (SPACE, LINE, PUNCTUATION, SYMBOL, PICTOGRAPH, REGIONAL, SIGN)
@@ -294,27 +294,32 @@ def _bytes(buffer: np.ndarray, start: int, size: int) -> int:
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _key(buffer: np.ndarray, start: int, end: int) -> tuple[int, int]:
-    """Return two words that stand for a text: its bytes themselves where they fit in 15."""
+def _key(buffer: np.ndarray, start: int, end: int) -> tuple[int, int, int]:
+    """Return three words that stand for a text: its bytes themselves where they fit in 23."""
     size = end - start
     if size <= 8:
-        return _bytes(buffer, start, size), _u64(size)
+        return _bytes(buffer, start, size), _u64(0), _u64(size)
     low = _bytes(buffer, start, 8)
+    if size <= 16:
+        return low, _bytes(buffer, start + 8, size - 8), _u64(size)
+    middle = _bytes(buffer, start + 8, 8)
     if size <= SHORT:
-        return low, (_bytes(buffer, start + 8, size - 8) << _u64(8)) | _u64(size)
+        return low, middle, (_bytes(buffer, start + 16, size - 16) << _u64(8)) | _u64(size)
     high = _u64(size)
-    for i in range(start + 8, end, 8):
+    for i in range(start + 16, end, 8):
         word = _bytes(buffer, i, min(8, end - i))
         low = (low ^ (low >> _u64(32)) ^ word) * _u64(0x9E3779B97F4A7C15)
-        high = (high ^ (high >> _u64(29)) ^ word) * _u64(0xD6E8FEB86659FD93)
-    return low, (high << _u64(8)) | _u64(SHORT + 1)
+        middle = (middle ^ (middle >> _u64(29)) ^ word) * _u64(0xD6E8FEB86659FD93)
+        high += low ^ middle
+    return low, middle, (high << _u64(8)) | _u64(SHORT + 1)
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _place(low: int, high: int, mask: int) -> int:
+def _place(low: int, middle: int, high: int, mask: int) -> int:
+    """Return the place in a table, counted in words, where the search for a key starts."""
     mixed = (low ^ (high * _u64(0x9E3779B97F4A7C15))) * _u64(0xD6E8FEB86659FD93)
-    mixed ^= mixed >> _u64(32)
-    return mixed & mask
+    mixed = (mixed ^ (mixed >> _u64(32)) ^ middle) * _u64(0xFF51AFD7ED558CCD)
+    return ((mixed ^ (mixed >> _u64(32))) & mask) * _u64(4)
 
 
 @njit(nogil=True, cache=True)
@@ -330,40 +335,40 @@ def _is_text(
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _find(table: np.ndarray, low: int, high: int) -> tuple[int, int]:
-    """Return the number of a text of at most 15 bytes, 0 if unseen, and its place in `table`.
+def _find(table: np.ndarray, place: int, low: int, middle: int, high: int) -> tuple[int, int]:
+    """Return the number of a short text, 0 if unseen, and its place in `table` from `place` on.
 
-    `table` holds four words a place: the two of `_key`, the number, nothing.
+    `table` holds four words a place: the three of `_key` and the number.
     """
-    mask = _u64(table.shape[0] // 4 - 1)
-    place = _place(low, high, mask) * _u64(4)
-    number = np.int64(table[place + _u64(2)])
-    while number != 0 and (table[place] != low or table[place + _u64(1)] != high):
-        place = (place + _u64(4)) & (mask * _u64(4))
-        number = np.int64(table[place + _u64(2)])
+    mask = _u64(table.shape[0] - 4)
+    number = np.int64(table[place + _u64(3)])
+    while number != 0 and (
+        table[place] != low or table[place + _u64(1)] != middle or table[place + _u64(2)] != high
+    ):
+        place = (place + _u64(4)) & mask
+        number = np.int64(table[place + _u64(3)])
     return number, place
 
 
 @njit(nogil=True, cache=True)
 def _find_text(
     buffer: np.ndarray, start: int, end: int, table: np.ndarray, offsets: np.ndarray,
-    pool: np.ndarray, low: int, high: int,
+    pool: np.ndarray, place: int, low: int, middle: int, high: int,
 ) -> tuple[int, int]:  # fmt: skip
-    """Do what `_find` does for any text; a long one, whose key is a hash, is compared by letters."""
-    mask = _u64(table.shape[0] // 4 - 1)
-    number, place = _find(table, low, high)
-    while end - start > SHORT and number != 0 and not _is_text(
-        buffer, start, end, pool, offsets[number], offsets[number + 1]
-    ):
-        place = (place + _u64(4)) & (mask * _u64(4))
-        number = np.int64(table[place + _u64(2)])
+    """Do what `_find` does for any text; a long one, whose key is a hash, is compared by bytes."""
+    mask = _u64(table.shape[0] - 4)
+    number, place = _find(table, place, low, middle, high)
+    while end - start > SHORT and number != 0:
+        if _is_text(buffer, start, end, pool, offsets[number], offsets[number + 1]):
+            break
+        number, place = _find(table, (place + _u64(4)) & mask, low, middle, high)
     return number, place
 
 
 @njit(nogil=True, cache=True)
 def _insert(
     buffer: np.ndarray, start: int, end: int, table: np.ndarray, offsets: np.ndarray,
-    pool: np.ndarray, low: int, high: int, place: int, number: int,
+    pool: np.ndarray, place: int, low: int, middle: int, high: int, number: int,
 ) -> bool:  # fmt: skip
     """Give `number` to a text not seen before; False where the tables are full."""
     at = offsets[number]
@@ -373,7 +378,8 @@ def _insert(
     for i in range(end - start):
         pool[at + i] = buffer[start + i]
     offsets[number + 1] = at + (end - start)
-    table[place], table[place + _u64(1)], table[place + _u64(2)] = low, high, _u64(number)
+    table[place], table[place + _u64(1)], table[place + _u64(2)] = low, middle, high
+    table[place + _u64(3)] = _u64(number)
     return True
 
 
@@ -382,9 +388,9 @@ def rehash(old: np.ndarray, table: np.ndarray) -> None:
     """Put the entries of `old` into the larger `table`; four words a place, both flat."""
     mask = _u64(table.shape[0] // 4 - 1)
     for entry in range(0, old.shape[0], 4):
-        if old[entry + 2] != 0:
-            place = _place(old[entry], old[entry + 1], mask) * _u64(4)
-            while table[place + _u64(2)] != 0:
+        if old[entry + 3] != 0:
+            place = _place(old[entry], old[entry + 1], old[entry + 2], mask)
+            while table[place + _u64(3)] != 0:
                 place = (place + _u64(4)) & (mask * _u64(4))
             table[place : place + _u64(4)] = old[entry : entry + 4]
 
@@ -437,23 +443,27 @@ def _number_batch(
     size = state[BATCHED]
     mask = _u64(table.shape[0] // 4 - 1)
     for i in range(state[NUMBERED], size):
-        low, high = _key(buffer, batch[i, START], batch[i, STOP])
-        batch[i, LOW], batch[i, HIGH] = np.int64(low), np.int64(high)
-        batch[i, HOME] = np.int64(_place(low, high, mask) * _u64(4))
+        low, middle, high = _key(buffer, batch[i, START], batch[i, STOP])
+        batch[i, LOW], batch[i, MIDDLE], batch[i, HIGH] = low, middle, high
+        batch[i, HOME] = _place(low, middle, high, mask)
     touched = 0
     for i in range(state[NUMBERED], size):
-        touched += np.int64(table[batch[i, HOME] + 2])
+        touched += np.int64(table[batch[i, HOME]])
     state[TOUCHED] = touched
     for i in range(state[NUMBERED], size):
-        start, stop = batch[i, START], batch[i, STOP]
-        low, high = _u64(batch[i, LOW]), _u64(batch[i, HIGH])
+        start, stop, home = batch[i, START], batch[i, STOP], _u64(batch[i, HOME])
+        low, middle, high = _u64(batch[i, LOW]), _u64(batch[i, MIDDLE]), _u64(batch[i, HIGH])
         if stop - start <= SHORT:
-            number, place = _find(table, low, high)
+            number, place = _find(table, home, low, middle, high)
         else:
-            number, place = _find_text(buffer, start, stop, table, offsets, pool, low, high)
+            number, place = _find_text(
+                buffer, start, stop, table, offsets, pool, home, low, middle, high
+            )
         if number == 0:
             number = types + 1
-            full = not _insert(buffer, start, stop, table, offsets, pool, low, high, place, number)
+            full = not _insert(
+                buffer, start, stop, table, offsets, pool, place, low, middle, high, number
+            )
             if full:
                 size = i
                 break
@@ -547,13 +557,18 @@ def intern(
 
     Where `table`, `offsets` or `pool` is full: grow it and call again.
     """
+    mask = _u64(table.shape[0] // 4 - 1)
     for i in range(done, starts.shape[0]):
-        low, high = _key(buffer, starts[i], ends[i])
-        number, place = _find_text(buffer, starts[i], ends[i], table, offsets, pool, low, high)
+        start, end = starts[i], ends[i]
+        low, middle, high = _key(buffer, start, end)
+        home = _place(low, middle, high, mask)
+        number, place = _find_text(
+            buffer, start, end, table, offsets, pool, home, low, middle, high
+        )
         if number == 0:
             number = types + 1
             if not _insert(
-                buffer, starts[i], ends[i], table, offsets, pool, low, high, place, number
+                buffer, start, end, table, offsets, pool, place, low, middle, high, number
             ):
                 return i, types
             types = number

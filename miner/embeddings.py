@@ -12,7 +12,7 @@ from miner.candidates import Candidates
 from miner.corpus_encoder import CorpusEncoder, embed_runs
 from miner.encoder import Encoder
 from miner.neighbors import measure_pairs, unit_rows
-from miner.reversibility import spell_runs
+from miner.spelling import spell_runs
 from miner.scores import Splits
 
 BLOCK = 1 << 16

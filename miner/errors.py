@@ -2,12 +2,11 @@
 
 MinerError
 |-- UsageError        wrong use of a command or an option             exit 2
-|-- InputError        something that came in is not as it should be   exit 3
-|   |-- CorpusError       a corpus file, an archive, a column
-|   |-- ConfigError       a config file or a seed list
-|   |-- EncoderError      an encoder that is not there or not whole
-|   `-- RunError          a run folder that is not as expected
-`-- MissingExtra      an optional package is not installed            exit 2
+`-- InputError        something that came in is not as it should be   exit 3
+    |-- CorpusError       a corpus file, an archive, a column
+    |-- ConfigError       a config file or a seed list
+    |-- EncoderError      an encoder that is not there or not whole
+    `-- RunError          a run folder that is not as expected
 
 Wrong arguments of a function, a programmer's mistake, are `ValueError`.
 """
@@ -33,12 +32,6 @@ class MinerError(Exception):
 
 class UsageError(MinerError):
     """A command or an option was used in a way that has no meaning."""
-
-    exit_code = 2
-
-
-class MissingExtra(MinerError):
-    """A feature needs a package that is not installed."""
 
     exit_code = 2
 

@@ -6,14 +6,15 @@ No list of stop words and no weight from a gold list. Three things are joined, e
 - association: how surprising the run is (NPMI) and how sure that is (log-likelihood);
 - freedom: how open the right side is, and how much more often than its last atom it ends a clause;
 - likeness: two linear discriminants over all statistics and over the vectors of the first and the
-  last atom. One learns from what writers show to be a unit (a run that is also written with a hyphen,
-  the user's seeds), one from the runs that association and freedom already put on top.
+  last atom. One learns from what writers show to be a unit (a run that is also written with a
+  hyphen, the user's seeds), one from the runs that association and freedom already put on top.
 
 benchmarks/gold.py prints what each part adds.
 """
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from threadpoolctl import threadpool_limits
 from miner.atoms import Atoms, cut_texts
 from miner.candidates import Candidates
 from miner.errors import ConfigError
+
+LOG = logging.getLogger(__name__)
 
 ASSOCIATION, FREEDOM, SHOWN, CONFIRMED = 1.0, 0.25, 1.0, 1.0
 SEEDED = 4.0  # instead of SHOWN where the user gives examples; 2 was worse on unseen words
@@ -86,6 +89,11 @@ def judge_runs(
     features = build_features(ranks, candidates, scores, vectors)
     confirmed = rank(fit_likeness(features, top, seed=seed))
     enough = int(trusted.sum()) >= FEWEST_SHOWN
+    if seeds.any() and not enough:
+        LOG.warning(
+            "only %d seeds and shown units occur often enough; it takes %d to learn from them",
+            trusted.sum(), FEWEST_SHOWN,
+        )  # fmt: skip
     pointed = rank(fit_likeness(features, trusted, seed=seed)) if enough else confirmed
     weights = ASSOCIATION, FREEDOM, SEEDED if seeds.any() else SHOWN, CONFIRMED
     parts = association, freedom, pointed, confirmed

@@ -33,19 +33,25 @@ from miner.errors import ConfigError, CorpusError
 from miner.likeness import find_shown, judge_runs, mark_runs, read_seeds
 from miner.neighbors import choose_device, find_neighbors, group_families
 from miner.proposals import (
-    Verdict, list_units, propose_atoms, settle_runs, tabulate_runs,
+    Verdict,
+    list_units,
+    propose_atoms,
+    settle_runs,
+    tabulate_runs,
 )  # fmt: skip
 from miner.report import write_report
-from miner.reversibility import list_keys, list_parts, prove_units, spell_runs
+from miner.reversibility import prove_units
 from miner.savings import find_knee, measure_savings
 from miner.scores import find_splits, score_candidates
 from miner.settling import cut_stream
+from miner.spelling import list_keys, list_parts, spell_runs
 from miner.store import MANIFEST, Existing, Run, open_run, write_json
 from miner.vocabulary import order_merges, write_vocabulary
 
 NEIGHBORS = 10
 FAMILY = 0.93  # cosine from which two units mean nearly the same; lower, `eight` joins `nine`
 SAMPLE = 1 << 20  # bytes from which the profile is told
+_FALLING = [True, False]  # by number, then by name
 
 
 class Watcher(Protocol):
@@ -264,7 +270,9 @@ def propose(
             closeness=pl.Series(measure_closeness(vectors, splits, rows)),
             wholeness=pl.Series(measure_wholeness(vectors, splits, rows)),
         )
-        whole = propose_atoms(atoms.table, runs, candidates, min_count=min_count)
+        whole = propose_atoms(
+            atoms.table, runs, candidates, min_count=min_count, objective=config.objective
+        )
         proposals = list_units(pl.concat([runs, whole]), budget=config.vocab_size)
         proposals = _prove(proposals, atoms, candidates, config)
         proposals.write_parquet(folder / "proposals.parquet")
@@ -381,9 +389,9 @@ def describe_run(
     candidates: Candidates, proposals: pl.DataFrame, curve: pl.DataFrame,
 ) -> dict[str, Any]:  # fmt: skip
     """Return the manifest: what went in, what came out, what it cost."""
-    verdicts = proposals.group_by("verdict").len().sort(["len", "verdict"], descending=[True, False])
+    verdicts = proposals.group_by("verdict").len().sort("len", "verdict", descending=_FALLING)
     kept = proposals.filter(pl.col("verdict") == Verdict.KEPT)
-    kinds = kept.group_by("kind").len().sort(["len", "kind"], descending=[True, False])
+    kinds = kept.group_by("kind").len().sort("len", "kind", descending=_FALLING)
     stage = {entry.name: run.folder / f"{i}_{entry.name}" for i, entry in enumerate(run.stages, 1)}
 
     def read(name: str, file: str) -> dict[str, Any]:

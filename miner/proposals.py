@@ -298,23 +298,26 @@ def tabulate_runs(
 
 
 def propose_atoms(
-    atoms: pl.DataFrame, runs: pl.DataFrame, candidates: Candidates, *, min_count: int
-) -> pl.DataFrame:
+    atoms: pl.DataFrame, runs: pl.DataFrame, candidates: Candidates, *, min_count: int,
+    objective: Objective,
+) -> pl.DataFrame:  # fmt: skip
     """Return a row for each single atom that must stay whole, in the columns of `runs`.
 
-    Formulas, symbols, markers and code nodes, and words that are runs written as one
-    (`find_compounds`). The score is the share of all candidates that are rarer.
+    Formulas, symbols, markers and code nodes, and, for meaning, words that are runs written as
+    one (`find_compounds`). The score is the share of all candidates that are rarer.
     """
     kinds = {"formula": "formula", "symbol": "symbol", "marker": "marker", "code": "atom"}
     whole = atoms.filter(
         pl.col("kind").is_in(list(kinds)) & ~pl.col("text").str.contains(r"^\p{ASCII}$")
     ).with_columns(kind=pl.col("kind").replace(kinds), length=pl.lit(1, pl.UInt8))
-    frequent = find_content_words(atoms, candidates)
-    found = pl.concat([whole, find_compounds(frequent, runs)]).filter(pl.col("count") >= min_count)
+    if objective == "meaning":
+        compounds = find_compounds(find_content_words(atoms, candidates), runs)
+        whole = pl.concat([whole, compounds])
+    found = whole.filter(pl.col("count") >= min_count)
     counts = np.sort(runs["count"].to_numpy())
     share = np.searchsorted(counts, found["count"].to_numpy()) / max(len(counts), 1)
     rows = found.select(
-        "atom", "kind", "length", "count", token="text", settled="count",
+        "atom", "kind", "length", "count", pl.col("text").alias("token"), settled="count",
         score=pl.Series(LEAST_SCORE + (1 - LEAST_SCORE) * share, dtype=pl.Float64),
         verdict=pl.lit(str(Verdict.KEPT)),
     )  # fmt: skip
@@ -327,12 +330,11 @@ def find_content_words(atoms: pl.DataFrame, candidates: Candidates) -> pl.DataFr
     Words such as `the`, `of` and `при` hardly ever stand before a stop.
     """
     single = candidates.table.filter(pl.col("length") == 1)
-    closing = single["right_stops"].to_numpy() / single["count"].to_numpy()
-    average = single["right_stops"].sum() / max(int(single["count"].sum()), 1)
+    closes, counts = single["right_stops"].to_numpy(), single["count"].to_numpy()
+    average = closes.sum() / max(counts.sum(), 1)
     words = pl.DataFrame({
         "atom": candidates.keys[single["candidate"].to_numpy(), 0] >> 1,
-        "content": (closing >= CLOSES * average)
-        & (single["count"].to_numpy() > 1),
+        "content": closes >= CLOSES * average * counts,
     })  # fmt: skip
     return atoms.filter(pl.col("kind") == "word").join(words, on="atom", how="inner")
 
@@ -389,7 +391,7 @@ def _count_parts(text: str, counts: dict[str, int], joined: dict[str, int], most
 
 
 def list_units(proposals: pl.DataFrame, *, budget: int) -> pl.DataFrame:
-    """Return the proposals with `order`, from 1 for the best kept one; at most `budget` stay kept."""
+    """Return the proposals with `order`, 1 for the best kept one; at most `budget` stay kept."""
     kept = pl.col("verdict") == Verdict.KEPT
     ranked = proposals.with_row_index("row").sort(
         [kept, "score", "count", "token", "row"], descending=[True, True, True, False, False]

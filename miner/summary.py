@@ -84,10 +84,11 @@ def _costs(manifest: dict[str, Any]) -> str:
             f"savings:  {saved['saved']:.1%} fewer tokens on {text} (95%: {saved['low']:.1%} to "
             f"{saved['high']:.1%}), an atom counted as a token; {pays}"
         )
+    peak = max(stage["peak_mb"] for stage in stages)
     shares = ", ".join(f"{stage['name']} {stage['cpu_seconds']:.1f}" for stage in stages)
     lines.append(
         f"cost:     {seconds:.1f} s ({megabytes / max(seconds, 1e-9):.1f} MB/s), "
-        f"{processor:.1f} CPU-s ({shares}), {max(stage['peak_mb'] for stage in stages):,} MB at most"
+        f"{processor:.1f} CPU-s ({shares}), {peak:,} MB at most"
     )
     if manifest["skipped"]:
         lines.append(f"skipped:  {len(manifest['skipped']):,} places; see manifest.json")

@@ -37,12 +37,13 @@ ROOMS: dict[str, set[str]] = {
     "likeness": {*FOUNDATION, "atoms", "candidates"},
     "proposals": {*FOUNDATION, "atoms", "candidates", "likeness", "settling"},
     "vocabulary": FOUNDATION,
+    "spelling": {*FOUNDATION, "candidates"},
     "reversibility": {
-        *FOUNDATION, "atoms", "candidates", "corpus", "cutting", "proposals", "vocabulary",
+        *FOUNDATION, "atoms", "candidates", "corpus", "cutting", "proposals", "spelling",
+        "vocabulary",
     },
     "embeddings": {
-        *FOUNDATION, "candidates", "corpus_encoder", "encoder", "neighbors", "reversibility",
-        "scores",
+        *FOUNDATION, "candidates", "corpus_encoder", "encoder", "neighbors", "scores", "spelling",
     },
     "summary": FOUNDATION,
     "report": {*FOUNDATION, "savings"},

@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 from miner.candidates import Candidates
 from miner.errors import ConfigError
 from miner.likeness import (
-    build_features, find_shown, fit_likeness, gather_evidence, judge_runs, mark_runs, rank,
+    build_features,
+    find_shown,
+    fit_likeness,
+    gather_evidence,
+    judge_runs,
+    mark_runs,
+    rank,
     read_seeds,
 )  # fmt: skip
 from miner.scores import find_splits, score_candidates
@@ -52,7 +58,7 @@ def test_marked_runs_are_those_wanted_in_order() -> None:
 
 def test_the_discriminant_is_fishers_and_projects_what_it_gathers() -> None:
     random = np.random.default_rng(0)
-    atoms, candidates = mine_texts(["a b c", "b c a", "c a b c"] * 3, min_count=2)
+    _, candidates = mine_texts(["a b c", "b c a", "c a b c"] * 3, min_count=2)
     scores = score_candidates(candidates, find_splits(candidates), total=30)
     ranks = {name: rank(values) for name, values in gather_evidence(candidates, scores).items()}
     vectors = random.normal(size=(candidates.table.height, 4)).astype(np.float32)
@@ -89,7 +95,8 @@ def test_function_words_give_themselves_away_by_never_closing_a_clause() -> None
     place = {n: i for i, n in enumerate(runs_of(candidates, ["", *atoms.table["text"]], rows))}
     assert evidence["last_closes"][place["point of"]] == 0
     assert evidence["last_closes"][place["point of view"]] == 1
-    assert evidence["right_lift"][place["point of view"]] >= evidence["right_lift"][place["point of"]]
+    lift = evidence["right_lift"]
+    assert lift[place["point of view"]] >= lift[place["point of"]]
 
 
 def test_seeds_are_cut_as_the_corpus_is(tmp_path: Path) -> None:

@@ -10,11 +10,21 @@ from conftest import mine_texts
 from miner.candidates import Candidates
 from miner.likeness import Likeness, judge_runs
 from miner.proposals import (
-    VERDICTS, Objective, Settled, Verdict, find_compounds, find_content_words, find_yielding,
-    list_units, propose_atoms, raise_bids, settle_runs, tabulate_runs,
+    VERDICTS,
+    Objective,
+    Settled,
+    Verdict,
+    find_compounds,
+    find_content_words,
+    find_yielding,
+    list_units,
+    propose_atoms,
+    raise_bids,
+    settle_runs,
+    tabulate_runs,
 )  # fmt: skip
-from miner.reversibility import spell_runs
 from miner.scores import find_splits, score_candidates
+from miner.spelling import spell_runs
 
 FILLER = ["one day {} came by", "we saw {}, at last", "is {} far away?", "then {} sang", "{}"]
 
@@ -159,7 +169,7 @@ def tabulate(texts: list[str]) -> tuple[pl.DataFrame, pl.DataFrame, Candidates]:
 def test_formulas_symbols_markers_and_nodes_stay_whole() -> None:
     texts = ["Δ41 and ⟁ with _RESO_ at VXS_ΔC1:R8K, then rain; 1 $ now"] * 3
     atoms, runs, candidates = tabulate(texts)
-    whole = propose_atoms(atoms, runs, candidates, min_count=3)
+    whole = propose_atoms(atoms, runs, candidates, min_count=3, objective="meaning")
     assert dict(whole.select("token", "kind").iter_rows()) == {
         "δ41": "formula", "⟁": "symbol", "_reso_": "marker", "vxs_δc1:r8k": "atom"
     }  # fmt: skip

@@ -19,7 +19,8 @@ from miner.atoms import PROFILES, Atoms, cut_chunks
 from miner.candidates import Candidates, count_candidates
 from miner.corpus import Chunk
 from miner.proposals import Verdict
-from miner.reversibility import find_unbuilt, glue_tokens, list_parts, prove_units, spell_runs
+from miner.reversibility import find_unbuilt, glue_tokens, prove_units
+from miner.spelling import list_parts, spell_runs
 from miner.vocabulary import MERGES, join_pieces, order_merges, rank_merges, split_unit
 
 NASTY = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 from conftest import mine_texts
@@ -91,6 +91,6 @@ def best_cut(text: list[str], worth: dict[tuple[str, ...], float]) -> float:
     for size in range(len(text)):
         for cuts in combinations(range(1, len(text)), size):
             edges = [0, *cuts, len(text)]
-            parts = [tuple(text[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
+            parts = [tuple(text[a:b]) for a, b in pairwise(edges)]
             best = max(best, sum(worth.get(part, 0.0) for part in parts if len(part) > 1))
     return best
