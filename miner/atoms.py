@@ -55,6 +55,10 @@ class Profile:
             else " ".join(fold(text, case=self.folds_case).split())
         )
 
+    def spell(self, text: str) -> str:
+        """Return the text of an atom: its canonical form, or itself where nothing is left."""
+        return self.normalize(text) or text
+
 
 def fold(text: str, *, case: bool) -> str:
     """Return `text` in NFC and, where `case` folds, in full Unicode case folding, trimmed."""
@@ -172,10 +176,7 @@ def cut_chunks(
 
     `patterns` name regular expressions whose matches are one atom each.
     """
-    if profile.name == "bytes":
-        interner = _intern_bytes()
-    else:
-        interner = Interner()
+    interner = _intern_bytes() if profile.name == "bytes" else Interner()
     expressions = [re.compile(pattern) for pattern in patterns.values()]
     documents = _write_keys(chunks, folder, interner, expressions, profile=profile)
     return _settle_numbers(folder, documents, interner, profile=profile)
@@ -197,8 +198,8 @@ def _write_keys(
             if profile.name == "bytes":
                 keys, marks, first = _cut_bytes(chunk)
             else:
-                spans = _find_spans(chunk, expressions)
-                keys, marks, first = _cut_text(chunk, interner, spans, profile=profile)
+                spans = find_spans(chunk, expressions)
+                keys, marks, first = cut_text(chunk, interner, spans, profile=profile)
             ids.write(keys.data)
             flags.write(marks.data)
             starts.append(first + size)
@@ -215,7 +216,7 @@ def _intern_bytes() -> Interner:
     return interner
 
 
-def _cut_text(
+def cut_text(
     chunk: Chunk, interner: Interner, spans: np.ndarray, *, profile: Profile
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the keys and flags of a chunk, and where each of its documents starts in them."""
@@ -251,7 +252,7 @@ def _cut_bytes(chunk: Chunk) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return keys.astype(np.uint32), np.zeros(len(keys), np.uint8), first
 
 
-def _find_spans(chunk: Chunk, expressions: list[re.Pattern[str]]) -> np.ndarray:
+def find_spans(chunk: Chunk, expressions: list[re.Pattern[str]]) -> np.ndarray:
     """Return the bytes (n, 2) that the user's patterns match, leftmost first, none overlapping."""
     if not expressions:
         return np.empty((0, 2), np.int64)
@@ -277,8 +278,7 @@ def _settle_numbers(
     counts = np.zeros(forms.types + 1, np.int64)
     for keys, _, start, document in _read_slices(folder, documents):
         cutting.count_atoms(keys, start, document, documents, held, counts)
-    canonical = Interner()
-    groups = _group_forms(forms, canonical, profile=profile)
+    canonical, groups = _group_forms(forms, profile=profile)
     totals, surfaces = np.zeros(canonical.types, np.int64), np.zeros(canonical.types, np.int64)
     cutting.total_forms(groups, counts[1:], totals, surfaces)
     order = np.argsort(-totals, kind="stable")
@@ -289,10 +289,11 @@ def _settle_numbers(
     letters = np.zeros(forms.types + 1, np.bool_)
     cutting.find_words(forms.pool, forms.offsets, _letters(forms), letters)
     surface = forms.column(surfaces)
+    text = surface if canonical is forms else canonical.column(order + 1)
     table = pl.DataFrame(
         {
             "atom": np.arange(1, canonical.types + 1, dtype=np.uint32),
-            "text": canonical.column(order + 1),
+            "text": text,
             "surface": surface,
             "count": totals[order],
             "kind": _name_kinds(surface, letters[surfaces], profile=profile),
@@ -303,27 +304,30 @@ def _settle_numbers(
     return Atoms(*_open_streams(folder), table=checked(table, ATOMS), profile=profile)
 
 
-def _group_forms(forms: Interner, canonical: Interner, *, profile: Profile) -> np.ndarray:
-    """Intern the canonical form of every exact form; return its number from 0: int64 (forms,).
+def _group_forms(forms: Interner, *, profile: Profile) -> tuple[Interner, np.ndarray]:
+    """Return the canonical forms, and for every exact form its number from 0: int64 (forms,).
 
     Nearly all texts are folded character by character; the rest, where Unicode looks at
     neighbours, text by text.
     """
     pool = forms.pool[: forms.offsets[forms.types + 1]]
     folds = np.full(CODE_POINTS, -1, np.int32)
-    for point in np.flatnonzero(forms.points()).tolist():
-        folds[point] = _fold_point(point, case=profile.folds_case)
+    points = np.flatnonzero(forms.points())
+    folds[points] = [_fold_point(point, case=profile.folds_case) for point in points.tolist()]
+    if np.array_equal(folds[points], points):
+        return forms, np.arange(forms.types)
     folded = np.empty(2 * len(pool), np.uint8)
     starts, ends = np.zeros(forms.types, np.int64), np.zeros(forms.types, np.int64)
     size = cutting.fold_texts(pool, forms.offsets, folds, folded, starts, ends)
     hard = np.flatnonzero(ends < 0)
     texts = [pool[forms.offsets[i + 1] : forms.offsets[i + 2]].tobytes().decode() for i in hard]
-    others = [(profile.normalize(text) or text).encode() for text in texts]
+    others = [profile.spell(text).encode() for text in texts]
     lengths = np.array([len(other) for other in others], np.int64)
     ends[hard] = size + np.cumsum(lengths)
     starts[hard] = ends[hard] - lengths
     buffer = np.concatenate([folded[:size], np.frombuffer(b"".join(others), np.uint8)])
-    return canonical.add(buffer, starts, ends) - 1
+    canonical = Interner()
+    return canonical, canonical.add(buffer, starts, ends) - 1
 
 
 def _fold_point(point: int, *, case: bool) -> int:
@@ -458,7 +462,11 @@ def _kind(profile: Profile) -> pl.Expr:
         ).then(pl.lit("code"))
         .when(
             form.str.contains(r"^[\p{Greek}\x{1D400}-\x{1D7CB}][\d\p{No}]+$|^\p{L}∞$")
-            | (form.str.contains(r"^\p{Lu}") & form.str.contains(r"[\x{2080}-\x{208E}⁰¹²³⁴-⁹]"))
+            # a transliteration numbers its homophones so: E₂ is no formula there
+            | (
+                pl.lit(profile.name != "transliteration") & form.str.contains(r"^\p{Lu}")
+                & form.str.contains(r"[\x{2080}-\x{208E}⁰¹²³⁴-⁹]")
+            )
         ).then(pl.lit("formula"))
         .when(form.str.contains(r"^[\p{N}.,]+\p{M}*$")).then(pl.lit("number"))
         .when(_first_class(SYMBOL, PICTOGRAPH, REGIONAL, INFINITY)).then(pl.lit("symbol"))
@@ -517,7 +525,7 @@ def cut_texts(texts: list[str], *, profile: Profile) -> list[tuple[str, ...]]:
     starts = ends - np.array([len(text) for text in encoded], np.int64)
     chunk = Chunk(np.frombuffer(b"".join(encoded), np.uint8), starts, ends, "texts")
     interner = Interner()
-    ids, _, first = _cut_text(chunk, interner, np.empty((0, 2), np.int64), profile=profile)
-    forms = [fold(text, case=profile.folds_case) or text for text in interner.texts()]
+    ids, _, first = cut_text(chunk, interner, np.empty((0, 2), np.int64), profile=profile)
+    forms = [profile.spell(text) for text in interner.texts()]
     parts = np.split(ids >> 1, first[1:])
     return [tuple(forms[number] for number in part.tolist() if number) for part in parts]

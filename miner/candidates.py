@@ -14,7 +14,6 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
 
 import numpy as np
 import polars as pl
@@ -26,7 +25,10 @@ from miner.tables import CANDIDATES, checked
 
 PARTS = 64  # the corpus is cut into so many parts of equal size to measure dispersion
 _SCALE = 50  # bits behind the point of the number of parts in a place
-FEWEST_PASSES = 4
+SHELF = 1 << 19  # places whose records are held at a time, where atoms allow: they fit a cache
+MOST_SHELVES = 255
+THREAD = 1 << 22  # places that are worth a thread: two that share a cache cost a third more
+MOST_THREADS = 16
 _SPARSE = 1024  # a run with fewer places is spread over the parts one by one
 
 # One visited run: where its row starts in the integer and in the real table.
@@ -57,27 +59,45 @@ def default_min_count(atoms: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _gather_places(
-    ids: np.ndarray, flags: np.ndarray, documents: np.ndarray, low: int, high: int,
+def _list_places(ids: np.ndarray, shelves: np.ndarray, cursor: np.ndarray, listed: np.ndarray) -> None:
+    """Write where the atoms of each shelf stand to `listed`, shelf by shelf, in text order.
+
+    `shelves[atom]` is its shelf, `cursor[shelf]` where the places of that shelf go. Atoms that
+    are not wanted have the last shelf, which never fills: no branch depends on the text.
+    """
+    last = cursor.shape[0] - 1
+    for place in range(ids.shape[0]):
+        shelf = shelves[ids[place] >> 1]
+        listed[cursor[shelf]] = place
+        cursor[shelf] += shelf < last
+
+
+@njit(nogil=True, cache=True)
+def _gather_records(
+    ids: np.ndarray, flags: np.ndarray, documents: np.ndarray, listed: np.ndarray, low: int,
     cursor: np.ndarray, places: np.ndarray,
 ) -> None:  # fmt: skip
-    """Write a record for each place of the atoms [low, high), sorted by atom, then by place."""
-    document, until = -1, documents[0]
-    for place in range(1, ids.shape[0] - _AHEAD):
+    """Write a record for each listed place to `places`, sorted by atom, then by place.
+
+    `cursor[atom - low]` is where the records of an atom go.
+    """
+    document = np.searchsorted(documents, listed[0], side="right") - 1
+    until = documents[document + 1]
+    for i in range(listed.shape[0]):
+        place = np.int64(listed[i])
         while place >= until:
             document += 1
-            until = documents[document + 1] if document + 2 <= documents.shape[0] else ids.shape[0]
-        atom = np.int64(ids[place] >> 1)
-        if atom >= low and atom < high:
-            at = cursor[atom - low]
-            cursor[atom - low] = at + 1
-            inside = flags[place] & STARTS == 0
-            capital = inside and flags[place] & CAPITAL != 0
-            places[at, _PLACE] = place
-            places[at, _BEFORE] = np.int64(ids[place - 1] >> 1) << 1 | inside
-            places[at, _DOCUMENT] = document << 1 | capital
-            for ahead in range(_AHEAD):
-                places[at, _AFTER + ahead] = ids[place + ahead + 1]
+            until = documents[document + 1]
+        atom = np.int64(ids[place] >> 1) - low
+        at = cursor[atom]
+        cursor[atom] = at + 1
+        inside = flags[place] & STARTS == 0
+        capital = inside and flags[place] & CAPITAL != 0
+        places[at, _PLACE] = place
+        places[at, _BEFORE] = np.int64(ids[place - 1] >> 1) << 1 | inside
+        places[at, _DOCUMENT] = document << 1 | capital
+        for ahead in range(_AHEAD):
+            places[at, _AFTER + ahead] = ids[place + ahead + 1]
 
 
 @njit(nogil=True, cache=True)
@@ -117,6 +137,7 @@ def _look_around(
     row[COUNT], row[PLACE], row[DOCUMENTS] = places.shape[0], places[0, _PLACE], seen
     row[WHOLE], row[CAPITALS], row[MIDDLE] = whole, capitals, middle
     row[LEFT_STOPS], row[RIGHT_STOPS] = left[0], right[0]
+    left[0], right[0] = 0, 0  # every stop is a neighbour of its own
     return kinds_before, kinds_after
 
 
@@ -124,13 +145,12 @@ def _look_around(
 def _entropy(
     counts: np.ndarray, keys: np.ndarray, kinds: int, total: int, logs: np.ndarray
 ) -> float:
-    """Return the entropy in bits of the neighbours; every stop is one of its own."""
+    """Return the entropy in bits of `total` neighbours; what `counts` lacks are one of a kind."""
     known = 0.0
     for i in range(kinds):
         count = np.int64(counts[keys[i]])
-        if keys[i] != 0 and count > 1:
-            known += logs[count] if count < logs.shape[0] else count * np.log2(count)
-    return np.log2(total) - known / total
+        known += logs[count] if count < logs.shape[0] else count * np.log2(count)
+    return max(0.0, np.log2(total) - known / total)
 
 
 @njit(nogil=True, cache=True)
@@ -166,16 +186,17 @@ def _unevenness(places: np.ndarray, scale: int, parts: np.ndarray) -> float:
 def _move_places(
     places: np.ndarray, slots: np.ndarray, size: int, next_key: int, moved: np.ndarray
 ) -> None:
-    """Sort `places` by the slot of the key that follows, stably; only `size` of them have one.
+    """Sort `places` by the slot of the key that follows, stably; the first `size` come back.
 
-    The slot of any other key is `size` itself.
+    The slot of a key that is not wanted is the last row of `moved`.
     """
+    last = moved.shape[0] - 1
     for i in range(places.shape[0]):
         key = places[i, next_key]
         at = np.int64(slots[key])
         for field in range(_FIELDS):
             moved[at, field] = places[i, field]
-        slots[key] = at + (at < size)
+        slots[key] = at + (at < last)
     for i in range(size):
         for field in range(_FIELDS):
             places[i, field] = moved[i, field]
@@ -231,31 +252,24 @@ def _visit(
             reals[row, DISPERSION] = _unevenness(here, scale, parts)
             _clear(left, befores, kinds_before)
             size = 0
-            first_row = rows
-            for i in range(kinds):
-                key = afters[i]
-                repeats = np.int64(right[key])
-                if length < longest and key != 0 and repeats >= min_count:
+            if length < longest:
+                for i in range(kinds):
+                    key = afters[i]
+                    repeats = np.int64(right[key])
+                    if repeats < min_count:
+                        right[key] = most
+                        continue
+                    right[key] = size
                     integers[rows, PARENT], integers[rows, KEY] = row, key
-                    integers[rows, LENGTH], integers[rows, COUNT] = length + 1, repeats
+                    integers[rows, LENGTH] = length + 1
+                    todo[waiting, 0], todo[waiting, 1] = low + size, low + size + repeats
+                    todo[waiting, 2] = rows
+                    waiting += 1
                     rows += 1
                     size += repeats
-                else:
-                    right[key] = 0
             if size > 0:
-                at = 0
-                for i in range(kinds):
-                    if right[afters[i]] == 0:
-                        right[afters[i]] = size
-                for child in range(first_row, rows):
-                    repeats = integers[child, COUNT]
-                    right[integers[child, KEY]] = at
-                    todo[waiting, 0], todo[waiting, 1] = low + at, low + at + repeats
-                    todo[waiting, 2] = child
-                    waiting += 1
-                    at += repeats
                 _move_places(here, right, size, _AFTER + min(length, _AHEAD) - 1, moved)
-                _clear(right, afters, kinds)
+            _clear(right, afters, kinds)
     return last, rows
 
 
@@ -293,13 +307,14 @@ def count_candidates(
     frequent atom needs. `progress` is called with the number of places done. Length 1 is
     included: the statistics of a run need the counts of its parts.
     """
-    threads = threads or min(os.cpu_count() or 1, 16)
+    threads = threads or min(os.cpu_count() or 1, MOST_THREADS, 1 + len(stream.ids) // THREAD)
     counter = _Counter(stream, atom_counts, min_count=min_count, longest=longest)
     ranges = counter.cut_ranges(memory, threads)
     rows: list[_Rows] = []
     with ThreadPoolExecutor(threads) as pool:
-        for (first, last), counted in zip(ranges, pool.map(counter.count_range, ranges), strict=True):
-            rows += counted
+        counted = pool.map(counter.count_range, ranges)
+        for (first, last), found in zip(ranges, counted, strict=True):
+            rows += found
             if progress:
                 progress(int(atom_counts[first - 1 : last - 1].sum()))
     return _assemble(rows, longest=longest)
@@ -323,68 +338,87 @@ class _Counter:
         self.dtype = np.dtype(np.uint32 if size < 2**31 else np.uint64)
         self.scale = -(-(PARTS << _SCALE) // size)
         self.logs = np.arange(4096) * np.log2(np.maximum(np.arange(4096), 1))
-        self.idle: SimpleQueue[_Desk] = SimpleQueue()
 
     def cut_ranges(self, memory: int | None, threads: int) -> list[tuple[int, int]]:
-        """Return ranges [first, last) of frequent atoms, of equal mass as far as atoms allow.
+        """Return ranges [first, last) of frequent atoms of equal mass: one pass over the stream.
 
-        A pass reads the whole stream, and `FEWEST_PASSES` keep its records near the processor.
+        A pass needs 4 bytes a place, 12 an atom, and twice the records of a shelf.
         """
         frequent = int(np.searchsorted(-self.counts, -self.min_count, side="right"))
         if frequent == 0:
             return []
-        ends = np.cumsum(self.counts[:frequent])
-        parts = max(FEWEST_PASSES, threads)
+        mass = int(self.counts[:frequent].sum())
+        parts = threads
         if memory:
-            desk = 12 * (len(self.counts) + 1)
-            room = max(memory // threads - desk, 1 << 20) // (_FIELDS * self.dtype.itemsize * 2)
-            parts = max(parts, -(-int(ends[-1]) // room))
-        cuts = np.searchsorted(ends, ends[-1] * np.arange(1, parts) / parts) + 1
-        edges = np.unique(np.concatenate([[0], cuts, [frequent]])) + 1
-        return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+            record = _FIELDS * self.dtype.itemsize
+            shelf = 2 * record * max(SHELF, int(self.counts[0]))
+            room = memory // threads - shelf - 13 * (len(self.counts) + 1)
+            parts = max(parts, -(-mass * self.dtype.itemsize // max(room, 1 << 22)))
+        return _cut_evenly(self.counts[:frequent], parts)
 
     def count_range(self, atoms: tuple[int, int]) -> list[_Rows]:
         """Return the rows of the runs that start with an atom of [first, last)."""
         first, last = atoms
+        counts = self.counts[first - 1 : last - 1]
+        parts = min(-(-int(counts.sum()) // SHELF), MOST_SHELVES)
+        cuts = [(first + low - 1, first + high - 1) for low, high in _cut_evenly(counts, parts)]
+        listed = self._list_places(cuts)
+        size = len(self.counts) + 1
+        neighbours = np.zeros(size, np.uint32), np.zeros(2 * size, np.uint32)
+        most = max(len(places) for places in listed)
+        records = np.empty((most, _FIELDS), self.dtype)
+        counted = []
+        for (low, high), places in zip(cuts, listed, strict=True):
+            counted += self._count_shelf(low, high, places, records, neighbours)
+        return counted
+
+    def _list_places(self, cuts: list[tuple[int, int]]) -> list[np.ndarray]:
+        """Return where the atoms of each of `cuts` stand, in text order."""
+        shelves = np.full(len(self.counts) + 1, len(cuts), np.uint8)
+        for shelf, (low, high) in enumerate(cuts):
+            shelves[low:high] = shelf
+        sizes = [int(self.counts[low - 1 : high - 1].sum()) for low, high in cuts]
+        ends = np.cumsum(sizes)
+        listed = np.empty(int(ends[-1]) + 1, self.dtype)
+        _list_places(self.ids, shelves, np.concatenate([[0], ends]), listed)
+        return np.split(listed[:-1], ends[:-1])
+
+    def _count_shelf(
+        self,
+        first: int,
+        last: int,
+        listed: np.ndarray,
+        records: np.ndarray,
+        neighbours: tuple[np.ndarray, np.ndarray],
+    ) -> list[_Rows]:
+        """Return the rows of the runs that start with an atom of [first, last)."""
         starts = np.concatenate([[0], np.cumsum(self.counts[first - 1 : last - 1])])
-        desk = self._take_desk(int(starts[-1]))
-        _gather_places(
-            self.ids, self.flags, self.documents, first, last, starts[:-1].copy(), desk.places
+        _gather_records(
+            self.ids, self.flags, self.documents, listed, first, starts[:-1].copy(), records
         )
         largest = int(np.diff(starts).max()) * self.longest // self.min_count + 1
-        room = max(1 << 14, largest)
+        room = max(1 << 12, largest)
         done, counted = first, []
         while done < last:
             integers, reals = np.empty((room, _INTEGERS), np.int64), np.empty((room, _REALS))
             done, rows = _visit(
-                self.ids, self.flags, desk.places, starts, first, done, last, self.min_count,
-                self.longest, self.scale, self.logs, desk.left, desk.right, integers, reals,
+                self.ids, self.flags, records, starts, first, done, last, self.min_count,
+                self.longest, self.scale, self.logs, *neighbours, integers, reals,
             )  # fmt: skip
             counted.append((integers[:rows].copy(), reals[:rows].copy()))
-        self.idle.put(desk)
         return counted
 
-    def _take_desk(self, places: int) -> _Desk:
-        """Return room for so many places, from a range that is done where it has as much."""
-        atoms = len(self.counts) + 1
-        try:
-            desk = self.idle.get_nowait()
-        except Empty:
-            left, right = np.zeros(atoms, np.uint32), np.zeros(2 * atoms, np.uint32)
-            desk = _Desk(np.empty((0, _FIELDS), self.dtype), left, right)
-        if len(desk.places) < places:
-            desk.places = np.empty((0, _FIELDS), self.dtype)  # the old is given back first
-            desk.places = np.empty((places, _FIELDS), self.dtype)
-        return desk
 
+def _cut_evenly(counts: np.ndarray, parts: int) -> list[tuple[int, int]]:
+    """Cut the atoms from 1 to len(counts) into at most `parts` ranges of like mass.
 
-@dataclass
-class _Desk:
-    """What one thread writes on: the records of a range, counts of atoms and of keys (all 0)."""
-
-    places: np.ndarray
-    left: np.ndarray
-    right: np.ndarray
+    >>> _cut_evenly(np.array([6, 3, 2, 1]), 2)
+    [(1, 2), (2, 5)]
+    """
+    ends = np.cumsum(counts)
+    cuts = np.searchsorted(ends, ends[-1] * np.arange(1, parts) / parts) + 1
+    edges = np.unique(np.concatenate([[0], cuts, [len(counts)]])) + 1
+    return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
 
 
 def _read_only(numbers: np.ndarray) -> np.ndarray:

@@ -271,8 +271,9 @@ def propose(
             wholeness=pl.Series(measure_wholeness(vectors, splits, rows)),
         )
         whole = propose_atoms(
-            atoms.table, runs, candidates, min_count=min_count, objective=config.objective
-        )
+            atoms.table, runs, candidates, min_count=min_count, objective=config.objective,
+            patterns=config.patterns,
+        )  # fmt: skip
         proposals = list_units(pl.concat([runs, whole]), budget=config.vocab_size)
         proposals = _prove(proposals, atoms, candidates, config)
         proposals.write_parquet(folder / "proposals.parquet")

@@ -7,6 +7,8 @@ again until nothing changes. Every candidate ends with a verdict.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -28,6 +30,7 @@ SHARED = 0.33  # a longer run with this share of a part may outrank the part,
 NEARLY = 0.05  # if its own score is at most so much lower
 STEEPNESS = 30.0  # in a cut for meaning one better unit outweighs several worse ones
 LINK_ATOMS = 3
+WHOLE = {"formula": "formula", "symbol": "symbol", "marker": "marker", "code": "atom"}
 SHORTEST_PART = 3  # letters of a word inside a glued compound
 CLOSES = 0.3  # of the average share of clause ends: less, and it is no content word
 CROWD = 1.5  # so many times the budget competes for the text
@@ -299,17 +302,22 @@ def tabulate_runs(
 
 def propose_atoms(
     atoms: pl.DataFrame, runs: pl.DataFrame, candidates: Candidates, *, min_count: int,
-    objective: Objective,
+    objective: Objective, patterns: Mapping[str, str] | None = None,
 ) -> pl.DataFrame:  # fmt: skip
     """Return a row for each single atom that must stay whole, in the columns of `runs`.
 
-    Formulas, symbols, markers and code nodes, and, for meaning, words that are runs written as
-    one (`find_compounds`). The score is the share of all candidates that are rarer.
+    Formulas, symbols, markers and code nodes, what matches a pattern of the user, and, for
+    meaning, words that are runs written as one (`find_compounds`). The score is the share of all
+    candidates that are rarer.
     """
-    kinds = {"formula": "formula", "symbol": "symbol", "marker": "marker", "code": "atom"}
-    whole = atoms.filter(
-        pl.col("kind").is_in(list(kinds)) & ~pl.col("text").str.contains(r"^\p{ASCII}$")
-    ).with_columns(kind=pl.col("kind").replace(kinds), length=pl.lit(1, pl.UInt8))
+    alone = pl.col("text").str.contains(r"^\p{ASCII}$")  # `$` is a token without any help
+    whole = pl.concat([
+        _match_patterns(atoms, patterns or {}),
+        atoms.filter(pl.col("kind").is_in(list(WHOLE)) & ~alone),
+    ]).unique("atom", keep="first", maintain_order=True)  # fmt: skip
+    whole = whole.with_columns(
+        kind=pl.col("kind").replace(WHOLE), length=pl.lit(1, pl.UInt8)
+    )
     if objective == "meaning":
         compounds = find_compounds(find_content_words(atoms, candidates), runs)
         whole = pl.concat([whole, compounds])
@@ -322,6 +330,19 @@ def propose_atoms(
         verdict=pl.lit(str(Verdict.KEPT)),
     )  # fmt: skip
     return pl.concat([runs.clear(), rows], how="diagonal").select(runs.columns)
+
+
+def _match_patterns(atoms: pl.DataFrame, patterns: Mapping[str, str]) -> pl.DataFrame:
+    """Return the atoms that a pattern matches whole; its name is their kind if it is one."""
+    found = [atoms.clear()]
+    for name, pattern in patterns.items():
+        expression = re.compile(pattern)
+        matches = [expression.fullmatch(text) is not None for text in atoms["surface"]]
+        kind = name if name in WHOLE.values() else "atom"
+        found.append(atoms.filter(pl.Series(matches, dtype=pl.Boolean)).with_columns(
+            kind=pl.lit(kind)
+        ))  # fmt: skip
+    return pl.concat(found)
 
 
 def find_content_words(atoms: pl.DataFrame, candidates: Candidates) -> pl.DataFrame:

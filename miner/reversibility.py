@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 
 from miner import cutting
-from miner.atoms import Atoms, Interner, Profile, _cut_text, _find_spans
+from miner.atoms import Atoms, Interner, Profile, cut_text, find_spans
 from miner.candidates import Candidates
 from miner.corpus import Chunk
 from miner.proposals import Verdict
@@ -321,8 +321,8 @@ def _cut_again(texts: list[str], atoms: Atoms, patterns: Mapping[str, str]) -> R
     buffer = np.frombuffer(b"\n".join([*encoded, b""]), np.uint8)
     chunk = Chunk(buffer, starts, starts + lengths, "units")
     interner = Interner()
-    spans = _find_spans(chunk, [re.compile(pattern) for pattern in patterns.values()])
-    raw, _, first = _cut_text(chunk, interner, spans, profile=atoms.profile)
+    spans = find_spans(chunk, [re.compile(pattern) for pattern in patterns.values()])
+    raw, _, first = cut_text(chunk, interner, spans, profile=atoms.profile)
     forms = interner.texts()
     numbers = dict(zip(atoms.table["text"], atoms.table["atom"], strict=True))
     folds = [atoms.profile.normalize(form) or form for form in forms]

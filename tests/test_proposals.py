@@ -176,6 +176,15 @@ def test_formulas_symbols_markers_and_nodes_stay_whole() -> None:
     assert whole.columns == runs.columns
 
 
+def test_what_a_pattern_of_the_user_matches_stays_whole() -> None:
+    atoms, runs, candidates = tabulate(["ticket AB12 was closed, XY99 was not"] * 3)
+    whole = propose_atoms(
+        atoms, runs, candidates, min_count=3, objective="compression",
+        patterns={"ticket": "[A-Z]{2}[0-9]{2}", "formula": "XY99"},
+    )  # fmt: skip
+    assert dict(whole.select("token", "kind").iter_rows()) == {"ab12": "atom", "xy99": "atom"}
+
+
 def test_a_glued_compound_is_found_beside_its_run_only() -> None:
     texts = ["жар тишина", "вход тишина жар", "она: тишина", "это жар", "мой вход"] * 4
     texts += ["входтишинажар", "жартишина", "порогжар", "из дома", "издома"] * 2
