@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,7 +22,17 @@ import polars as pl
 from miner import cutting
 from miner.corpus import Chunk
 from miner.tables import ATOMS, checked
-from miner.unicode import CLASS, CODE_POINTS, INFINITY, LETTER, PICTOGRAPH, REGIONAL, SIGN, SYMBOL, class_table
+from miner.unicode import (
+    CLASS,
+    CODE_POINTS,
+    INFINITY,
+    LETTER,
+    PICTOGRAPH,
+    REGIONAL,
+    SIGN,
+    SYMBOL,
+    class_table,
+)  # fmt: skip
 
 SLICE = 1 << 20  # keys handled at a time where a stream on disk is rewritten
 MOST_ATOMS = 8  # the longest candidate; as many stops stand at the end of a stream, and one more
@@ -119,8 +130,7 @@ class Interner:
         """Return the text of every atom; atom numbers start at 1, so text 0 is empty."""
         ends = self.offsets[1 : self.types + 2].tolist()
         pool = self.pool[: ends[-1]].tobytes()
-        spans = zip(ends[:-1], ends[1:], strict=True)
-        return ["", *(pool[start:end].decode("utf-8") for start, end in spans)]
+        return ["", *(pool[start:end].decode("utf-8") for start, end in pairwise(ends))]
 
     def column(self, numbers: np.ndarray) -> pl.Series:
         """Return the texts of `numbers` int64 (rows,) as a column, with no string of Python's."""
@@ -406,9 +416,7 @@ def _split_stream(
         _write_stops(ids, flags, 1)
         room = np.empty((2, SLICE), np.uint32), np.empty((2, SLICE), np.uint8)
         for keys, marks, start, document in _read_slices(folder, documents):
-            sizes = cutting.part_off(
-                keys, marks, start, document, documents, held, numbers, *room
-            )
+            sizes = cutting.part_off(keys, marks, start, document, documents, held, numbers, *room)
             for which, size in enumerate(sizes):
                 ids[which].write(room[0][which, :size].data)
                 flags[which].write(room[1][which, :size].data)
@@ -421,7 +429,7 @@ def _split_stream(
         (folder / leftover).unlink()
 
 
-def _write_stops(ids: list[BinaryIO], flags: list[BinaryIO], stops: int) -> None:
+def _write_stops(ids: Sequence[BinaryIO], flags: Sequence[BinaryIO], stops: int) -> None:
     """Write as many stops to each stream."""
     for file in ids:
         file.write(bytes(4 * stops))

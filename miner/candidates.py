@@ -11,7 +11,7 @@ visit. A run keeps its spaces: `𒀭|𒂗` and `𒀭 𒂗` are two candidates.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -59,7 +59,9 @@ def default_min_count(atoms: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _list_places(ids: np.ndarray, shelves: np.ndarray, cursor: np.ndarray, listed: np.ndarray) -> None:
+def _list_places(
+    ids: np.ndarray, shelves: np.ndarray, cursor: np.ndarray, listed: np.ndarray
+) -> None:
     """Write where the atoms of each shelf stand to `listed`, shelf by shelf, in text order.
 
     `shelves[atom]` is its shelf, `cursor[shelf]` where the places of that shelf go. Atoms that

@@ -15,8 +15,29 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 from miner.unicode import (
-    APOSTROPHE, CLASS, COLON, CONNECTOR, DIGIT, ENDING, EXTEND, HYPHEN, INFINITY, KATAKANA, LETTER,
-    LINE, OPENING, PICTOGRAPH, POINT, PUNCTUATION, REGIONAL, SIGN, SPACE, SYMBOL, UPPER, VIRAMA, ZWJ,
+    APOSTROPHE,
+    CLASS,
+    COLON,
+    CONNECTOR,
+    DIGIT,
+    ENDING,
+    EXTEND,
+    HYPHEN,
+    INFINITY,
+    KATAKANA,
+    LETTER,
+    LINE,
+    OPENING,
+    PICTOGRAPH,
+    POINT,
+    PUNCTUATION,
+    REGIONAL,
+    SIGN,
+    SPACE,
+    SYMBOL,
+    UPPER,
+    VIRAMA,
+    ZWJ,
 )  # fmt: skip
 
 WORDS, CODE, SIGNS, SPACED_OUT = range(4)  # the rules a profile cuts by
@@ -27,7 +48,8 @@ CAPITAL, OPENED, STARTS = 1, 2, 4  # what is known of an atom's place, one byte 
 DOCUMENT, POSITION, SPACED, SENTENCE, OPEN, WRITTEN, TYPES, SPAN = range(8)
 BATCHED, NUMBERED, TOUCHED = range(8, 11)  # atoms that were found, and those with a number
 STATE_SIZE = 11
-START, STOP, AT, LOW, MIDDLE, HIGH, HOME, BATCH_FIELDS = range(8)  # of an atom: its bytes, its key's place, its keys
+# Of an atom in a batch: its bytes, where its key is looked for, the three words of its key.
+START, STOP, AT, LOW, MIDDLE, HIGH, HOME, BATCH_FIELDS = range(8)
 BATCH = 256  # atoms that are looked up together
 SHORT = 23  # bytes; a text as short as this is its own key
 
@@ -38,8 +60,7 @@ _ENDS_A_WORD = sum(
 _u32, _u64 = np.uint32, np.uint64
 
 
-@intrinsic
-def _load_word(_: Any, buffer: types.Array, start: types.Integer) -> Any:
+def _type_load_word(_: Any, buffer: types.Array, start: types.Integer) -> Any:  # noqa: ARG001
     """Return the 8 bytes from `start` on as a number, the first one lowest."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -50,14 +71,17 @@ def _load_word(_: Any, buffer: types.Array, start: types.Integer) -> Any:
     return types.uint64(buffer, types.int64), generate
 
 
-@intrinsic
-def _trailing_zeros(_: Any, word: types.Integer) -> Any:
+def _type_trailing_zeros(_: Any, word: types.Integer) -> Any:  # noqa: ARG001
     """Return how many of the lowest bits of a number are zero; 64 for zero."""
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+    def generate(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
 
     return types.uint64(types.uint64), generate
+
+
+_load_word: Any = intrinsic(_type_load_word)  # reads past no end: its callers see to it
+_trailing_zeros: Any = intrinsic(_type_trailing_zeros)
 
 
 @njit(nogil=True, cache=True, inline="always")

@@ -12,8 +12,8 @@ from miner.candidates import Candidates
 from miner.corpus_encoder import CorpusEncoder, embed_runs
 from miner.encoder import Encoder
 from miner.neighbors import measure_pairs, unit_rows
-from miner.spelling import spell_runs
 from miner.scores import Splits
+from miner.spelling import spell_runs
 
 BLOCK = 1 << 16
 STORED = np.float16  # twice the rows on disk; a cosine moves by less than 0.001
