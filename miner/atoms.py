@@ -263,18 +263,30 @@ def _cut_bytes(chunk: Chunk) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def find_spans(chunk: Chunk, expressions: list[re.Pattern[str]]) -> np.ndarray:
-    """Return the bytes (n, 2) that the user's patterns match, leftmost first, none overlapping."""
-    if not expressions:
-        return np.empty((0, 2), np.int64)
-    text = chunk.buffer.tobytes().decode("utf-8")
-    found = sorted(
-        match.span() for expression in expressions for match in expression.finditer(text)
-    )
-    points = np.array([span for span in found if span[0] < span[1]], np.int64).reshape(-1, 2)
-    leads = np.flatnonzero((chunk.buffer & 0xC0) != 0x80)  # where each code point starts
-    spans = np.append(leads, len(chunk.buffer))[points]
-    before = np.concatenate([[0], np.maximum.accumulate(spans[:, 1])[:-1]])[: len(spans)]
-    return spans[spans[:, 0] >= before]
+    """Return the bytes (n, 2) that the user's patterns match, in order, none overlapping.
+
+    The leftmost match wins, then the longest. A document is searched by itself.
+    """
+    spans: list[tuple[int, int]] = []
+    if expressions:
+        for start, end in zip(chunk.starts.tolist(), chunk.ends.tolist(), strict=True):
+            text = chunk.buffer[start:end].tobytes().decode("utf-8")
+            spans += _match_bytes(text, start, expressions)
+    return np.array(spans, np.int64).reshape(-1, 2)
+
+
+def _match_bytes(
+    text: str, offset: int, expressions: list[re.Pattern[str]]
+) -> Iterator[tuple[int, int]]:
+    """Yield the bytes of the matches in a document that starts at byte `offset`."""
+    found = [match.span() for expression in expressions for match in expression.finditer(text)]
+    last = 0
+    for start, end in sorted(found, key=lambda span: (span[0], -span[1])):
+        if last <= start < end:
+            first = offset + len(text[last:start].encode())
+            offset = first + len(text[start:end].encode())
+            last = end
+            yield first, offset
 
 
 def _settle_numbers(
@@ -457,16 +469,21 @@ def _name_kinds(surfaces: pl.Series, plain: np.ndarray, *, profile: Profile) -> 
 
 
 def _kind(profile: Profile) -> pl.Expr:
-    """Return an expression that names what an atom is, by its surface."""
+    """Return an expression that names what an atom is, by its surface; the first that fits.
+
+    A code node packs two capitals in a row, or a colon, with digits (`VXS_ΔC1:R8K`); a variable
+    with an index (`A_1`) is a word.
+    """
     if profile.name == "bytes":
         return pl.lit("byte")
     form = pl.col("surface")
+    named = form.str.contains(r"[\p{L}\p{N}\p{Co}]")
     return (
         pl.when(form.str.contains("://", literal=True)).then(pl.lit("url"))
-        .when(form.str.contains(r"^_[\p{Lu}\d_]+_$")).then(pl.lit("marker"))
+        .when(form.str.contains(r"^_+\p{Lu}[\p{Lu}\d_]*_$")).then(pl.lit("marker"))
         .when(
-            form.str.contains(r"^[\p{Lu}\d_:]+$") & form.str.contains(r"\d")
-            & form.str.contains(r"^\p{Lu}") & form.str.contains("[_:]")
+            form.str.contains(r"^\p{Lu}[\p{Lu}\d_:]+$") & form.str.contains(r"\d")
+            & form.str.contains("[_:]") & form.str.contains(r"\p{Lu}{2}|:")
         ).then(pl.lit("code"))
         .when(
             form.str.contains(r"^[\p{Greek}\x{1D400}-\x{1D7CB}][\d\p{No}]+$|^\p{L}∞$")
@@ -476,10 +493,11 @@ def _kind(profile: Profile) -> pl.Expr:
                 & form.str.contains(r"[\x{2080}-\x{208E}⁰¹²³⁴-⁹]")
             )
         ).then(pl.lit("formula"))
-        .when(form.str.contains(r"^[\p{N}.,]+\p{M}*$")).then(pl.lit("number"))
-        .when(_first_class(SYMBOL, PICTOGRAPH, REGIONAL, INFINITY)).then(pl.lit("symbol"))
+        .when(form.str.contains(r"^[\p{N}.,]*\p{N}[\p{N}.,]*$")).then(pl.lit("number"))
         .when(_first_class(SIGN)).then(pl.lit("sign"))
-        .when(form.str.contains(r"[\p{L}\p{N}]")).then(pl.lit("word"))
+        .when(named & ~form.str.contains("\u20e3", literal=True)).then(pl.lit("word"))
+        .when(_first_class(SYMBOL, PICTOGRAPH, REGIONAL, INFINITY)).then(pl.lit("symbol"))
+        .when(form.str.contains(r"[\p{S}\x{20E3}]")).then(pl.lit("symbol"))
         .otherwise(pl.lit("punctuation"))
     )  # fmt: skip
 

@@ -25,6 +25,7 @@ from miner.tables import CANDIDATES, checked
 
 PARTS = 64  # the corpus is cut into so many parts of equal size to measure dispersion
 _SCALE = 50  # bits behind the point of the number of parts in a place
+WIDE = 1 << 31  # from so many places on, they are kept in 64 bits
 SHELF = 1 << 19  # places whose records are held at a time, where atoms allow: they fit a cache
 MOST_SHELVES = 255
 THREAD = 1 << 22  # places that are worth a thread: two that share a cache cost a third more
@@ -337,7 +338,7 @@ class _Counter:
         self.counts = atom_counts
         self.min_count = min_count
         self.longest = longest
-        self.dtype = np.dtype(np.uint32 if size < 2**31 else np.uint64)
+        self.dtype = np.dtype(np.uint32 if size < WIDE else np.uint64)
         self.scale = -(-(PARTS << _SCALE) // size)
         self.logs = np.arange(4096) * np.log2(np.maximum(np.arange(4096), 1))
 

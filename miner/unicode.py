@@ -86,6 +86,7 @@ def class_table() -> np.ndarray:
     table[0xE0000:0xE1000] = EXTEND  # tags and variation selectors
     table[0xF0000:] = LETTER  # private use
     _fill(table, _SIGN_BLOCKS, SIGN, LETTER)
+    _fill(table, ((0x13460, 0x143FF),), SIGN, SYMBOL)  # hieroglyphs that Python may not know yet
     _fill(table, _KATAKANA_BLOCKS, KATAKANA, LETTER)
     _fill(table, _PICTOGRAPH_BLOCKS, PICTOGRAPH, SYMBOL, PUNCTUATION)
     table[0x1F1E6:0x1F200] = REGIONAL

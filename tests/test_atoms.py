@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import tempfile
 import unicodedata
 from itertools import pairwise
 from pathlib import Path
@@ -13,8 +14,36 @@ from conftest import make_chunk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from miner.atoms import PROFILES, Atoms, choose_held, cut_chunks, cut_texts, detect_profile, fold
+from miner.atoms import (
+    MOST_ATOMS,
+    PROFILES,
+    Atoms,
+    Interner,
+    choose_held,
+    cut_chunks,
+    cut_text,
+    cut_texts,
+    detect_profile,
+    load_atoms,
+)  # fmt: skip
+from miner.corpus import Chunk
+from miner.cutting import CAPITAL, OPENED, STARTS
 from miner.spelling import spell_runs
+from miner.unicode import (
+    APOSTROPHE,
+    CLASS,
+    COLON,
+    HYPHEN,
+    LINE,
+    POINT,
+    PUNCTUATION,
+    SPACE,
+    class_table,
+)  # fmt: skip
+
+BLANK = {SPACE, LINE}
+PUNCTUATED = BLANK | {APOSTROPHE, HYPHEN, POINT, PUNCTUATION, COLON}
+NO_SPANS = np.empty((0, 2), np.int64)
 
 
 def cut(text: str, profile: str = "words") -> list[str]:
@@ -64,9 +93,7 @@ def test_other_profiles(profile: str, text: str, atoms: list[str]) -> None:
 def cut_documents(
     documents: list[str | bytes], folder: Path, profile: str, **patterns: str
 ) -> Atoms:
-    return cut_chunks(
-        [make_chunk(documents)], folder, profile=PROFILES[profile], patterns=patterns
-    )
+    return cut_chunks([make_chunk(documents)], folder, profile=PROFILES[profile], patterns=patterns)
 
 
 def test_bytes_are_atoms_and_documents_end_in_a_stop(tmp_path: Path) -> None:
@@ -78,31 +105,69 @@ def test_bytes_are_atoms_and_documents_end_in_a_stop(tmp_path: Path) -> None:
 
 
 def test_a_pattern_of_the_user_is_one_atom_wherever_it_starts(tmp_path: Path) -> None:
-    atoms = cut_documents(
-        ["ab№7-x cd", "№7-x", "x№7-xy"] * 2, tmp_path, "words", code="№[0-9]-x"
-    )
+    atoms = cut_documents(["ab№7-x cd", "№7-x", "x№7-xy"] * 2, tmp_path, "words", code="№[0-9]-x")
     counts = dict(atoms.table.select("text", "count").iter_rows())
     assert counts == {"№7-x": 6, "ab": 2, "cd": 2, "x": 2, "y": 2}
 
 
-NASTY = "aZб́\u200d\u0301\u094dकष🇷👍🏽字 \t.,-'_:∞Δ1\u2028\x00(\"№ßİǅ\ufeff"
+NASTY = (
+    "aZбßİǅéक字Δ∞19🇷👍🏽\u200d\u0301\u094d\u0345\u1161 \t.,-'_:(\"№\u2028\x00\ufeff\u200b\U000e0001"
+)
 nasty = st.text(st.sampled_from(NASTY), max_size=30)
+texts_of_any_kind = st.lists(st.one_of(nasty, st.text(max_size=30)), min_size=1, max_size=4)
+GAPS = {"words": PUNCTUATED, "code": BLANK, "symbols": BLANK, "transliteration": BLANK}
 
 
-@settings(max_examples=200, deadline=None)
-@given(st.lists(nasty, min_size=1, max_size=3), st.sampled_from(["code", "symbols"]))
-def test_atoms_and_spaces_join_back_to_what_was_there(texts: list[str], profile: str) -> None:
-    for text, atoms in zip(texts, cut_texts(texts, profile=PROFILES[profile]), strict=True):
-        solid = "".join(sign for sign in text if not sign.isspace())
-        found = "".join(sign for sign in "".join(atoms) if not sign.isspace())
-        assert unicodedata.normalize("NFC", found) == unicodedata.normalize("NFC", solid)
+@settings(max_examples=400, deadline=None)
+@given(texts_of_any_kind, st.sampled_from(list(GAPS)))
+def test_atoms_join_back(texts: list[str], name: str) -> None:
+    """Each atom is there byte for byte and in order; between two is white space, or a stop."""
+    chunk = make_chunk(texts)
+    interner = Interner()
+    keys, _, first = cut_text(chunk, interner, NO_SPANS, profile=PROFILES[name])
+    forms = interner.texts()
+    for text, own in zip(texts, np.split(keys, first[1:]), strict=True):
+        at, spaced = 0, False
+        for key in own.tolist():
+            if key == 0:
+                continue
+            start = text.index(forms[key >> 1], at)
+            gap = class_table()[[ord(character) for character in text[at:start]]] & CLASS
+            assert set(gap.tolist()) <= GAPS[name], (text, forms[key >> 1])
+            spaced = bool(np.isin(gap, list(BLANK)).any())
+            assert spaced or not key & 1
+            at = start + len(forms[key >> 1])
+        rest = class_table()[[ord(character) for character in text[at:]]] & CLASS
+        assert set(rest.tolist()) <= GAPS[name], text
+        assert not len(own) or own[-1] == 0 or not own.any()
 
 
-@settings(max_examples=200, deadline=None)
-@given(nasty)
-def test_the_canonical_form_is_a_fixed_point(text: str) -> None:
-    for atom in cut(text):
-        assert fold(atom, case=True) == atom
+@settings(max_examples=150, deadline=None)
+@given(texts_of_any_kind, st.sampled_from(list(GAPS)))
+def test_the_canonical_form_is_that_of_the_normalizer_and_stays(
+    texts: list[str], name: str
+) -> None:
+    profile = PROFILES[name]
+    with tempfile.TemporaryDirectory() as folder:
+        table = cut_documents(texts, Path(folder), name).table
+    for surface, text in table.select("surface", "text").iter_rows():
+        assert text == profile.spell(surface)
+        assert profile.normalize(text) in (text, "")
+    assert table["text"].is_unique().all()
+
+
+@settings(max_examples=100, deadline=None)
+@given(nasty, st.integers(0, 30))
+def test_where_a_chunk_ends_changes_nothing(text: str, size: int) -> None:
+    documents = [text, text[:size], text[size:], ""] * 2
+    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
+        whole = cut_documents(documents, Path(one), "words")
+        chunks = [make_chunk([document]) for document in documents]
+        parts = cut_chunks(chunks, Path(other), profile=PROFILES["words"], patterns={})
+        assert np.array_equal(whole.mined.ids, parts.mined.ids)
+        assert np.array_equal(whole.mined.flags, parts.mined.flags)
+        assert np.array_equal(whole.mined.documents, parts.mined.documents)
+        assert whole.table.equals(parts.table)
 
 
 @settings(max_examples=200, deadline=None)
@@ -123,13 +188,96 @@ def test_what_is_spelled_from_keys_is_the_canonical_text(tmp_path: Path) -> None
 
 
 def test_held_documents_are_one_in_twenty_and_never_mined(tmp_path: Path) -> None:
-    documents = [f"w{number}" for number in range(2000)]
+    documents = [f"w{number} ." for number in range(2000)]
     atoms = cut_documents(documents, tmp_path, "words")
     held = choose_held(2000)
     assert 60 < held.sum() < 140
     counts = dict(atoms.table.select("text", "count").iter_rows())
     assert [counts[f"w{number}"] for number in range(2000)] == (~held).astype(int).tolist()
-    assert len(atoms.held.documents) - 1 == held.sum()
+    texts = ["", *atoms.table["text"]]
+    for stream, chosen in ((atoms.mined, ~held), (atoms.held, held)):
+        assert len(stream.documents) == chosen.sum() + 1
+        firsts = [texts[key >> 1] for key in stream.ids[stream.documents[:-1]].tolist()]
+        assert firsts == [f"w{number}" for number in np.flatnonzero(chosen)]
+        assert not stream.ids[0] and not stream.ids[stream.documents[-1] - 1 :].any()
+        assert len(stream.ids) == stream.documents[-1] + MOST_ATOMS + 1
+
+
+def test_what_was_cut_can_be_loaded_again(tmp_path: Path) -> None:
+    atoms = cut_documents(["Ab ab, cd"] * 3, tmp_path, "words")
+    again = load_atoms(tmp_path, profile=PROFILES["words"])
+    assert atoms.table.equals(again.table)
+    assert np.array_equal(atoms.mined.ids, again.mined.ids)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "atoms.parquet", "held.documents.i64", "held.flags.u8", "held.ids.u32",
+        "mined.documents.i64", "mined.flags.u8", "mined.ids.u32",
+    ]  # fmt: skip
+
+
+def test_a_form_is_counted_with_its_case_variants(tmp_path: Path) -> None:
+    documents = ["Straße STRASSE strasse STRASSE", "cafe\u0301 CAFÉ caf\u00e9 CAFÉ"]
+    table = cut_documents(documents, tmp_path, "words").table
+    assert table.select("atom", "text", "surface", "count").rows() == [
+        (1, "strasse", "STRASSE", 4), (2, "café", "CAFÉ", 4),
+    ]  # fmt: skip
+
+
+def test_flags_tell_sentence_starts_capitals_and_quotes() -> None:
+    interner = Interner()
+    chunk = make_chunk(['He saw Rome. «Big» "ox" a'])
+    _, flags, _ = cut_text(chunk, interner, NO_SPANS, profile=PROFILES["words"])
+    keys = [(flag & CAPITAL > 0, flag & OPENED > 0, flag & STARTS > 0) for flag in flags.tolist()]
+    he, saw, rome, stop, big, _, ox, _, last, _ = keys
+    assert he == (True, False, True) and saw == (False, False, False)
+    assert rome == (True, False, False) and stop == (False, False, False)
+    assert big == (True, True, True) and ox == (False, True, False)
+    assert last == (False, False, False)
+
+
+@pytest.mark.parametrize(
+    ("surface", "kind"),
+    [
+        ("тишина", "word"), ("don’t", "word"), ("кто-то", "word"), ("A_1", "word"), ("x1", "word"),
+        ("ᚠᚢ", "word"), ("3.14", "number"), ("٣", "number"), ("Δ41", "formula"), ("Δ∞", "formula"),
+        ("H₂O", "formula"), ("_RESO_", "marker"), ("VXS_ΔC1:R8K", "code"), ("字", "sign"),
+        ("𓏏", "sign"), ("⟁", "symbol"), ("🜂", "symbol"), ("👩‍👩‍👧", "symbol"), ("🇷🇺", "symbol"),
+        ("1️⃣", "symbol"), ("https://ex.org/a", "url"), ("__", "punctuation"),
+    ],
+)  # fmt: skip
+def test_an_atom_says_what_it_is(tmp_path: Path, surface: str, kind: str) -> None:
+    table = cut_documents([surface], tmp_path, "words").table
+    assert table.select("surface", "kind").rows() == [(surface, kind)]
+
+
+def test_dots_are_no_numbers_in_code(tmp_path: Path) -> None:
+    table = cut_documents(["a ... , 1.5 . 𓏏"], tmp_path, "code").table
+    kinds = dict(table.select("text", "kind").iter_rows())
+    assert kinds == {
+        "a": "word", "...": "punctuation", ",": "punctuation", "1.5": "number",
+        ".": "punctuation", "𓏏": "sign",
+    }  # fmt: skip
+
+
+def test_of_patterns_that_overlap_the_leftmost_wins_then_the_longest(tmp_path: Path) -> None:
+    patterns = {"early": "ж c", "late": "c d", "short": "ж"}
+    atoms = cut_documents(["ж c d", "x c d", "ж d"], tmp_path, "words", **patterns)
+    texts = ["|", *atoms.table["text"]]
+    assert [texts[key >> 1] for key in atoms.mined.ids[1:10].tolist()] == [
+        "ж c", "d", "|", "x", "c d", "|", "ж", "d", "|"
+    ]  # fmt: skip
+
+
+def test_a_pattern_sees_one_document_and_nothing_of_skipped_ones(tmp_path: Path) -> None:
+    buffer = np.frombuffer(b"ab\n\xff\xfe\nb \xd0\xb6", np.uint8)
+    chunk = Chunk(buffer, np.array([0, 6]), np.array([2, 10]), "test")  # the middle was skipped
+    patterns = {"all": "^[^a]+$", "rest": "b$"}
+    table = cut_chunks([chunk], tmp_path, profile=PROFILES["words"], patterns=patterns).table
+    assert sorted(table["text"]) == ["a", "b", "b ж"]
+
+
+def test_a_pattern_with_white_space_has_the_form_of_the_normalizer(tmp_path: Path) -> None:
+    table = cut_documents(["New  York new york"], tmp_path, "words", city="(?i)new +york").table
+    assert table.select("text", "count").rows() == [("new york", 2)]
 
 
 def test_few_documents_are_all_mined() -> None:
@@ -138,8 +286,14 @@ def test_few_documents_are_all_mined() -> None:
 
 def test_many_types_and_long_words_are_told_apart(tmp_path: Path) -> None:
     documents = [f"{'x' * (i % 40)}{i:07d}" for i in range(60_000)] * 2
+    documents += ["y" * 3_000_000, "y" * 3_000_001, "y" * 3_000_000]
     atoms = cut_documents(documents, tmp_path, "words")
-    assert atoms.table.height == 60_000
+    assert atoms.table.height == 60_002
+    assert atoms.table["text"].str.len_bytes().top_k(2).sort().to_list() == [3_000_000, 3_000_001]
+    texts = np.array(["", *atoms.table["text"]], object)
+    firsts = texts[atoms.mined.ids[atoms.mined.documents[:-1]] >> 1]
+    mined = np.flatnonzero(~choose_held(len(documents)))
+    assert firsts.tolist() == [documents[number] for number in mined]
 
 
 REAL = {
@@ -148,6 +302,7 @@ REAL = {
     "egy_translit": "transliteration", "egy_hiero": "code", "chem_smiles_hiv": "symbols",
     "logs_apache": "code", "logs_nginxjson": "code", "mix_learnxy": "code",
     "math_openlogic": "code", "sym_emoji_json": "code", "ml_bible": "words", "ja_gsd": "words",
+    "zh_gsd": "words", "non_edda": "words", "ru_poetry": "words",
 }  # fmt: skip
 
 
