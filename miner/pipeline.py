@@ -327,7 +327,7 @@ def rank_units(
         kept = proposals.filter(pl.col("verdict") == Verdict.KEPT).sort("order")
         kept = kept.with_columns(rank=pl.int_range(1, kept.height + 1, dtype=pl.UInt32))
         units = _spell_units(kept, atoms, candidates)
-        units, nearest = _gather_families(units, candidates, vectors, config)
+        units, nearest = _gather_families(units, vectors, config)
         spaced = atoms.profile.name in ("words", "transliteration")
         write_vocabulary(folder, units, order_merges(units), spaced=spaced)
         units.write_parquet(folder / "units.parquet")
@@ -354,10 +354,9 @@ def _spell_units(kept: pl.DataFrame, atoms: Atoms, candidates: Candidates) -> pl
 
 
 def _gather_families(
-    units: pl.DataFrame, candidates: Candidates, vectors: np.ndarray, config: MineConfig
+    units: pl.DataFrame, vectors: np.ndarray, config: MineConfig
 ) -> tuple[pl.DataFrame, dict[str, Any]]:
     """Give each unit that is a run the rank of its family's head."""
-    del candidates
     runs = units.filter(pl.col("candidate").is_not_null())
     rows = np.asarray(vectors[runs["candidate"].to_numpy()], np.float32)
     near = find_neighbors(rows, k=NEIGHBORS, device=config.device, seed=config.seed)

@@ -135,6 +135,8 @@ def test_a_run_that_was_killed_before_it_said_its_key_is_no_obstacle(out: Path) 
         if leftover:
             (partial / "run.json").write_text(leftover)
         write_run(out, existing="resume" if leftover else "refuse")
+        assert (out / MANIFEST).exists()
+        assert not partial.exists()
         store.shutil.rmtree(out)
 
 
