@@ -6,7 +6,8 @@ MinerError
     |-- CorpusError       a corpus file, an archive, a column
     |-- ConfigError       a config file or a seed list
     |-- EncoderError      an encoder that is not there or not whole
-    `-- RunError          a run folder that is not as expected
+    |-- RunError          a run folder that is not as expected
+    `-- TokenizerError    a tokenizer's file, or a text that it cannot cut
 
 Wrong arguments of a function, a programmer's mistake, are `ValueError`.
 """
@@ -54,3 +55,7 @@ class EncoderError(InputError):
 
 class RunError(InputError):
     """A run folder holds something else than was expected."""
+
+
+class TokenizerError(InputError):
+    """A tokenizer cannot be read or made, or cannot cut a text."""
