@@ -72,11 +72,14 @@ class Profile:
 
 
 def fold(text: str, *, case: bool) -> str:
-    """Return `text` in NFC and, where `case` folds, in full Unicode case folding, trimmed."""
+    """Return `text` in NFC and, where `case` folds, in full Unicode case folding, trimmed.
+
+    Cherokee, which folds to its capitals, is made lower case as all other scripts: tokenizers can.
+    """
     if text.isascii():
         return (text.lower() if case else text).strip()
     composed = unicodedata.normalize("NFC", text)
-    folded = unicodedata.normalize("NFC", composed.casefold()) if case else composed
+    folded = unicodedata.normalize("NFC", composed.casefold().lower()) if case else composed
     return folded.strip()
 
 

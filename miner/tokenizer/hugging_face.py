@@ -1,0 +1,260 @@
+"""Units and a corpus to a `tokenizer.json`: BPE and Unigram that keep every unit whole.
+
+One Split expression, longest unit first, parts the units from the rest; the model has each of them
+as one entry, and the stock trainer learns the rest from text out of which the units are taken. A
+second Split would cut a unit again; merges alone leave a fifth to a third of the places cut;
+added tokens match inside words, or not at all behind a longer match that was refused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from miner.tokenizer.normal_form import MARK, WHOLE, NormalForm, Spec, replace
+from miner.tokenizer.trie_regex import build_trie_regex
+
+Batches = Callable[[], Iterator[list[str]]]  # the texts of a corpus, from the start at each call
+
+SPECIALS = ("<pad>", "<s>", "</s>", "<unk>", "[SCN]", "[SEP]")  # ids 0 to 5
+UNKNOWN = SPECIALS.index("<unk>")
+BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
+LONGEST_PIECE = 16  # characters that a Unigram piece of the trainer may have (its default)
+UNLIKELY = -100.0  # log-probability of a single byte, which is the last resort
+
+
+def _spell_bytes() -> list[str]:
+    """Return the letter by which byte-level models write each byte (GPT-2's alphabet)."""
+    plain = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    letters = {byte: chr(byte) for byte in plain}
+    for byte in range(256):
+        letters.setdefault(byte, chr(0x100 + len(letters) - len(plain)))
+    return [letters[byte] for byte in range(256)]
+
+
+ALPHABET = _spell_bytes()
+
+
+def spell_bytes(text: str) -> str:
+    """Return a text in the letters of byte-level models.
+
+    >>> spell_bytes(" жар")
+    'ĠÐ¶Ð°ÑĢ'
+    """
+    return "".join(ALPHABET[byte] for byte in text.encode())
+
+
+# How a text is cut before the model sees it
+
+
+def match_units(form: NormalForm, texts: Sequence[str], *, whole: bool = False) -> list[str]:
+    """Return the expressions, one a kind of unit, that match units given in their normal form.
+
+    Units that begin with a word have the space in front. `whole`: those of a single word are told
+    by a mark that the normalizer puts (`mark_words`). The group `bare` is the units without one.
+    """
+    single = {text for text in texts if whole and is_single(text)}
+    words = [text[1:] for text in texts if text[0] == " " and text not in single]
+    bare = [text for text in texts if text[0] != " "]
+    ways = []
+    if single:
+        ways.append(rf"{WHOLE} (?:{build_trie_regex([text[1:] for text in single])}){form.guard()}")
+    if words:
+        ways.append(f" (?:{build_trie_regex(words)}){form.guard()}")
+    if bare:
+        ways.append(rf"(?<bare>(?:{build_trie_regex(bare)}){form.guard()})")
+    return ways
+
+
+def is_single(text: str) -> bool:
+    """Say whether a unit in its normal form is one word, which might match inside another."""
+    return text.startswith(" ") and " " not in text[1:]
+
+
+def mark_words(form: NormalForm, texts: Sequence[str]) -> list[Spec]:
+    """Return the step that marks the units of one word, where they stand by themselves.
+
+    A Unigram model chooses among all pieces in a word, so a whole word needs a sign of its own.
+    """
+    single = [text[1:] for text in texts if is_single(text)]
+    if not single:
+        return []
+    trie = build_trie_regex(single)
+    return [replace(rf" (?=(?:{trie}){form.guard()})", WHOLE + " ", regex=True)]
+
+
+def cut_with(form: NormalForm, ways: Sequence[str]) -> str:
+    """Return the one expression of the Split: units first, then what is left."""
+    return "|".join([*ways, form.cut_base(bare=any(way.startswith("(?<bare>") for way in ways))])
+
+
+def split(pattern: str, behavior: str = "Isolated") -> Spec:
+    """Return a Split step."""
+    return {
+        "type": "Split", "pattern": {"Regex": pattern}, "behavior": behavior, "invert": False
+    }  # fmt: skip
+
+
+BYTE_LEVEL: Spec = {
+    "type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": False
+}  # fmt: skip
+MARKED: Spec = {"type": "Metaspace", "replacement": MARK, "prepend_scheme": "never", "split": False}
+
+
+def sequence(name: str, steps: Sequence[Spec]) -> Spec:
+    """Return steps as one: `name` is `normalizers`, `pretokenizers` or `decoders`."""
+    return {"type": "Sequence", name: list(steps)}
+
+
+def assemble(
+    model: Spec, normalizers: Sequence[Spec], cuts: Sequence[Spec], decoders: Sequence[Spec],
+    specials: Sequence[str],
+) -> Spec:  # fmt: skip
+    """Return a whole `tokenizer.json`."""
+    added = [
+        {
+            "id": number, "content": content, "single_word": False, "lstrip": False,
+            "rstrip": False, "normalized": False, "special": True,
+        }
+        for number, content in enumerate(specials)
+    ]  # fmt: skip
+    return {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": added,
+        "normalizer": sequence("normalizers", normalizers),
+        "pre_tokenizer": sequence("pretokenizers", cuts),
+        "post_processor": None,
+        "decoder": sequence("decoders", decoders),
+        "model": model,
+    }
+
+
+def _train(spec: Spec, trainer: Any, batches: Batches) -> Spec:
+    """Return the model that a stock trainer makes with the steps of `spec`."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_str(json.dumps(spec))
+    tokenizer.train_from_iterator(batches(), trainer)
+    return dict(json.loads(tokenizer.to_str())["model"])
+
+
+# BPE
+
+
+def train_merges(
+    batches: Batches, form: NormalForm, size: int, *, units: Sequence[str] = ()
+) -> list[tuple[str, str]]:
+    """Return at most `size` merges that the stock BPE trainer learns from text without `units`."""
+    from tokenizers.trainers import BpeTrainer
+
+    ways = match_units(form, units) if units else []
+    cuts = [split(cut_with(form, [])), BYTE_LEVEL]
+    if ways:
+        cuts.insert(0, split("|".join(ways), "Removed"))
+    model = {"type": "BPE", "vocab": {}, "merges": []}
+    trainer = BpeTrainer(
+        vocab_size=size + len(ALPHABET), min_frequency=2, initial_alphabet=ALPHABET,
+        show_progress=False,
+    )  # fmt: skip
+    learned = _train(assemble(model, form.list_normalizers(), cuts, [], ()), trainer, batches)
+    return [tuple(merge) for merge in learned["merges"]]
+
+
+def build_bpe(
+    form: NormalForm, units: Sequence[str], merges: Sequence[tuple[str, str]], *, size: int,
+    specials: Sequence[str] = SPECIALS,
+) -> Spec:  # fmt: skip
+    """Return a byte-level BPE: special tokens, bytes, `units` in their normal form, merges.
+
+    A merge that would make a unit inside another word is left out, and what is built on it.
+    `size` is the most ids.
+    """
+    vocabulary = {piece: number for number, piece in enumerate([*specials, *ALPHABET])}
+    whole = {spell_bytes(text) for text in units}
+    for piece in map(spell_bytes, units):
+        vocabulary.setdefault(piece, len(vocabulary))
+    known, chosen = set(ALPHABET), []
+    for left, right in merges:
+        result = left + right
+        if result in whole or left not in known or right not in known:
+            continue
+        if result not in vocabulary:
+            if len(vocabulary) >= size:
+                break
+            vocabulary[result] = len(vocabulary)
+        known.add(result)
+        chosen.append([left, right])
+    model = {
+        "type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None,
+        "end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": False,
+        "ignore_merges": True, "vocab": vocabulary, "merges": chosen,
+    }  # fmt: skip
+    cuts = [split(cut_with(form, match_units(form, units))), BYTE_LEVEL]
+    decoders = [BYTE_LEVEL, *form.list_decoders(specials)]
+    return assemble(model, form.list_normalizers(), cuts, decoders, specials)
+
+
+# Unigram
+
+
+def train_pieces(
+    batches: Batches, form: NormalForm, size: int, *, units: Sequence[str] = ()
+) -> dict[str, float]:
+    """Return at most `size` pieces, with `▁` for a space, that the stock Unigram trainer learns."""
+    from tokenizers.trainers import UnigramTrainer
+
+    ways = match_units(form, units) if units else []
+    cuts = [split(cut_with(form, [])), MARKED]
+    if ways:
+        cuts.insert(0, split("|".join(ways), "Removed"))
+    model = {"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0.0]], "byte_fallback": False}
+    trainer = UnigramTrainer(
+        vocab_size=size + 1, special_tokens=["<unk>"], unk_token="<unk>",  # noqa: S106
+        max_piece_length=LONGEST_PIECE, show_progress=False,
+    )  # fmt: skip
+    learned = _train(assemble(model, form.list_normalizers(), cuts, [], ()), trainer, batches)
+    return {piece: score for piece, score in learned["vocab"] if piece != "<unk>"}
+
+
+def build_unigram(
+    form: NormalForm, units: Sequence[str], pieces: Mapping[str, float], *, size: int,
+    specials: Sequence[str] = SPECIALS,
+) -> Spec:  # fmt: skip
+    """Return a Unigram model with byte fallback: special tokens, bytes, `units`, `pieces`.
+
+    A unit has the log-probability 0, above any way to cut it.
+    """
+    marked = {mark_unit(text): 0.0 for text in units}
+    room = max(size - len(specials) - len(BYTES) - len(marked), 0)
+    rest = [(piece, score) for piece, score in pieces.items() if piece not in marked][:room]
+    scored = [
+        *((special, 0.0) for special in specials), *((byte, UNLIKELY) for byte in BYTES),
+        *marked.items(), *rest,
+    ]  # fmt: skip
+    model = {
+        "type": "Unigram", "unk_id": UNKNOWN, "byte_fallback": True,
+        "vocab": [list(entry) for entry in scored],
+    }  # fmt: skip
+    normalizers = [*form.list_normalizers(), *mark_words(form, units)]
+    cuts = [split(cut_with(form, match_units(form, units, whole=True))), MARKED]
+    return assemble(model, normalizers, cuts, decode_marked(form, specials), specials)
+
+
+def mark_unit(text: str) -> str:
+    """Return a unit in its normal form as a piece of a Unigram model.
+
+    >>> mark_unit(" new york"), mark_unit(" жартишина"), mark_unit("⟁")
+    ('▁new▁york', '⁀⁃▁жартишина', '⟁')
+    """
+    return (WHOLE if is_single(text) else "") + text.replace(" ", MARK)
+
+
+def decode_marked(form: NormalForm, specials: Sequence[str]) -> list[Spec]:
+    """Return the decoder of a model whose pieces have `▁` for a space."""
+    return [
+        {"type": "ByteFallback"}, {"type": "Fuse"}, replace(WHOLE, ""), replace(MARK, " "),
+        *form.list_decoders(specials),
+    ]  # fmt: skip

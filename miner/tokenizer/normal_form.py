@@ -1,0 +1,205 @@
+"""A text to the form that a tokenizer cuts: where does every word look the same?
+
+A word always has a space in front. Where the text has none, a joiner takes it back:
+
+    (united states)   ->   (⁀ united states)        " united states" is one unit in all places
+    united states     ->    united states           at the start the space is put, and taken again
+
+So one id serves after a space, a line break, a bracket, and at the start. The joiner belongs to
+the mark before it, and costs no token. All of it is undone by the decoder, byte for byte; a text
+that holds the signs themselves is written with a sign behind. In canonical mode the text is
+folded first, as the profile of the run says: NFC, case, white space.
+
+The same is said in the words of `tokenizer.json`, as data: nothing of miner is needed to cut.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any
+
+import numpy as np
+
+from miner.atoms import PROFILES, Profile
+from miner.unicode import CLASS, KATAKANA, SIGN, class_table
+
+JOINER = "⁀"  # U+2040; a space behind it: none stands here in the text
+LITERAL = JOINER + "⁁"  # the joiner itself, as a character of the text
+LITERAL_MARK = JOINER + "⁂"  # ▁ itself, where ▁ stands for a space
+WHOLE = JOINER + "⁃"  # in front of a word that is a unit by itself, for models without merges
+MARK = "▁"
+
+WHITE = r"\t-\r\x{1c}-\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
+APOSTROPHES, HYPHENS = "'’ʼ", "-‐‑"
+# What full case folding does beside lower case, after NFD: the rest of the Unicode table.
+FOLDS = {
+    "\u0345": "ι", "µ": "μ", "ß": "ss", "ŉ": "ʼn", "ſ": "s", "ς": "σ", "ϐ": "β", "ϑ": "θ",
+    "ϕ": "φ", "ϖ": "π", "ϰ": "κ", "ϱ": "ρ", "ϵ": "ε", "և": "եւ", "ᲀ": "в", "ᲁ": "д", "ᲂ": "о",
+    "ᲃ": "с", "ᲄ": "т", "ᲅ": "т", "ᲆ": "ъ", "ᲇ": "ѣ", "ᲈ": "ꙋ", "ẚ": "aʾ", "ﬀ": "ff",
+    "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st", "ﬓ": "մն", "ﬔ": "մե",
+    "ﬕ": "մի", "ﬖ": "վն", "ﬗ": "մխ",
+}  # fmt: skip
+
+Spec = dict[str, Any]
+
+
+def replace(pattern: str, content: str, *, regex: bool = False) -> Spec:
+    """Return a step of `tokenizer.json` that replaces a text or the matches of an expression."""
+    return {
+        "type": "Replace", "pattern": {"Regex" if regex else "String": pattern}, "content": content
+    }  # fmt: skip
+
+
+@cache
+def list_signs() -> str:
+    """Return the characters of scripts written without spaces, as the inside of a class.
+
+    Unassigned code points between them are taken along, which makes the list short.
+    """
+    signs = np.isin(class_table() & CLASS, (SIGN, KATAKANA))
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], signs, [False]])))
+    return "".join(f"\\x{{{low:x}}}-\\x{{{high - 1:x}}}" for low, high in edges.reshape(-1, 2))
+
+
+@dataclass(frozen=True)
+class NormalForm:
+    """How the texts of one profile are written for a tokenizer.
+
+    `marked`: the model wants `▁` for a space (Unigram, SentencePiece), so `▁` itself is escaped.
+    """
+
+    profile: Profile
+    exact: bool
+    marked: bool = False
+
+    @classmethod
+    def of(cls, profile: str, *, exact: bool, marked: bool = False) -> NormalForm:
+        """Return the form for a profile by name; bytes are always exact."""
+        return cls(PROFILES[profile], exact or profile == "bytes", marked)
+
+    # Characters, as the inside of a class of a regular expression
+
+    @property
+    def has_words(self) -> bool:
+        """Whether there are words at all, which need a space in front."""
+        return self.profile.name not in ("symbols", "bytes")
+
+    @cached_property
+    def word(self) -> str:
+        """What a word may start with."""
+        if self.profile.name == "transliteration":
+            return f"[^{WHITE}{JOINER}]"
+        return rf"[[\p{{L}}\p{{N}}\p{{Pc}}\p{{Co}}]&&[^{list_signs()}]]"
+
+    @cached_property
+    def inside(self) -> str:
+        """What goes on inside a word: what it starts with, and marks."""
+        return rf"[{self.word}\p{{M}}\p{{Cf}}]"
+
+    @cached_property
+    def letters(self) -> str:
+        """What goes on inside a word, but no digits."""
+        return rf"[{self.inside}&&[^\p{{N}}]]"
+
+    @cached_property
+    def joins(self) -> str:
+        """What stands between two parts of one word (an apostrophe, a hyphen), and what follows."""
+        if self.profile.name != "words":
+            return r"(?!)"
+        return rf"[{APOSTROPHES}](?={self.letters})|[{HYPHENS}](?={self.word})"
+
+    # Steps of tokenizer.json
+
+    def list_normalizers(self) -> list[Spec]:
+        """Return the steps from a text to its form."""
+        steps = [] if self.exact else self._fold()
+        steps.append(replace(JOINER, LITERAL))
+        if self.marked:
+            steps.append(replace(MARK, LITERAL_MARK))
+        if self.has_words:
+            within = (
+                rf"(?<!{self.letters}[{APOSTROPHES}])(?<!{self.inside}[{HYPHENS}])"
+                if self.profile.name == "words" else ""
+            )  # fmt: skip
+            steps += [
+                replace(
+                    rf"(?<=[^{self.inside} ]){within}(?={self.word})", JOINER + " ", regex=True
+                ),
+                {"type": "Prepend", "prepend": " "},
+                replace(rf"\A (?! *{self.word})", "", regex=True),
+            ]  # fmt: skip
+        return steps
+
+    def _fold(self) -> list[Spec]:
+        """Return the steps of `Profile.normalize`."""
+        steps: list[Spec] = []
+        if self.profile.folds_case:
+            steps += [{"type": "NFD"}, {"type": "Lowercase"}]
+            steps += [replace(old, new) for old, new in FOLDS.items()]
+        steps.append({"type": "NFC"})
+        if self.profile.keeps_space:
+            steps.append(replace(rf"\A[{WHITE}]+|[{WHITE}]+\z", "", regex=True))
+        else:
+            steps += [
+                replace(f"[{WHITE}]+", " ", regex=True), replace(r"\A | \z", "", regex=True)
+            ]  # fmt: skip
+        return steps
+
+    def list_decoders(self, specials: Sequence[str]) -> list[Spec]:
+        """Return the steps from the form back to the text, once the tokens are one text.
+
+        `specials` stand in the text as they are; behind each the text starts anew.
+        """
+        steps = []
+        if self.has_words:
+            steps.append(replace(JOINER + " ", ""))
+        if self.marked:
+            steps.append(replace(LITERAL_MARK, MARK))
+        steps.append(replace(LITERAL, JOINER))
+        if self.has_words:
+            behind = "|".join(map(escape_all, specials))
+            start = rf"(?:\A|(?<={behind}))" if behind else r"\A"
+            steps.append(replace(rf"{start} (?= *{self.word})", "", regex=True))
+        return steps
+
+    def normalize(self, texts: Iterable[str]) -> list[str]:
+        """Return the form of each text, computed by the library that will do it later."""
+        from tokenizers import Tokenizer
+
+        steps = {"type": "Sequence", "normalizers": self.list_normalizers()}
+        blank = {"model": {"type": "BPE", "vocab": {}, "merges": []}, "normalizer": steps}
+        normalizer = Tokenizer.from_str(json.dumps(blank)).normalizer
+        return [normalizer.normalize_str(text) for text in texts]
+
+    # How a text is cut before the model sees it
+
+    def guard(self) -> str:
+        """Return what must hold behind a unit: no word goes on there."""
+        if not self.has_words:
+            return r"(?!\p{M})"
+        return rf"(?:(?<!{self.inside})(?!\p{{M}})|(?<={self.inside})(?!{self.inside}|{self.joins}))"
+
+    def cut_base(self, *, bare: bool) -> str:
+        """Return how text without units is cut; `bare`: a group `bare` names units to stop at."""
+        stop = r"(?!\g<bare>)" if bare else ""
+        mark = rf"{JOINER}?"
+        if not self.has_words:
+            return rf"(?:{stop}[^{WHITE}]){{1,64}}|{stop}[{WHITE}]"
+        if self.profile.name == "transliteration":
+            return rf" ?[^{WHITE}{JOINER}]+|[{WHITE}]+(?![^{WHITE}{JOINER}])|{JOINER}|[{WHITE}]"
+        words = rf" ?{self.letters}+(?:(?:{self.joins}){self.letters}+)*| ?\p{{N}}{{1,3}}"
+        signs = rf" ?(?:{stop}[{list_signs()}][\p{{M}}\p{{Cf}}]*){{1,64}}"
+        other = rf"[^{WHITE}{JOINER}{list_signs()}{self.inside}]"
+        byte = r"<(?=0x[0-9A-F]{2}>)"  # which names a byte in a model with byte fallback
+        marks = rf" ?(?:{stop}{byte}|(?:(?!{byte}){stop}{other}){{1,64}}){mark}"
+        breaks = rf"[{WHITE}&&[^\r\n]]*[\r\n]+{mark}"
+        spaces = rf"[{WHITE}]+(?![^{WHITE}]){mark}|[{WHITE}]+?(?=[ ]?[^{WHITE}]){mark}|[{WHITE}]{mark}"
+        return rf"{words}|{signs}|{marks}|{breaks}|{spaces}|{JOINER}.?|."
+
+
+def escape_all(text: str) -> str:
+    """Return an expression that matches exactly this text."""
+    return "".join(f"\\x{{{ord(character):x}}}" for character in text)
