@@ -53,8 +53,9 @@ def commands() -> None:
 
     \b
     Start here:
-      miner mine --corpus my_texts/ --out outputs/run
-      less outputs/run/vocabulary.jsonl
+      miner mine  --corpus my_texts/ --out outputs/run
+      miner train outputs/run --corpus my_texts/ --trainer hf-bpe --vocab-size 32768 --out tok
+      miner check tok --run outputs/run
     """
 
 
@@ -169,6 +170,95 @@ def mine(
         from miner.summary import summarize
 
         click.echo(summarize(mined.vocabulary, mined.manifest, str(mined.folder)))
+
+
+TRAINERS = ("hf-bpe", "hf-unigram", "sentencepiece-bpe", "sentencepiece-unigram")
+folder_or_file = click.Path(path_type=Path)
+
+
+@commands.command()
+@click.argument("run", type=folder_or_file, metavar="RUN")
+@click.option(
+    "--corpus", "corpus", multiple=True, metavar="PATH",
+    help="What to train on, in the forms that `miner mine` reads; may come several times.",
+)
+@click.option(
+    "--trainer", type=click.Choice(TRAINERS), default="hf-bpe", show_default=True,
+    help="hf-*: a tokenizer.json for transformers and tokenizers; sentencepiece-*: a .model.",
+)
+@click.option(
+    "--vocab-size", type=int, metavar="N", default=32_768, show_default=True,
+    help="The most ids, units, bytes and special tokens included.",
+)
+@click.option("--out", type=folder_or_file, metavar="FOLDER", required=True)
+@click.option(
+    "--units", type=int, metavar="K",
+    help="How many units get places, those that spare most tokens first.  [default: measured on "
+    "held-back text]",
+)
+@click.option(
+    "--exact", is_flag=True,
+    help="Lossless, byte for byte: case, spacing and Unicode form are kept, and the spellings of a "
+    "unit have ids of their own. Without it they fold into one id.",
+)
+@click.option(
+    "--tokens", type=folder_or_file, metavar="FILE",
+    help='More tokens: {"special_tokens": [...], "never_split": [...]}.',
+)
+@click.option(
+    "--from", "base", type=folder_or_file, metavar="TOKENIZER",
+    help="Extend this tokenizer instead of training one: its ids and its cuts stay.",
+)
+@click.option("--text-column", metavar="NAME", help="Of tables and JSON lines.")
+@click.option("--on-error", type=click.Choice(CHOICES["on_error"]), default="stop")
+@click.option("--overwrite", is_flag=True, help="Replace a tokenizer that is there.")
+@click.option("--json", "as_json", is_flag=True, help="Print the card as JSON.")
+def train(overwrite: bool, as_json: bool, out: Path, **options: Any) -> None:
+    """Train a tokenizer in which the units of RUN are one id each.
+
+    \b
+    Examples:
+      miner train outputs/run --corpus texts/ --vocab-size 32768 --out tokenizer
+      miner train outputs/run --corpus texts/ --trainer sentencepiece-unigram --exact --out tok
+      miner train outputs/run --corpus texts/ --from ./llama-tokenizer --units 5000 --out tok
+    """
+    from miner.tokenizer.card import summarize_card
+    from miner.tokenizer.training import TrainConfig, train_tokenizer
+
+    if not options["corpus"]:
+        raise UsageError("no corpus is named", cure="Add --corpus PATH")
+    trained = train_tokenizer(TrainConfig(**options), out, overwrite=overwrite, told=_tell)
+    click.echo(json.dumps(trained.card) if as_json else summarize_card(trained.card, str(out)))
+
+
+@commands.command()
+@click.argument("tokenizer", type=folder_or_file, metavar="TOKENIZER")
+@click.option("--run", type=folder_or_file, metavar="RUN", help="Check every unit of this run too.")
+@click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
+def check(tokenizer: Path, run: Path | None, as_json: bool) -> int:
+    """Check that units are one id, the same id everywhere, and come back.
+
+    TOKENIZER is a folder or a file, of miner or not. Exit code 1 where something fails.
+
+    \b
+    Examples:
+      miner check tokenizer --run outputs/run
+      miner check ./gpt2/tokenizer.json
+    """
+    from miner.tokenizer.checking import check_tokenizer, list_checks, summarize_checks
+    from miner.tokenizer.loading import load_tokenizer
+
+    checks = check_tokenizer(load_tokenizer(tokenizer), run)
+    if as_json:
+        click.echo(json.dumps(list_checks(checks)))
+    else:
+        click.echo(summarize_checks(checks, str(tokenizer)))
+    return int(not all(entry.holds for entry in checks))
+
+
+def _tell(line: str) -> None:
+    """Write how far a command is to standard error."""
+    click.echo(line, err=True)
 
 
 def name_run(corpus: str) -> str:

@@ -186,14 +186,8 @@ def _recover(out: Path) -> None:
 def _publish(partial: Path, out: Path) -> None:
     """Give the finished run its name; an old run there goes only when the new one stands."""
     _sync(partial)
-    old = _beside(out, "old")
-    replaces = out.exists()
-    if replaces:
-        out.rename(old)
-    partial.rename(out)
+    _replace(partial, out)
     (out / _KEY).unlink()
-    if replaces:
-        shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager
@@ -292,3 +286,53 @@ def peak_memory() -> int:
     """Return the most memory in bytes that this process has held so far."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak << 10
+
+
+@contextmanager
+def open_folder(out: Path, *, marker: str, overwrite: bool) -> Iterator[Path]:
+    """Yield an empty folder that becomes `out` when the block ends well, all at once.
+
+    An error leaves what was there. A folder that is there is replaced only with `overwrite`, and
+    only if it holds `marker`, a file that says that it was made in this way.
+    """
+    if out.name in ("", ".."):
+        raise RunError("this is no name for a folder", where=str(out), cure="Name one to create")
+    draft = _beside(out, "partial")
+    with _told_simply(out), _made_parents(out), _locked(out):
+        _check_folder(out, marker=marker, overwrite=overwrite)
+        if draft.exists():
+            _check_folder(draft, marker=marker, overwrite=True)
+            shutil.rmtree(draft)
+        draft.mkdir()
+        (draft / marker).touch()
+        try:
+            yield draft
+            _sync(draft)
+            _replace(draft, out)
+        except Exception:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
+
+
+def _check_folder(out: Path, *, marker: str, overwrite: bool) -> None:
+    """Refuse to replace what was not made here, or what the user has not given up."""
+    if not out.exists():
+        return
+    if not out.is_dir() or (any(out.iterdir()) and not (out / marker).is_file()):
+        raise RunError(
+            "something other than miner's work is there", where=str(out), cure="Choose another --out"
+        )
+    if not overwrite and (out / marker).exists():
+        raise RunError(
+            "it is already there", where=str(out), cure="Choose another --out, or --overwrite"
+        )
+
+
+def _replace(draft: Path, out: Path) -> None:
+    """Give the draft its name; what stood there goes only when the new folder stands."""
+    old = _beside(out, "old")
+    shutil.rmtree(old, ignore_errors=True)
+    if out.exists():
+        out.rename(old)
+    draft.rename(out)
+    shutil.rmtree(old, ignore_errors=True)

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from miner.tokenizer.normal_form import MARK, WHOLE, NormalForm, Spec, replace
+from miner.tokenizer.normal_form import MARK, WHOLE, NormalForm, Spec, apply_steps, replace
 from miner.tokenizer.trie_regex import build_trie_regex
 
 Batches = Callable[[], Iterator[list[str]]]  # the texts of a corpus, from the start at each call
@@ -48,28 +48,21 @@ def spell_bytes(text: str) -> str:
 # How a text is cut before the model sees it
 
 
-def match_units(form: NormalForm, texts: Sequence[str], *, whole: bool = False) -> list[str]:
+def match_units(form: NormalForm, texts: Sequence[str]) -> list[str]:
     """Return the expressions, one a kind of unit, that match units given in their normal form.
 
-    Units that begin with a word have the space in front. `whole`: those of a single word are told
-    by a mark that the normalizer puts (`mark_words`). The group `bare` is the units without one.
+    Units that begin with a word have the space in front, or the mark of `mark_words` and the
+    space. The group `bare` is the units without one.
     """
-    single = {text for text in texts if whole and is_single(text)}
-    words = [text[1:] for text in texts if text[0] == " " and text not in single]
-    bare = [text for text in texts if text[0] != " "]
     ways = []
-    if single:
-        ways.append(rf"{WHOLE} (?:{build_trie_regex([text[1:] for text in single])}){form.guard()}")
-    if words:
-        ways.append(f" (?:{build_trie_regex(words)}){form.guard()}")
+    for start in (WHOLE + " ", " "):
+        words = [text.removeprefix(start) for text in texts if text.startswith(start)]
+        if words:
+            ways.append(f"{start}(?:{build_trie_regex(words)}){form.guard()}")
+    bare = [text for text in texts if not text.startswith((" ", WHOLE))]
     if bare:
         ways.append(rf"(?<bare>(?:{build_trie_regex(bare)}){form.guard()})")
     return ways
-
-
-def is_single(text: str) -> bool:
-    """Say whether a unit in its normal form is one word, which might match inside another."""
-    return text.startswith(" ") and " " not in text[1:]
 
 
 def mark_words(form: NormalForm, texts: Sequence[str]) -> list[Spec]:
@@ -77,7 +70,7 @@ def mark_words(form: NormalForm, texts: Sequence[str]) -> list[Spec]:
 
     A Unigram model chooses among all pieces in a word, so a whole word needs a sign of its own.
     """
-    single = [text[1:] for text in texts if is_single(text)]
+    single = [text[1:] for text in texts if text.startswith(" ") and " " not in text[1:]]
     if not single:
         return []
     trie = build_trie_regex(single)
@@ -227,7 +220,9 @@ def build_unigram(
 
     A unit has the log-probability 0, above any way to cut it.
     """
-    marked = {mark_unit(text): 0.0 for text in units}
+    marks = mark_words(form, units)
+    whole = apply_steps(marks, units)
+    marked = {text.replace(" ", MARK): 0.0 for text in whole}
     room = max(size - len(specials) - len(BYTES) - len(marked), 0)
     rest = [(piece, score) for piece, score in pieces.items() if piece not in marked][:room]
     scored = [
@@ -238,18 +233,17 @@ def build_unigram(
         "type": "Unigram", "unk_id": UNKNOWN, "byte_fallback": True,
         "vocab": [list(entry) for entry in scored],
     }  # fmt: skip
-    normalizers = [*form.list_normalizers(), *mark_words(form, units)]
-    cuts = [split(cut_with(form, match_units(form, units, whole=True))), MARKED]
+    cuts = [split(cut_with(form, match_units(form, whole))), MARKED]
+    normalizers = [*form.list_normalizers(), *marks]
     return assemble(model, normalizers, cuts, decode_marked(form, specials), specials)
 
 
-def mark_unit(text: str) -> str:
-    """Return a unit in its normal form as a piece of a Unigram model.
-
-    >>> mark_unit(" new york"), mark_unit(" жартишина"), mark_unit("⟁")
-    ('▁new▁york', '⁀⁃▁жартишина', '⟁')
-    """
-    return (WHOLE if is_single(text) else "") + text.replace(" ", MARK)
+def mark_units(form: NormalForm, texts: Sequence[str]) -> dict[str, str]:
+    """Return the piece of a Unigram model for each unit in its normal form."""
+    marked = apply_steps(mark_words(form, texts), texts)
+    return {
+        text: whole.replace(" ", MARK) for text, whole in zip(texts, marked, strict=True)
+    }
 
 
 def decode_marked(form: NormalForm, specials: Sequence[str]) -> list[Spec]:

@@ -92,7 +92,7 @@ class NormalForm:
         """What a word may start with."""
         if self.profile.name == "transliteration":
             return f"[^{WHITE}{JOINER}]"
-        return rf"[[\p{{L}}\p{{N}}\p{{Pc}}\p{{Co}}]&&[^{list_signs()}]]"
+        return rf"[[\p{{L}}\p{{N}}\p{{Pc}}\p{{Co}}]&&[^{list_signs()}{JOINER}]]"
 
     @cached_property
     def inside(self) -> str:
@@ -167,12 +167,7 @@ class NormalForm:
 
     def normalize(self, texts: Iterable[str]) -> list[str]:
         """Return the form of each text, computed by the library that will do it later."""
-        from tokenizers import Tokenizer
-
-        steps = {"type": "Sequence", "normalizers": self.list_normalizers()}
-        blank = {"model": {"type": "BPE", "vocab": {}, "merges": []}, "normalizer": steps}
-        normalizer = Tokenizer.from_str(json.dumps(blank)).normalizer
-        return [normalizer.normalize_str(text) for text in texts]
+        return apply_steps(self.list_normalizers(), texts)
 
     # How a text is cut before the model sees it
 
@@ -198,6 +193,16 @@ class NormalForm:
         breaks = rf"[{WHITE}&&[^\r\n]]*[\r\n]+{mark}"
         spaces = rf"[{WHITE}]+(?![^{WHITE}]){mark}|[{WHITE}]+?(?=[ ]?[^{WHITE}]){mark}|[{WHITE}]{mark}"
         return rf"{words}|{signs}|{marks}|{breaks}|{spaces}|{JOINER}.?|."
+
+
+def apply_steps(steps: Sequence[Spec], texts: Iterable[str]) -> list[str]:
+    """Return what normalizers of `tokenizer.json` make of each text."""
+    from tokenizers import Tokenizer
+
+    sequence = {"type": "Sequence", "normalizers": list(steps)}
+    blank = {"model": {"type": "BPE", "vocab": {}, "merges": []}, "normalizer": sequence}
+    normalizer = Tokenizer.from_str(json.dumps(blank)).normalizer
+    return [normalizer.normalize_str(text) for text in texts]
 
 
 def escape_all(text: str) -> str:

@@ -1,0 +1,148 @@
+"""A trained tokenizer to the files around it: what do libraries, programs and people need to know?
+
+tokenizer_config.json, special_tokens_map.json    what `transformers` reads
+miner.json                                        the card for programs
+units.jsonl                                       each unit with its ids and the parts it replaces
+README.md                                         the card for people
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+CARD = "miner.json"
+UNITS_FILE = "units.jsonl"
+ROLES = {"pad_token": 0, "bos_token": 1, "eos_token": 2, "unk_token": 3}  # in the special tokens
+SHOWN = 8  # units of each class on the card
+
+
+def write_card(folder: Path, card: dict[str, Any], ids: pl.DataFrame, *, file: str) -> None:
+    """Write what belongs to the tokenizer in `folder`."""
+    roles = {role: card["specials"][number] for role, number in ROLES.items()}
+    if file == "tokenizer.json":
+        config = {
+            **roles,
+            "additional_special_tokens": card["specials"][len(ROLES) :],
+            "clean_up_tokenization_spaces": False,
+            "model_max_length": 10**30,
+            "tokenizer_class": "PreTrainedTokenizerFast",
+        }
+        _write(folder / "tokenizer_config.json", config)
+        _write(folder / "special_tokens_map.json", roles)
+    _write(folder / CARD, card)
+    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in ids.iter_rows(named=True))
+    (folder / UNITS_FILE).write_text("".join(lines), encoding="utf-8")
+    (folder / "README.md").write_text(describe_card(card, ids, file=file), encoding="utf-8")
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    text = json.dumps(content, ensure_ascii=False, indent=2)
+    path.write_bytes((text + "\n").encode("utf-8", "backslashreplace"))
+
+
+def summarize_card(card: dict[str, Any], out: str) -> str:
+    """Return the card for a screen."""
+    measured = card["measured"]
+    lines = [
+        f"{card['trainer']}, {card['mode']}: {card['vocab_size']:,} ids, of them "
+        f"{card['unit_ids']:,} for {card['units']:,} units",
+        *(f"  {kind:12} {count:>9,}" for kind, count in card["classes"].items()),
+    ]
+    if card["vocab_size"] < card["asked_size"]:
+        lines.append(f"warning: the corpus fills no more of the {card['asked_size']:,} ids asked for")
+    for entry in card["corpus"]["skipped"]:
+        lines.append(f"skipped: {entry['path']} {entry['place']} {entry['problem']}")
+    if measured["tokens"]:
+        each = measured["bytes"] / measured["tokens"]
+        share = measured["spared_by_units"] / (measured["tokens"] + measured["spared_by_units"])
+        lines.append(
+            f"on {measured['on']} text: {each:.3f} bytes per token, "
+            f"{measured['unit_tokens'] / measured['tokens']:.1%} of the tokens are units, "
+            f"which spare {share:.1%}"
+        )
+    return "\n".join([*lines, "", f"Next: miner check {out} --run RUN"])
+
+
+def describe_card(card: dict[str, Any], ids: pl.DataFrame, *, file: str) -> str:
+    """Return the card for people, as Markdown."""
+    measured, corpus = card["measured"], card["corpus"]
+    mode = {
+        "canonical": "folds Unicode form"
+        + (" and case" if card["profile"] == "words" else "")
+        + "; decoding gives the folded text",
+        "exact": "gives every text back byte for byte",
+    }[card["mode"]]
+    lines = [
+        "# A tokenizer with units of meaning",
+        "",
+        f"{card['trainer']}, {card['vocab_size']:,} ids, of them {card['unit_ids']:,} for "
+        f"{card['units']:,} units that stay whole. Mode {card['mode']}: {mode}.",
+        "",
+        "```python",
+        *_list_code(file),
+        "```",
+        "",
+        "| | |",
+        "|---|---|",
+        f"| trained on | {corpus['documents']:,} documents, {corpus['bytes']:,} bytes |",
+        f"| profile, objective | {card['profile']}, {card['objective']} |",
+        f"| how units are found | {card['cut']} |",
+        *_list_figures(measured),
+        "",
+        "## Units",
+        "",
+        "All of them, with their ids and the parts that each replaces, are in `units.jsonl`.",
+        "",
+        *_list_classes(ids),
+        "",
+        "Special tokens: " + ", ".join(f"`{name}`" for name in card["specials"]) + ".",
+        "Several scenes: `[SCN]first scene[SEP]second scene`.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _list_code(file: str) -> Iterable[str]:
+    if file == "tokenizer.json":
+        return (
+            "from transformers import AutoTokenizer",
+            "tokenizer = AutoTokenizer.from_pretrained(folder)  # nothing of miner is needed",
+        )
+    return (
+        "from sentencepiece import SentencePieceProcessor",
+        f'tokenizer = SentencePieceProcessor(model_file=folder + "/{file}")',
+    )
+
+
+def _list_figures(measured: dict[str, Any]) -> Iterable[str]:
+    if not measured["tokens"]:
+        return ()
+    share = measured["spared_by_units"] / (measured["tokens"] + measured["spared_by_units"])
+    return (
+        f"| measured on | {measured['on']}, {measured['bytes']:,} bytes |",
+        f"| bytes per token | {measured['bytes'] / measured['tokens']:.3f} |",
+        f"| tokens that are units | {measured['unit_tokens'] / measured['tokens']:.1%} |",
+        f"| tokens that units spare | {share:.1%} |",
+    )
+
+
+def _list_classes(ids: pl.DataFrame) -> Iterable[str]:
+    yield "| class | ids | the first |"
+    yield "|---|---|---|"
+    for kind, rows in sorted(
+        ids.partition_by("kind", as_dict=True).items(), key=lambda entry: -len(entry[1])
+    ):
+        shown = rows.unique("token", keep="first", maintain_order=True).head(SHOWN)
+        names = ", ".join(_quote(text) for text in shown["text"])
+        yield f"| {kind[0]} | {len(rows):,} | {names} |"
+
+
+def _quote(text: str) -> str:
+    """Return a text as code in a cell of a table, whatever is in it."""
+    plain = json.dumps(text, ensure_ascii=False)[1:-1] if not text.isprintable() else text
+    ticks = "``" if "`" in plain else "`"
+    return ticks + plain.replace("|", "\\|") + ticks

@@ -1,0 +1,345 @@
+"""A tokenizer to a table of what holds: is a unit one id, the same id, and does it come back?
+
+The edge cases that every tokenizer of units must pass, and every unit of a run, alone and in the
+places where it was found. Any tokenizer may be asked, so that one sees what a stock one does.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from miner.atoms import PROFILES, Profile
+from miner.errors import TokenizerError
+from miner.tokenizer.card import UNITS_FILE
+from miner.tokenizer.contexts import read_contexts
+from miner.tokenizer.loading import LoadedTokenizer
+from miner.tokenizer.scenes import decode_scenes, encode_scenes, write_scenes
+from miner.tokenizer.units import list_forms, read_units
+
+SHOWN = 3  # failures of a check that are told in full
+FORMULA, SYMBOLS = "Δ84", ("⟁", "🜂")
+UNIT, TURNED, LONGER = "жартишина", "тишинажар", "тишинажардрожь"
+SCENES = ("жартишина", "входдрожь")
+HARD = (
+    "", " ", "a", "  two  spaces ", "\ttab\r\nline\n", "é e\u0301 ﬁ ß ẞ ς Σ İ", "👩🏽‍🚀🇪🇺 🫧", "⁀ ▁ ⁀⁁ <0x41>",
+    "\x00\x01\x7f\u0080\ufeff", "\u202etxet", "क्षत्रिय ภาษาไทย 学生です 한국어", "x\u0301\u0302y", "\U0010ffff\ue000",
+    "Δ41Δ412 _RESO__RESO_", "(a)(b)[c]{d}", "don't по-русски 3.14 U.S.",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One text that fails, as the tokenizer cuts it."""
+
+    text: str
+    ids: list[int]
+    pieces: list[str]
+    found: str
+
+
+@dataclass
+class Check:
+    """One promise: how often it was tried and held, and what to do where it did not.
+
+    `absent`: cases that say nothing, as the unit is none of this tokenizer's.
+    """
+
+    name: str
+    cure: str
+    tried: int = 0
+    passed: int = 0
+    absent: int = 0
+    failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing failed."""
+        return self.passed == self.tried
+
+
+def check_tokenizer(tokenizer: LoadedTokenizer, run: Path | None = None) -> list[Check]:
+    """Return all checks of a tokenizer; with `run`, of its units too."""
+    checker = Checker(tokenizer)
+    checks = checker.check_edges()
+    if run is not None:
+        checks += checker.check_units(run)
+    return [check for check in checks if check.tried or check.absent]
+
+
+class Checker:
+    """A tokenizer, and what it promises: canonical or exact, and which units."""
+
+    def __init__(self, tokenizer: LoadedTokenizer) -> None:
+        self.tokenizer = tokenizer
+        self.exact = tokenizer.card.get("mode") == "exact"
+        self.ours = "mode" in tokenizer.card
+        self.profile: Profile = PROFILES.get(str(tokenizer.card.get("profile")), PROFILES["words"])
+        self.units = read_unit_ids(tokenizer.path) if self.ours else pl.DataFrame()
+        self.forms = set(self.units["text"]) if self.ours else set()
+
+    @property
+    def hard(self) -> tuple[str, ...]:
+        """Texts that are easily damaged; a special token parts a text, which folding minds."""
+        return HARD if self.ours and not self.exact else (*HARD, "<s> [SEP] <unk>")
+
+    def fold(self, text: str) -> str:
+        """Return what a text should come back as."""
+        return self.profile.normalize(text) if self.ours and not self.exact else text
+
+    # Small tools
+
+    def compare(
+        self, check: Check, texts: Sequence[str], hold: Callable[[int, np.ndarray], str | None]
+    ) -> Check:
+        """Count the texts whose ids `hold`; it returns what is wrong with text i, or None."""
+        for i, ids in enumerate(self.tokenizer.encode(texts)):
+            wrong = hold(i, ids)
+            check.tried += 1
+            check.passed += wrong is None
+            if wrong is not None and len(check.failures) < SHOWN:
+                pieces = [self.tokenizer.pieces[number] for number in ids]
+                check.failures.append(Failure(texts[i], ids.tolist(), pieces, wrong))
+        return check
+
+    def one_id(self, name: str, texts: Sequence[str], cure: str) -> Check:
+        """Check that each text is one id; a text that is no unit of ours says nothing."""
+        check = Check(name, cure)
+        known = [text for text in texts if not self.ours or self.knows(text)]
+        check.absent = len(texts) - len(known)
+        return self.compare(
+            check, known, lambda _, ids: None if len(ids) == 1 else f"{len(ids)} ids"
+        )
+
+    def knows(self, text: str) -> bool:
+        """Say whether a text is a spelling of a unit of this tokenizer."""
+        return (text if self.exact else self.profile.normalize(text)) in self.forms
+
+    def same_ids(self, name: str, texts: Sequence[str], others: Sequence[str], cure: str) -> Check:
+        """Check that texts[i] has the ids of others[i]."""
+        wanted = self.tokenizer.encode(others)
+        return self.compare(
+            Check(name, cure), texts,
+            lambda i, ids: None if np.array_equal(ids, wanted[i]) else f"other ids than {others[i]!r}",
+        )  # fmt: skip
+
+    def comes_back(self, name: str, texts: Sequence[str], cure: str) -> Check:
+        """Check that each text is decoded to itself, or to its canonical form."""
+        decoded = self.tokenizer.decode(self.tokenizer.encode(texts))
+        return self.compare(
+            Check(name, cure), texts,
+            lambda i, _: None if decoded[i] == self.fold(texts[i]) else f"comes back as {decoded[i]!r}",
+        )  # fmt: skip
+
+    def holds_ids(
+        self, name: str, texts: Sequence[str], inner: Sequence[str], cure: str
+    ) -> Check:
+        """Check that the ids of inner[i], which is one unit, stand among those of texts[i]."""
+        wanted = self.tokenizer.encode(inner)
+        return self.compare(
+            Check(name, cure), texts,
+            lambda i, ids: None if contains(ids, wanted[i]) else f"cuts {inner[i]!r} otherwise",
+        )  # fmt: skip
+
+    # The edge cases
+
+    def check_edges(self) -> list[Check]:
+        """Return the checks of the list that every tokenizer of units must pass."""
+        add = "Train with --tokens, and name it under special_tokens or never_split"
+        fold = "Train in canonical mode, which folds case and spacing"
+        keep = "Train with miner: the normal form keeps words alike in all places"
+        checks = [
+            self.one_id(f"{FORMULA} is one id", [FORMULA], add),
+            self.one_id(f"{' and '.join(SYMBOLS)} are one id each", SYMBOLS, add),
+            self.one_id(f"{UNIT} is one id", [UNIT], add),
+            self.differ("symbols, and an order of parts, have ids of their own"),
+            self.comes_back(f"{LONGER} comes back", [LONGER], keep),
+            self.check_scenes(),
+            self.comes_back("hard texts come back", self.hard, "Train with --exact, or in byte-level form"),
+        ]
+        if not self.exact:
+            checks.insert(3, self.same_ids(
+                f"{UNIT} in other case, with a space behind",
+                [UNIT + " ", "ЖАРтишина", "\n" + UNIT], [UNIT] * 3, fold,
+            ))  # fmt: skip
+        if not self.ours or self.knows(UNIT):
+            around = [f"({UNIT})", f"«{UNIT}»", f'x "{UNIT}", y', f"a {UNIT}.", f"x\n{UNIT}\ny"]
+            checks.insert(4, self.holds_ids(
+                f"{UNIT} beside punctuation and line breaks", around, [UNIT] * len(around), keep
+            ))  # fmt: skip
+        return checks
+
+    def differ(self, name: str) -> Check:
+        """Check that two symbols, and two orders of the same parts, have different ids."""
+        pairs = [SYMBOLS, (UNIT, TURNED)]
+        others = self.tokenizer.encode([second for _, second in pairs])
+        return self.compare(
+            Check(name, "A normalizer or unknown token swallows the difference: remove it"),
+            [first for first, _ in pairs],
+            lambda i, ids: f"the same ids as {pairs[i][1]!r}" if np.array_equal(ids, others[i]) else None,
+        )  # fmt: skip
+
+    def check_scenes(self) -> Check:
+        """Check that scenes come back as a list, and as the text with signs."""
+        cure = "Add the special tokens [SCN] and [SEP]"
+        check = Check("scenes come out in order and come back", cure, tried=1)
+        text = write_scenes(SCENES)
+        try:
+            ids = encode_scenes(self.tokenizer, SCENES)
+            back = decode_scenes(self.tokenizer, ids)
+            found = None if back == [self.fold(scene) for scene in SCENES] else f"comes back as {back}"
+        except TokenizerError as error:
+            ids, found = self.tokenizer.encode([text])[0], error.problem
+        check.passed = int(found is None)
+        if found:
+            pieces = [self.tokenizer.pieces[number] for number in ids]
+            check.failures.append(Failure(text, ids.tolist(), pieces, found))
+        return check
+
+    # The units of a run
+
+    def check_units(self, run: Path) -> list[Check]:
+        """Return the checks of every unit of a run that this tokenizer has, or should have."""
+        units = read_units(run)
+        if not self.ours:
+            self.profile = units.profile
+        forms = list_forms(units, exact=False)
+        texts = self.units["text"].to_list() if self.ours else forms["text"].to_list()
+        tokens = set(self.units["token"]) if self.ours else set(forms["text"])
+        absent = len(set(units.table["token"]) - tokens)
+        add = "Train with more --units, or a larger --vocab-size"
+        fold = "Train in canonical mode"
+        keep = "Train with miner: the normal form keeps words alike in all places"
+        alone = self.one_id("a unit is one id", texts, add)
+        alone.absent += absent
+        checks = [alone, self.comes_back("a unit comes back", texts, keep)]
+        if not self.exact:
+            checks += [
+                self.same_ids("the same with a space behind", [f"{t} " for t in texts], texts, fold),
+                self.same_ids("the same after a line break", [f"\n{t}" for t in texts], texts, fold),
+                self.same_ids(
+                    "the same in another Unicode form",
+                    [unicodedata.normalize("NFD", text) for text in texts], texts, fold,
+                ),
+            ]  # fmt: skip
+            if self.profile.folds_case:
+                capitals = [t.upper() for t in texts if self.profile.normalize(t.upper()) == t]
+                lower = [t for t in texts if self.profile.normalize(t.upper()) == t]
+                checks.append(self.same_ids("the same in capitals", capitals, lower, fold))
+        spaced = [text for text in texts if text[:1].isalnum() and text[-1:].isalnum()]
+        checks.append(self.holds_ids(
+            "the same in brackets and before a comma", [f"({text}), x" for text in spaced], spaced, keep
+        ))  # fmt: skip
+        checks.append(self.check_contexts(run, add))
+        return checks
+
+    def check_contexts(self, run: Path, cure: str) -> Check:
+        """Check that each unit is one id in a place where it was found, or a longer unit has it."""
+        places = read_contexts(run)
+        check = Check("a unit is one id where it was found", cure)
+        if self.ours:
+            known = places.filter(pl.col("unit").is_in(list(self.forms)) if self.exact else (
+                pl.col("token").is_in(list(self.forms))
+            ))  # fmt: skip
+            check.absent = len(places) - len(known)
+            places = known
+        texts = (places["before"] + places["unit"] + places["after"]).to_list()
+        starts = places["before"].str.len_chars().to_list()
+        lengths = places["unit"].str.strip_chars(" ").str.len_chars().to_list()
+        gaps = places["unit"].str.starts_with(" ").cast(pl.Int64).to_list()
+        units = set(self.units["id"]) if self.ours else set()
+        spans = self.tokenizer.spans(texts)
+
+        def hold(i: int, ids: np.ndarray) -> str | None:
+            start = starts[i] + gaps[i]
+            return find_cut(spans[i], start, start + lengths[i], units)
+
+        return self.compare(check, texts, hold)
+
+
+def find_cut(
+    spans: Sequence[tuple[int, int, int]], start: int, end: int, units: set[int]
+) -> str | None:
+    """Say how the characters from `start` to `end` are cut; None where one token has them.
+
+    A token may begin one character early (a space, or a mark that a joiner hangs on). A unit that
+    reaches over an end has its place by right.
+    """
+    over = [(number, low, high) for number, low, high in spans if low < end and high > start]
+    over = [span for span in over if span[2] > start and span[1] < end]
+    inner = [span for span in over if not (span[2] <= start + 0)]
+    for number, low, high in inner:
+        if low >= start - 1 and low <= start and high == end:
+            return None
+        if number in units and (high > end or low < start - 1):
+            return None
+    return f"{len(inner)} tokens"
+
+
+def contains(ids: np.ndarray, inner: np.ndarray) -> bool:
+    """Say whether `inner` stands in `ids`, whole and in order.
+
+    >>> contains(np.array([1, 2, 3]), np.array([2, 3]))
+    True
+    """
+    if len(inner) == 0 or len(inner) > len(ids):
+        return len(inner) == 0
+    windows = np.lib.stride_tricks.sliding_window_view(ids, len(inner))
+    return bool((windows == inner).all(axis=1).any())
+
+
+def read_unit_ids(folder: Path) -> pl.DataFrame:
+    """Return the units of a tokenizer of miner; TokenizerError where the list is damaged."""
+    place = folder / UNITS_FILE
+    try:
+        return pl.read_ndjson(
+            place,
+            schema={
+                "id": pl.Int64, "text": pl.String, "token": pl.String, "kind": pl.String,
+                "rank": pl.Int64, "count": pl.Int64, "parts": pl.List(pl.Int64),
+            },
+        )  # fmt: skip
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise TokenizerError(
+            "is no list of units", where=str(place), cure="Train the tokenizer again"
+        ) from error
+
+
+def summarize_checks(checks: Sequence[Check], name: str) -> str:
+    """Return the checks as a table, and what failed with its cure."""
+    width = max(len(check.name) for check in checks)
+    lines = [f"{name}", "", f"{'':4}  {'':{width}}  {'passed':>9} {'of':>9} {'not its unit':>13}"]
+    for check in checks:
+        mark = "ok" if check.holds and check.tried else "-" if check.holds else "FAIL"
+        absent = f"{check.absent:,}" if check.absent else ""
+        lines.append(
+            f"{mark:4}  {check.name:{width}}  {check.passed:>9,} {check.tried:>9,} {absent:>13}".rstrip()
+        )
+    for check in checks:
+        if not check.holds:
+            lines += ["", f"{check.name}: {check.tried - check.passed:,} fail"]
+            for failure in check.failures:
+                pieces = " ".join(repr(piece) for piece in failure.pieces[:12])
+                more = " ..." if len(failure.pieces) > 12 else ""
+                lines.append(f"  {failure.text!r}: {failure.found}")
+                lines.append(f"    ids {failure.ids[:12]}{more} {pieces}{more}")
+            lines.append(f"  Cure: {check.cure}")
+    return "\n".join(lines)
+
+
+def list_checks(checks: Sequence[Check]) -> list[dict[str, Any]]:
+    """Return the checks as data."""
+    return [
+        {
+            "check": check.name, "passed": check.passed, "tried": check.tried,
+            "absent": check.absent, "cure": check.cure,
+            "failures": [vars(failure) for failure in check.failures],
+        }
+        for check in checks
+    ]  # fmt: skip
