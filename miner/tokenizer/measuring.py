@@ -28,6 +28,7 @@ from miner.tokenizer.normal_form import NormalForm, Spec
 
 SHARES = (0, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 7 / 8)
 LEEWAY = {"compression": 1.0, "meaning": 1.005}  # of the fewest tokens
+PRICE = 1.05
 PART = 2048  # documents that are cut at a time
 
 
@@ -104,8 +105,14 @@ def measure_shares(
 def choose_share(points: Sequence[Point], objective: str) -> int:
     """Return how many units to take.
 
+    Where units only make a text longer, since merges have learned its few texts by heart, meaning
+    takes as many as cost `PRICE`.
+
     >>> choose_share([Point(0, 0, 1000), Point(5, 5, 900), Point(9, 9, 904)], "meaning")
     9
     """
-    most = min(point.tokens for point in points) * LEEWAY[objective]
-    return max(point.units for point in points if point.tokens <= most)
+    least = min(points, key=lambda point: point.tokens)
+    leeway = LEEWAY[objective]
+    if least.units == 0 and objective == "meaning":
+        leeway = PRICE
+    return max(point.units for point in points if point.tokens <= leeway * least.tokens)

@@ -162,7 +162,8 @@ class NormalForm:
         if self.has_words:
             behind = "|".join(map(escape_all, specials))
             start = rf"(?:\A|(?<={behind}))" if behind else r"\A"
-            steps.append(replace(rf"{start} (?= *{self.word})", "", regex=True))
+            other = rf"(?! *(?:{behind}))" if behind else ""
+            steps.append(replace(rf"{start} {other}(?= *{self.word})", "", regex=True))
         return steps
 
     def normalize(self, texts: Iterable[str]) -> list[str]:
@@ -181,18 +182,20 @@ class NormalForm:
         """Return how text without units is cut; `bare`: a group `bare` names units to stop at."""
         stop = r"(?!\g<bare>)" if bare else ""
         mark = rf"{JOINER}?"
+        byte = r"<(?=0x[0-9A-F]{2}>)"  # which names a byte in a model with byte fallback
         if not self.has_words:
-            return rf"(?:{stop}[^{WHITE}]){{1,64}}|{stop}[{WHITE}]"
+            return rf"{byte}|(?:{stop}(?!{byte})[^{WHITE}]){{1,64}}|{stop}[{WHITE}]"
+        signs_of_ours = f"{JOINER}[{LITERAL[1]}{LITERAL_MARK[1]}{WHOLE[1]}]?"
         if self.profile.name == "transliteration":
-            return rf" ?[^{WHITE}{JOINER}]+|[{WHITE}]+(?![^{WHITE}{JOINER}])|{JOINER}|[{WHITE}]"
+            word = rf" ?{byte}| ?(?:(?!{byte}){self.word})+"
+            return rf"{word}|[{WHITE}]+(?!{self.word}){mark}|{signs_of_ours}|[{WHITE}]{mark}"
         words = rf" ?{self.letters}+(?:(?:{self.joins}){self.letters}+)*| ?\p{{N}}{{1,3}}"
         signs = rf" ?(?:{stop}[{list_signs()}][\p{{M}}\p{{Cf}}]*){{1,64}}"
         other = rf"[^{WHITE}{JOINER}{list_signs()}{self.inside}]"
-        byte = r"<(?=0x[0-9A-F]{2}>)"  # which names a byte in a model with byte fallback
         marks = rf" ?(?:{stop}{byte}|(?:(?!{byte}){stop}{other}){{1,64}}){mark}"
         breaks = rf"[{WHITE}&&[^\r\n]]*[\r\n]+{mark}"
         spaces = rf"[{WHITE}]+(?![^{WHITE}]){mark}|[{WHITE}]+?(?=[ ]?[^{WHITE}]){mark}|[{WHITE}]{mark}"
-        return rf"{words}|{signs}|{marks}|{breaks}|{spaces}|{JOINER}.?|."
+        return rf"{words}|{signs}|{marks}|{breaks}|{spaces}|{signs_of_ours}|."
 
 
 def apply_steps(steps: Sequence[Spec], texts: Iterable[str]) -> list[str]:

@@ -38,8 +38,11 @@ from miner.unicode import (
     EXTEND,
     KATAKANA,
     LETTER,
+    PICTOGRAPH,
+    REGIONAL,
     SIGN,
     SPACE,
+    SYMBOL,
     VIRAMA,
     ZWJ,
     class_table,
@@ -49,7 +52,7 @@ CONTROLS = 4  # of the special tokens: padding, start, end, unknown; the rest ar
 ASCII_MARKS = "\"#$%&()*+,./:;<=>?@[\\]^`{|}~"
 USUAL_MARKS = "«»“”„‘—–…¿¡"  # and those of ASCII: known as marks although the corpus has none
 USUAL_STARTS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
-MOST_STARTS, MOST_MARKS = 1024, 64  # characters a word starts with, and what stands before
+MOST_STARTS, MOST_MARKS = 1024, 128  # characters a word starts with, and what stands before
 LONGEST_LINE = 1 << 24  # bytes; longer documents are left out of the training
 COVERAGE = 0.9999  # of the characters that get a piece of their own; the rest are bytes
 
@@ -86,7 +89,7 @@ def list_rules(form: NormalForm, seen: Mapping[str, int], bare: Sequence[str]) -
     if not form.has_words or form.profile.name == "transliteration":
         return rules
     starts, marks = _part(form, seen)
-    symbols = [text for text in bare if len(text) == 1 and not is_sign(text)][:MOST_MARKS]
+    symbols = list_symbols(bare)
     pairs = [(mark, start) for mark in (*marks, *symbols) for start in starts]
     pairs += [(other, symbol) for symbol in symbols for other in (*marks, *symbols, *starts)]
     for mark, start in pairs:
@@ -95,6 +98,15 @@ def list_rules(form: NormalForm, seen: Mapping[str, int], bare: Sequence[str]) -
             joined = f"{rules.get(mark, mark)}{JOINER} {rules.get(way, way)}"
             rules.setdefault(mark + way, joined)
     return rules
+
+
+def list_symbols(bare: Sequence[str]) -> list[str]:
+    """Return the symbols with which units begin, and which stand nowhere else in a unit."""
+    classes = class_table() & CLASS
+    kinds = (SYMBOL, PICTOGRAPH, REGIONAL)
+    first = dict.fromkeys(text[0] for text in bare if int(classes[ord(text[0])]) in kinds)
+    inner = set("".join(text[1:] for text in bare))
+    return [symbol for symbol in first if symbol not in inner and not symbol.isascii()][:MOST_MARKS]
 
 
 def _part(

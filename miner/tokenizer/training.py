@@ -36,7 +36,7 @@ from miner.tokenizer.measuring import (
     encode_texts,
     measure_shares,
 )
-from miner.tokenizer.normal_form import MARK, NormalForm, Spec
+from miner.tokenizer.normal_form import JOINER, MARK, NormalForm, Spec
 from miner.tokenizer.sentence_piece import (
     count_characters,
     list_rules,
@@ -49,6 +49,7 @@ from miner.tokenizer.texts import Corpus, open_corpus
 from miner.tokenizer.units import (
     NAMED,
     Units,
+    add_sides,
     add_tokens,
     list_forms,
     read_tokens,
@@ -95,7 +96,7 @@ class TrainConfig:
 class Entries:
     """The spellings of units that get an id, and the normal form in which a model knows them.
 
-    `unit` (row of the run's ranking), `text`, `normal`, `count`; spellings of a unit stand
+    `unit` (row of the run's ranking), `text`, `normal`, `side` (see `add_sides`), `count`; spellings of a unit stand
     together, the most frequent first, and units in the order in which they get places.
     """
 
@@ -172,13 +173,18 @@ def list_entries(config: TrainConfig, units: Units, corpus: Corpus, told: Told) 
     forms = list_forms(units, exact=form.exact)
     forms = forms.with_columns(normal=pl.Series(form.normalize(forms["text"]), dtype=pl.String))
     forms = forms.filter(pl.col("normal").str.len_chars() > 0)
+    if units.profile.name == "code" and config.trainer.startswith("hf"):
+        forms = add_sides(forms, joiner=JOINER)
+    else:
+        forms = forms.with_columns(side=pl.lit(""))
     forms = forms.unique("normal", keep="first", maintain_order=True)
     told(f"looking for {len(units.table):,} units, in {len(forms):,} spellings")
     counts = count_units(corpus.train, form, forms["normal"].to_list())
     counted = forms.with_columns(count=pl.Series(counts)).sort(
         "unit", "count", descending=[False, True], maintain_order=True
     )
-    first = pl.int_range(pl.len()).over("unit") == 0
+    plain = pl.col("side") == ""
+    first = (pl.int_range(pl.len()).over("unit", "side") == 0) & plain
     return Entries(counted.filter(first | (pl.col("count") >= ATTESTED)), form)
 
 
@@ -341,7 +347,7 @@ def list_ids(
     )
     parts = cut_apart(built, rows["text"].to_list())
     return rows.select(
-        "id", "text", "token", "kind", pl.col("unit").alias("rank") + 1, "count",
+        "id", "text", "side", "token", "kind", pl.col("unit").alias("rank") + 1, "count",
         parts=pl.Series(parts, dtype=pl.List(pl.Int64)),
     )  # fmt: skip
 

@@ -218,3 +218,24 @@ def list_forms(units: Units, *, exact: bool) -> pl.DataFrame:
         .unique("text", keep="first", maintain_order=True)
         .select("unit", "text")
     )
+
+
+def add_sides(forms: pl.DataFrame, *, joiner: str) -> pl.DataFrame:
+    """Return the spellings, and how each also stands: `normal` with a space or a joiner beside.
+
+    For texts such as code, where marks are parts of units: ` = none` beside `= none`, and `print(`
+    with the joiner that a word behind it needs. `side` names them, empty for the plain ones.
+    """
+    word = r"[\p{L}\p{N}_]"
+    bare = ~pl.col("normal").str.starts_with(" ")
+    open_ = ~pl.col("normal").str.contains(word + "$")
+    plain = forms.with_columns(side=pl.lit(""))
+    spaced = plain.filter(bare).with_columns(
+        normal=pl.lit(" ") + pl.col("normal"), side=pl.lit("spaced")
+    )
+    both = pl.concat([plain, spaced])
+    joined = both.filter(open_).with_columns(
+        normal=pl.col("normal") + joiner,
+        side=pl.concat_str("side", pl.lit(" joined")).str.strip_chars(),
+    )
+    return pl.concat([both, joined]).sort("unit", maintain_order=True)

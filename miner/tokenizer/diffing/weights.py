@@ -39,16 +39,16 @@ class Table:
     form: str
     offset: int
 
-    def read(self, first: int, last: int) -> np.ndarray | None:
-        """Return rows `first` to `last` - 1 as float32, None where the form is not known."""
+    def read(self, numbers: np.ndarray) -> np.ndarray | None:
+        """Return the rows of some ids as float32, None where the form of numbers is not known."""
         form = FORMS.get(self.form)
         if form is None:
             return None
-        shape = (self.rows, self.width)
-        rows = np.memmap(self.file, form, "r", self.offset, shape)[first:last]
+        held = np.memmap(self.file, form, "r", self.offset, (self.rows, self.width))
+        rows = np.asarray(held[numbers[numbers < self.rows]])
         if self.form == "BF16":
             return (rows.astype(np.uint32) << 16).view(np.float32)
-        return np.asarray(rows, np.float32)
+        return rows.astype(np.float32)
 
 
 def check_weights(old: Side, new: Side) -> list[Finding]:
@@ -131,15 +131,14 @@ def _find_untrained(
     old: Side, new: Side, pieces: list[str], tables: list[Table], name: str
 ) -> list[Finding]:
     """Rows that are all nothing, or all the same: what a resize leaves, and padding."""
-    first = min(new.places[piece] for piece in pieces)
-    last = min(max(new.places[piece] for piece in pieces) + 1, first + JUDGED)
+    numbers = np.array([new.places[piece] for piece in pieces[:JUDGED]], np.int64)
+    others = np.setdiff1d(np.fromiter(old.places.values(), np.int64), numbers)[:JUDGED]
     signs = []
     for table in tables:
-        fresh = table.read(first, last)
-        known = table.read(0, min(first, JUDGED))
+        fresh, known = table.read(numbers), table.read(others)
         sign = None if fresh is None or known is None else judge_rows(fresh, known)
         if sign:
-            signs.append(f"{table.name}, rows {first:,} to {last - 1:,}: {sign}")
+            signs.append(f"{table.name}, {count_things(len(numbers), 'row')} seen: {sign}")
     if not signs:
         return []
     return [
