@@ -71,16 +71,17 @@ class Profile:
         return self.normalize(text) or text
 
 
-def fold(text: str, *, case: bool) -> str:
+def fold(text: str, *, case: bool, trim: bool = True) -> str:
     """Return `text` in NFC and, where `case` folds, in full Unicode case folding, trimmed.
 
     Cherokee, which folds to its capitals, is made lower case as all other scripts: tokenizers can.
     """
     if text.isascii():
-        return (text.lower() if case else text).strip()
+        folded = text.lower() if case else text
+        return folded.strip() if trim else folded
     composed = unicodedata.normalize("NFC", text)
     folded = unicodedata.normalize("NFC", composed.casefold().lower()) if case else composed
-    return folded.strip()
+    return folded.strip() if trim else folded
 
 
 PROFILES: Mapping[str, Profile] = {

@@ -187,8 +187,9 @@ folder_or_file = click.Path(path_type=Path)
     help="hf-*: a tokenizer.json for transformers and tokenizers; sentencepiece-*: a .model.",
 )
 @click.option(
-    "--vocab-size", type=int, metavar="N", default=32_768, show_default=True,
-    help="The most ids, units, bytes and special tokens included.",
+    "--vocab-size", type=int, metavar="N",
+    help="The most ids, units, bytes and special tokens included.  [default: 32,768; with --from "
+    "as many as pay]",
 )
 @click.option("--out", type=folder_or_file, metavar="FOLDER", required=True)
 @click.option(

@@ -9,6 +9,7 @@ README.md                                         the card for people
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,26 +19,46 @@ import polars as pl
 CARD = "miner.json"
 UNITS_FILE = "units.jsonl"
 ROLES = {"pad_token": 0, "bos_token": 1, "eos_token": 2, "unk_token": 3}  # in the special tokens
+SETTINGS = (
+    "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja", "added_tokens.json",
+)  # fmt: skip
 SHOWN = 8  # units of each class on the card
 
 
-def write_card(folder: Path, card: dict[str, Any], ids: pl.DataFrame, *, file: str) -> None:
-    """Write what belongs to the tokenizer in `folder`."""
-    roles = {role: card["specials"][number] for role, number in ROLES.items()}
-    if file == "tokenizer.json":
-        config = {
-            **roles,
-            "additional_special_tokens": card["specials"][len(ROLES) :],
-            "clean_up_tokenization_spaces": False,
-            "model_max_length": 10**30,
-            "tokenizer_class": "PreTrainedTokenizerFast",
-        }
-        _write(folder / "tokenizer_config.json", config)
-        _write(folder / "special_tokens_map.json", roles)
+def write_card(
+    folder: Path, card: dict[str, Any], ids: pl.DataFrame, *, file: str, base: Path | None
+) -> None:
+    """Write what belongs to the tokenizer in `folder`; `base` is what it extends."""
+    if base is not None:
+        copy_settings(base, folder)
+    elif file == "tokenizer.json":
+        write_settings(folder, card)
     _write(folder / CARD, card)
     lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in ids.iter_rows(named=True))
     (folder / UNITS_FILE).write_text("".join(lines), encoding="utf-8")
     (folder / "README.md").write_text(describe_card(card, ids, file=file), encoding="utf-8")
+
+
+def copy_settings(base: Path, folder: Path) -> None:
+    """Copy the files that stand beside a tokenizer and say how it is used."""
+    for name in SETTINGS:
+        source = (base if base.is_dir() else base.parent) / name
+        if source.is_file():
+            shutil.copyfile(source, folder / name)
+
+
+def write_settings(folder: Path, card: dict[str, Any]) -> None:
+    """Write what `transformers` reads beside a `tokenizer.json`."""
+    roles = {role: card["specials"][number] for role, number in ROLES.items()}
+    config = {
+        **roles,
+        "additional_special_tokens": card["specials"][len(ROLES) :],
+        "clean_up_tokenization_spaces": False,
+        "model_max_length": 10**30,
+        "tokenizer_class": "PreTrainedTokenizerFast",
+    }
+    _write(folder / "tokenizer_config.json", config)
+    _write(folder / "special_tokens_map.json", roles)
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
@@ -53,8 +74,23 @@ def summarize_card(card: dict[str, Any], out: str) -> str:
         f"{card['unit_ids']:,} for {card['units']:,} units",
         *(f"  {kind:12} {count:>9,}" for kind, count in card["classes"].items()),
     ]
-    if card["vocab_size"] < card["asked_size"]:
+    if "base" in card:
+        lines.append(
+            f"extends {card['base']}: its {card['base_size']:,} ids stay; of {card['compared']:,} "
+            f"texts without units {card['changed']:,} are cut otherwise"
+        )
+    elif card["vocab_size"] < card["asked_size"]:
         lines.append(f"warning: the corpus fills no more of the {card['asked_size']:,} ids asked for")
+    if card["lost"]:
+        lines.append(
+            f"warning: {len(card['lost']):,} units are cut all the same, such as "
+            f"{card['lost'][0]!r}; they are not listed"
+        )
+    if measured["inside"]:
+        lines.append(
+            f"warning: {measured['inside']:,} of {measured['unit_tokens']:,} units end inside a "
+            "longer word, which SentencePiece cannot be taught to avoid"
+        )
     for entry in card["corpus"]["skipped"]:
         lines.append(f"skipped: {entry['path']} {entry['place']} {entry['problem']}")
     if measured["tokens"]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from miner.atoms import PROFILES, Profile
+from miner.atoms import PROFILES, Profile, fold
 from miner.errors import TokenizerError
 from miner.tokenizer.card import UNITS_FILE
 from miner.tokenizer.contexts import read_contexts
@@ -81,6 +81,7 @@ class Checker:
         self.tokenizer = tokenizer
         self.exact = tokenizer.card.get("mode") == "exact"
         self.ours = "mode" in tokenizer.card
+        self.trims = bool(tokenizer.card.get("trims", True))
         self.profile: Profile = PROFILES.get(str(tokenizer.card.get("profile")), PROFILES["words"])
         self.units = read_unit_ids(tokenizer.path) if self.ours else pl.DataFrame()
         self.plain = self.units.filter(pl.col("side") == "") if self.ours else pl.DataFrame()
@@ -93,7 +94,9 @@ class Checker:
 
     def fold(self, text: str) -> str:
         """Return what a text should come back as."""
-        return self.profile.normalize(text) if self.ours and not self.exact else text
+        if not self.ours or self.exact:
+            return text
+        return self.profile.normalize(text) if self.trims else fold(text, case=False, trim=False)
 
     # Small tools
 
@@ -161,7 +164,7 @@ class Checker:
     def check_edges(self) -> list[Check]:
         """Return the checks of the list that every tokenizer of units must pass."""
         add = "Train with --tokens, and name it under special_tokens or never_split"
-        fold = "Train in canonical mode, which folds case and spacing"
+        folds = "Train in canonical mode, which folds case and spacing"
         keep = "Train with miner: the normal form keeps words alike in all places"
         checks = [
             self.one_id(f"{FORMULA} is one id", [FORMULA], add),
@@ -172,11 +175,11 @@ class Checker:
             self.check_scenes(),
             self.comes_back("hard texts come back", self.hard, "Train with --exact, or in byte-level form"),
         ]
-        if not self.exact:
+        if not self.exact and self.trims:
             ways = [UNIT + " ", "\n" + UNIT]
             ways += ["ЖАРтишина", "жарТИШИНА"] if self.profile.folds_case else []
             checks.insert(3, self.same_ids(
-                f"{UNIT} in other case, with a space behind", ways, [UNIT] * len(ways), fold
+                f"{UNIT} in other case, with a space behind", ways, [UNIT] * len(ways), folds
             ))  # fmt: skip
         if not self.ours or self.knows(UNIT):
             around = [("(", ")"), ("«", "»"), ('x "', '", y'), ("a ", "."), ("x\n", "\ny")]
@@ -225,24 +228,23 @@ class Checker:
         tokens = set(self.units["token"]) if self.ours else set(forms["text"])
         absent = len(set(units.table["token"]) - tokens)
         add = "Train with more --units, or a larger --vocab-size"
-        fold = "Train in canonical mode"
+        folds = "Train in canonical mode"
         keep = "Train with miner: the normal form keeps words alike in all places"
         alone = self.one_id("a unit is one id", texts, add)
         alone.absent += absent
         checks = [alone, self.comes_back("a unit comes back", texts, keep)]
-        if not self.exact:
+        if not self.exact and self.trims:
             checks += [
-                self.same_ids("the same with a space behind", [f"{t} " for t in texts], texts, fold),
-                self.same_ids("the same after a line break", [f"\n{t}" for t in texts], texts, fold),
-                self.same_ids(
-                    "the same in another Unicode form",
-                    [unicodedata.normalize("NFD", text) for text in texts], texts, fold,
-                ),
+                self.same_ids("the same with a space behind", [f"{t} " for t in texts], texts, folds),
+                self.same_ids("the same after a line break", [f"\n{t}" for t in texts], texts, folds),
             ]  # fmt: skip
+        if not self.exact:
+            apart = [unicodedata.normalize("NFD", text) for text in texts]
+            checks.append(self.same_ids("the same in another Unicode form", apart, texts, folds))
             if self.profile.folds_case:
                 capitals = [t.upper() for t in texts if self.profile.normalize(t.upper()) == t]
                 lower = [t for t in texts if self.profile.normalize(t.upper()) == t]
-                checks.append(self.same_ids("the same in capitals", capitals, lower, fold))
+                checks.append(self.same_ids("the same in capitals", capitals, lower, folds))
         if self.profile.name in ("words", "code"):  # elsewhere a bracket is part of the word
             around = [("(", text, "), x") for text in texts]
             checks.append(self.stands("the same in brackets and before a comma", around, keep))

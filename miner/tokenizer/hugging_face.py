@@ -9,17 +9,19 @@ added tokens match inside words, or not at all behind a longer match that was re
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from miner.tokenizer.normal_form import MARK, WHOLE, NormalForm, Spec, apply_steps, replace
-from miner.tokenizer.trie_regex import build_trie_regex
+from miner.tokenizer.trie_regex import build_trie_regex, escape
 
 Batches = Callable[[], Iterator[list[str]]]  # the texts of a corpus, from the start at each call
 
 SPECIALS = ("<pad>", "<s>", "</s>", "<unk>", "[SCN]", "[SEP]")  # ids 0 to 5
 UNKNOWN = SPECIALS.index("<unk>")
 BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
+CHARACTERS = 0.6  # of the pieces of a Unigram model may be single characters; the rest are bytes
 LONGEST_PIECE = 16  # characters that a Unigram piece of the trainer may have (its default)
 UNLIKELY = -100.0  # log-probability of a single byte, which is the last resort
 
@@ -201,8 +203,10 @@ def train_pieces(
 
     ways = match_units(form, units) if units else []
     cuts = [split(cut_with(form, [])), MARKED]
-    if ways:
-        cuts.insert(0, split("|".join(ways), "Removed"))
+    rare = list_rare(batches, size)
+    for unwanted in (rare, "|".join(ways)):
+        if unwanted:
+            cuts.insert(0, split(unwanted, "Removed"))
     model = {"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0.0]], "byte_fallback": False}
     trainer = UnigramTrainer(
         vocab_size=size + 1, special_tokens=["<unk>"], unk_token="<unk>",  # noqa: S106
@@ -210,6 +214,20 @@ def train_pieces(
     )  # fmt: skip
     learned = _train(assemble(model, form.list_normalizers(), cuts, [], ()), trainer, batches)
     return {piece: score for piece, score in learned["vocab"] if piece != "<unk>"}
+
+
+def list_rare(batches: Batches, size: int) -> str:
+    """Return an expression for the characters that get no piece, empty where all find room.
+
+    The stock trainer gives each character one; in a script of thousands they would be all.
+    """
+    seen: Counter[str] = Counter()
+    for batch in batches():
+        seen.update("".join(batch))
+    if len(seen) <= CHARACTERS * size:
+        return ""
+    rare = sorted(character for character, _ in seen.most_common()[int(CHARACTERS * size) :])
+    return "[" + "".join(map(escape, rare)) + "]"
 
 
 def build_unigram(

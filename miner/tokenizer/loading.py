@@ -159,11 +159,18 @@ def _load_folder(folder: Path) -> LoadedTokenizer:
     about["chat_template"] = (
         _read_text(template) if template.is_file() else _find_template(about["config"])
     )
+    return _load_file(folder, find_file(folder), about)
+
+
+def find_file(path: Path) -> Path:
+    """Return the tokenizer's file in a folder, or `path` itself where it is a file."""
+    if path.is_file():
+        return path
     for name in (TOKENIZER_JSON, *MODEL_NAMES):
-        if (folder / name).is_file():
-            return _load_file(folder, folder / name, about)
+        if (path / name).is_file():
+            return path / name
     raise TokenizerError(
-        f"holds neither {TOKENIZER_JSON} nor {' nor '.join(MODEL_NAMES)}", where=str(folder),
+        f"holds neither {TOKENIZER_JSON} nor {' nor '.join(MODEL_NAMES)}", where=str(path),
         cure="Save the tokenizer with save_pretrained, or name the file itself",
     )  # fmt: skip
 

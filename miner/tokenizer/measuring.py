@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import chain
+from typing import Any
 
 import numpy as np
+import polars as pl
 
 from miner.tokenizer.hugging_face import (
     ALPHABET,
@@ -24,7 +26,10 @@ from miner.tokenizer.hugging_face import (
     match_units,
     split,
 )
+from miner.tokenizer.loading import LoadedTokenizer
 from miner.tokenizer.normal_form import NormalForm, Spec
+from miner.tokenizer.sentence_piece import is_sign
+from miner.tokenizer.texts import Corpus
 
 SHARES = (0, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 7 / 8)
 LEEWAY = {"compression": 1.0, "meaning": 1.005}  # of the fewest tokens
@@ -116,3 +121,39 @@ def choose_share(points: Sequence[Point], objective: str) -> int:
     if least.units == 0 and objective == "meaning":
         leeway = PRICE
     return max(point.units for point in points if point.tokens <= leeway * least.tokens)
+
+
+def measure(
+    tokenizer: LoadedTokenizer, corpus: Corpus, held: Sequence[str], ids: pl.DataFrame,
+    points: Sequence[Point],
+) -> dict[str, Any]:  # fmt: skip
+    """Return the figures of a tokenizer on held-back text.
+
+    `inside`: how many units end inside a longer word, which only SentencePiece lets them do.
+    """
+    encoded = tokenizer.encode(held)
+    joined = np.concatenate([*encoded, np.zeros(0, np.int64)])
+    uses = np.bincount(joined, minlength=tokenizer.size)
+    lengths = ids["parts"].list.len().cast(pl.Int64).to_numpy()
+    numbers = ids["id"].to_numpy()
+    return {
+        "on": "held back" if corpus.has_held else "the corpus itself",
+        "bytes": sum(len(text.encode()) for text in held),
+        "tokens": len(joined),
+        "unit_tokens": int(uses[numbers].sum()),
+        "spared_by_units": int((uses[numbers] * (lengths - 1)).sum()),
+        "inside": count_inside(tokenizer, held, set(numbers.tolist())),
+        "shares": [asdict(point) for point in points],
+    }
+
+
+def count_inside(tokenizer: LoadedTokenizer, texts: Sequence[str], units: set[int]) -> int:
+    """Return how many unit tokens are followed by a letter or a digit of the same word."""
+    if tokenizer.kind != "sentencepiece":
+        return 0
+    return sum(
+        number in units and text[end - 1 : end].isalnum() and text[end : end + 1].isalnum()
+        and not is_sign(text[end])
+        for text, spans in zip(texts, tokenizer.spans(texts), strict=True)
+        for number, _, end in spans
+    )  # fmt: skip

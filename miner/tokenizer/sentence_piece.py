@@ -54,7 +54,8 @@ USUAL_MARKS = "«»“”„‘—–…¿¡"  # and those of ASCII: known as ma
 USUAL_STARTS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
 MOST_STARTS, MOST_MARKS = 1024, 128  # characters a word starts with, and what stands before
 LONGEST_LINE = 1 << 24  # bytes; longer documents are left out of the training
-COVERAGE = 0.9999  # of the characters that get a piece of their own; the rest are bytes
+COVERAGE = 0.9999  # of the text: its characters get pieces of their own, the rest are bytes,
+CHARACTERS = 0.6  # but no more of them than this share of the ids that units leave
 
 Rules = dict[str, str]
 
@@ -68,7 +69,7 @@ def list_folds(*, case: bool) -> Rules:
     ]  # fmt: skip
     rules = {}
     for character in points:
-        folded = fold(character, case=case) or character
+        folded = fold(character, case=case, trim=False)
         apart = unicodedata.normalize("NFD", character)
         for written in {character, apart}:
             if written != folded:
@@ -85,19 +86,31 @@ def list_rules(form: NormalForm, seen: Mapping[str, int], bare: Sequence[str]) -
     if not form.exact and not form.profile.keeps_space:
         whites = "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\xa0\u2028\u2029\u202f\u205f\u3000\u1680"
         rules |= dict.fromkeys([*whites, *map(chr, range(0x2000, 0x200B))], " ")
+    if not form.exact and any("\u1100" <= c < "\u1200" or "\uac00" <= c < "\ud7a4" for c in seen):
+        syllables = map(chr, range(0xAC00, 0xD7A4))
+        rules |= {unicodedata.normalize("NFD", syllable): syllable for syllable in syllables}
     rules |= {JOINER: LITERAL, MARK: LITERAL_MARK}
     if not form.has_words or form.profile.name == "transliteration":
         return rules
     starts, marks = _part(form, seen)
     symbols = list_symbols(bare)
-    pairs = [(mark, start) for mark in (*marks, *symbols) for start in starts]
+    composed = [] if form.exact else list_composed(starts, seen)
+    pairs = [(mark, way) for mark in (*marks, *symbols) for way in (*starts, *composed)]
     pairs += [(other, symbol) for symbol in symbols for other in (*marks, *symbols, *starts)]
-    for mark, start in pairs:
-        ways = {start} if form.exact else {start, unicodedata.normalize("NFD", start)}
-        for way in ways:
-            joined = f"{rules.get(mark, mark)}{JOINER} {rules.get(way, way)}"
-            rules.setdefault(mark + way, joined)
+    for mark, way in pairs:
+        joined = f"{rules.get(mark, mark)}{JOINER} {rules.get(way, way)}"
+        rules.setdefault(mark + way, joined)
     return rules
+
+
+def list_composed(starts: Sequence[str], seen: Mapping[str, int]) -> list[str]:
+    """Return the first letters in decomposed form: with the marks that the corpus has, and all."""
+    classes = class_table() & CLASS
+    accents = [c for c in seen if int(classes[ord(c)]) == EXTEND][:MOST_MARKS]
+    pairs = [start + accent for start in starts for accent in accents]
+    single = [pair for pair in pairs if len(unicodedata.normalize("NFC", pair)) == 1]
+    apart = [unicodedata.normalize("NFD", start) for start in starts]
+    return list(dict.fromkeys([*single, *(text for text in apart if len(text) > 1)]))
 
 
 def list_symbols(bare: Sequence[str]) -> list[str]:
@@ -160,10 +173,13 @@ def spell_units(form: NormalForm, units: Sequence[str]) -> dict[str, list[str]]:
 
 
 def train_model(
-    batches: Batches, form: NormalForm, symbols: Sequence[str], rules: Rules, *, size: int,
-    kind: str,
+    batches: Batches, form: NormalForm, symbols: Sequence[str], rules: Rules,
+    seen: Mapping[str, int], *, size: int, kind: str,
 ) -> bytes:  # fmt: skip
-    """Return a trained model: `kind` is `bpe` or `unigram`, `size` the most ids."""
+    """Return a trained model: `kind` is `bpe` or `unigram`, `size` the most ids.
+
+    `seen` are the characters of the corpus, and how often it has them.
+    """
     from sentencepiece import SentencePieceTrainer
 
     model = io.BytesIO()
@@ -173,8 +189,8 @@ def train_model(
             SentencePieceTrainer.train(
                 sentence_iterator=_list_sentences(batches), model_writer=model, model_type=kind,
                 vocab_size=size, hard_vocab_limit=False, byte_fallback=True,
-                character_coverage=COVERAGE, user_defined_symbols=list(symbols),
-                add_dummy_prefix=True, remove_extra_whitespaces=_trims(form),
+                character_coverage=cover(seen, size - len(symbols) - 262), user_defined_symbols=list(symbols),
+                add_dummy_prefix=True, remove_extra_whitespaces=trims(form),
                 allow_whitespace_only_pieces=True, max_sentence_length=LONGEST_LINE,
                 pad_id=0, bos_id=1, eos_id=2, unk_id=3, pad_piece=SPECIALS[0], minloglevel=2,
                 num_threads=2, **files,
@@ -187,12 +203,23 @@ def train_model(
     return model.getvalue()
 
 
-def _trims(form: NormalForm) -> bool:
+def cover(seen: Mapping[str, int], room: int) -> float:
+    """Return which share of a text is in its most frequent characters, as many as find room."""
+    counts = np.sort(np.array(list(seen.values()), np.float64))[::-1]
+    most = max(int(CHARACTERS * room), 1)
+    if len(counts) <= most:
+        return COVERAGE
+    return min(COVERAGE, float(counts[:most].sum() / counts.sum()))
+
+
+def trims(form: NormalForm) -> bool:
+    """Say whether white space goes: SentencePiece trims a text only where it also makes runs one."""
     return not form.exact and not form.profile.keeps_space
 
 
 def _list_sentences(batches: Batches) -> Iterator[str]:
-    return (text for batch in batches() for text in batch if text)
+    """Yield the parts of texts between zero bytes, which SentencePiece takes for damage."""
+    return (part for batch in batches() for text in batch for part in text.split("\0") if part)
 
 
 def _write_rules(folder: Path, rules: Rules, *, undo: NormalForm) -> dict[str, str]:

@@ -1,0 +1,164 @@
+"""Spellings of units and a corpus to a tokenizer's file: what does each trainer make of them?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from miner.tokenizer.entries import Entries
+from miner.tokenizer.hugging_face import (
+    ALPHABET,
+    BYTES,
+    SPECIALS,
+    Batches,
+    build_bpe,
+    build_unigram,
+    mark_units,
+    spell_bytes,
+    train_merges,
+    train_pieces,
+)
+from miner.tokenizer.loading import TOKENIZER_JSON, HuggingFaceEngine
+from miner.tokenizer.normal_form import MARK, Spec
+from miner.tokenizer.sentence_piece import (
+    count_characters,
+    cut_without,
+    list_rules,
+    replace_pieces,
+    spell_units,
+    train_model,
+)
+from miner.tokenizer.superwords import build_superwords, choose_superwords, score_superwords
+
+Trainer = Literal["hf-bpe", "hf-unigram", "sentencepiece-bpe", "sentencepiece-unigram"]
+MODEL = "tokenizer.model"
+SMALL = 2000  # ids of a model that is trained for its rules only
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a trainer made: a file's name and content, and the pieces of each spelling in it.
+
+    `without`: the same tokenizer that finds no units, for what is no SentencePiece.
+    """
+
+    file: str
+    content: bytes
+    pieces: dict[str, list[str]]
+    without: bytes
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+def build(
+    trainer: Trainer, entries: Entries, batches: Batches, size: int, *, fewest: bool, told: Told
+) -> Built:
+    """Train the rest around the units, to `size` ids at most.
+
+    `fewest`: a Unigram model cuts a text into the fewest pieces, units among others.
+    """
+    if trainer == "hf-bpe":
+        return build_bpe_around(entries, batches, size)
+    if trainer == "hf-unigram" and fewest:
+        return build_fewest(entries, batches, size, told)
+    if trainer == "hf-unigram":
+        return build_unigram_around(entries, batches, size)
+    if fewest:
+        return build_fewest_sentencepiece(entries, batches, size, told)
+    return build_sentencepiece(entries, batches, size, trainer.removeprefix("sentencepiece-"))
+
+
+def build_bpe_around(entries: Entries, batches: Batches, size: int) -> Built:
+    """Train a byte-level BPE on text without the units."""
+    form, normal = entries.form, entries.normal
+    merges = train_merges(batches, form, size - len(SPECIALS) - len(ALPHABET), units=normal)
+    spec = build_bpe(form, normal, merges, size=size)
+    pieces = {text: spell_bytes(text) for text in normal}
+    hidden = set(pieces.values())
+    left = {piece: i for piece, i in spec["model"]["vocab"].items() if piece not in hidden}
+    plain = build_bpe(form, [], [], size=size) | {"model": spec["model"] | {"vocab": left}}
+    return Built(TOKENIZER_JSON, dump(spec), list_ways(pieces), dump(plain))
+
+
+def build_unigram_around(entries: Entries, batches: Batches, size: int) -> Built:
+    """Train a Unigram model on text without the units."""
+    form, normal = entries.form, entries.normal
+    room = size - len(SPECIALS) - len(BYTES) - len(normal)
+    learned = train_pieces(batches, form, room, units=normal) if room > 0 else {}
+    spec = build_unigram(form, normal, learned, size=size)
+    pieces = mark_units(form, normal)
+    return Built(TOKENIZER_JSON, dump(spec), list_ways(pieces), dump(_hide(spec, pieces)))
+
+
+def build_fewest(entries: Entries, batches: Batches, size: int, told: Told) -> Built:
+    """Choose the pieces, units among them, with which the corpus is shortest."""
+    form = entries.form
+    room = size - len(SPECIALS) - len(BYTES)
+    chosen = choose_superwords(batches, form, entries.normal, room, told=told)
+    spec = build_superwords(form, score_superwords(chosen))
+    pieces = {text: text.replace(" ", MARK) for text in entries.normal if text in chosen}
+    return Built(TOKENIZER_JSON, dump(spec), list_ways(pieces), dump(_hide(spec, pieces)))
+
+
+def _hide(spec: Spec, pieces: Mapping[str, str]) -> Spec:
+    """Return a Unigram tokenizer that never takes the units, its ids as they are."""
+    hidden, never = set(pieces.values()), -1e9
+    vocabulary = [
+        [piece, never if piece in hidden else score] for piece, score in spec["model"]["vocab"]
+    ]
+    return spec | {"model": spec["model"] | {"vocab": vocabulary}}
+
+
+def build_sentencepiece(entries: Entries, batches: Batches, size: int, kind: str) -> Built:
+    """Train a SentencePiece model in which units are user-defined symbols."""
+    seen, rules = _read_corpus(entries, batches)
+    spelled = spell_units(entries.form, [text for text in entries.normal if "\0" not in text])
+    symbols = dict.fromkeys(symbol for symbols in spelled.values() for symbol in symbols)
+    model = train_model(
+        batches, entries.form, [*SPECIALS[4:], *symbols], rules, seen, size=size, kind=kind
+    )
+    return Built(MODEL, model, spelled, b"")
+
+
+def build_fewest_sentencepiece(
+    entries: Entries, batches: Batches, size: int, told: Told
+) -> Built:
+    """Choose the pieces with which the corpus is shortest, and put them into a Unigram model."""
+    seen, rules = _read_corpus(entries, batches)
+    model = train_model(
+        batches, entries.form, list(SPECIALS[4:]), rules, seen, size=min(size, SMALL),
+        kind="unigram",
+    )  # fmt: skip
+    room = size - len(SPECIALS) - len(BYTES)
+    chosen = choose_superwords(batches, entries.form, entries.normal, room, told=told)
+    pieces = {text: text.replace(" ", MARK) for text in entries.normal if text in chosen}
+    content = replace_pieces(model, score_superwords(chosen))
+    return Built(MODEL, content, list_ways(pieces), b"")
+
+
+def _read_corpus(entries: Entries, batches: Batches) -> tuple[Mapping[str, int], dict[str, str]]:
+    """Return the characters of a corpus and the rules of normalization for it."""
+    seen = count_characters(batches)
+    bare = [text for text in entries.normal if text[0] != " "]
+    return seen, list_rules(entries.form, seen, bare)
+
+
+def cut_apart(built: Built, texts: Sequence[str]) -> list[list[int]]:
+    """Return the ids of each text in the same tokenizer without units."""
+    if built.file == MODEL:
+        hidden = {piece for ways in built.pieces.values() for piece in ways}
+        return cut_without(built.content, hidden, texts)
+    return HuggingFaceEngine.parse(built.without, Path(built.file)).encode(list(texts))
+
+
+def list_ways(pieces: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return the one piece of each spelling as a list."""
+    return {text: [piece] for text, piece in pieces.items()}
+
+
+def dump(spec: Spec) -> bytes:
+    """Return the content of a `tokenizer.json`."""
+    return json.dumps(spec, ensure_ascii=False).encode()
