@@ -246,7 +246,8 @@ def check(tokenizer: Path, run: Path | None, as_json: bool) -> int:
       miner check tokenizer --run outputs/run
       miner check ./gpt2/tokenizer.json
     """
-    from miner.tokenizer.checking import check_tokenizer, list_checks, summarize_checks
+    from miner.tokenizer.check_view import list_checks, summarize_checks
+    from miner.tokenizer.checking import check_tokenizer
     from miner.tokenizer.loading import load_tokenizer
 
     checks = check_tokenizer(load_tokenizer(tokenizer), run)

@@ -320,7 +320,9 @@ def _check_folder(out: Path, *, marker: str, overwrite: bool) -> None:
         return
     if not out.is_dir() or (any(out.iterdir()) and not (out / marker).is_file()):
         raise RunError(
-            "something other than miner's work is there", where=str(out), cure="Choose another --out"
+            "something other than miner's work is there",
+            where=str(out),
+            cure="Choose another --out",
         )
     if not overwrite and (out / marker).exists():
         raise RunError(

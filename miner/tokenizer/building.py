@@ -123,9 +123,7 @@ def build_sentencepiece(entries: Entries, batches: Batches, size: int, kind: str
     return Built(MODEL, model, spelled, b"")
 
 
-def build_fewest_sentencepiece(
-    entries: Entries, batches: Batches, size: int, told: Told
-) -> Built:
+def build_fewest_sentencepiece(entries: Entries, batches: Batches, size: int, told: Told) -> Built:
     """Choose the pieces with which the corpus is shortest, and put them into a Unigram model."""
     seen, rules = _read_corpus(entries, batches)
     model = train_model(

@@ -80,7 +80,9 @@ def summarize_card(card: dict[str, Any], out: str) -> str:
             f"texts without units {card['changed']:,} are cut otherwise"
         )
     elif card["vocab_size"] < card["asked_size"]:
-        lines.append(f"warning: the corpus fills no more of the {card['asked_size']:,} ids asked for")
+        lines.append(
+            f"warning: the corpus fills no more of the {card['asked_size']:,} ids asked for"
+        )
     if card["lost"]:
         lines.append(
             f"warning: {len(card['lost']):,} units are cut all the same, such as "

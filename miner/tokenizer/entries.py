@@ -21,8 +21,9 @@ ATTESTED = 2  # times that the corpus has another spelling of a unit which gets 
 class Entries:
     """The spellings of units that get an id, and the normal form in which a model knows them.
 
-    `unit` (row of the run's ranking), `text`, `normal`, `side` (see `add_sides`), `count`; spellings of a unit stand
-    together, the most frequent first, and units in the order in which they get places.
+    `unit` (row of the run's ranking), `text`, `normal`, `side` (`add_sides`), `count`. Spellings
+    of a unit stand together, the most frequent first, and units in the order in which they get
+    places.
     """
 
     table: pl.DataFrame

@@ -28,14 +28,14 @@ from miner.tokenizer.loading import (
     find_file,
 )
 from miner.tokenizer.normal_form import MARK, NormalForm, Spec, list_signs
+from miner.tokenizer.sentence_piece import parse_model
 from miner.tokenizer.texts import Corpus
 from miner.tokenizer.trie_regex import build_trie_regex
 from miner.tokenizer.units import Units, list_forms
 
 LEAST_SPARED = 1e-6  # of the corpus's tokens: a unit that spares less does not pay for its id
-GPT2 = (
-    r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
-)  # what ByteLevel does by itself
+# What ByteLevel does by itself.
+GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 WORD = r"\p{L}\p{N}\p{M}_"
 
 
@@ -93,9 +93,7 @@ def choose_units(
     return entries
 
 
-def prove_extended(
-    tokenizer: LoadedTokenizer, built: Built, held: Sequence[str]
-) -> dict[str, int]:
+def prove_extended(tokenizer: LoadedTokenizer, built: Built, held: Sequence[str]) -> dict[str, int]:
     """Return on how many texts without units the cut was compared, and how many changed.
 
     TokenizerError where an id moved, or where a text changed that should not: SentencePiece alone
@@ -141,7 +139,7 @@ class Base:
 
 
 def open_base(tokenizer: LoadedTokenizer) -> Base:
-    """Return what is needed to extend a tokenizer; TokenizerError where it cannot be done safely."""
+    """Return what is needed to extend a tokenizer; TokenizerError where that is not safe."""
     if tokenizer.kind == "sentencepiece":
         return Base(tokenizer, {}, "", [], [], " ", lambda text: text.replace(" ", MARK))
     spec = tokenizer.spec
@@ -166,7 +164,7 @@ def open_base(tokenizer: LoadedTokenizer) -> Base:
     raise TokenizerError(
         f"a {model} model behind {' and '.join(kinds) or 'no pre-tokenizer'} cannot be extended "
         "so that text without units is cut as before", where=str(tokenizer.path),
-        cure="Extend a byte-level BPE with one Split, a Metaspace model, or a SentencePiece .model; "
+        cure="Extend a byte-level BPE with one Split, a Metaspace or a SentencePiece model; "
         "or train a new tokenizer",
     )  # fmt: skip
 
@@ -216,7 +214,8 @@ def match_forms(base: Base, forms: Sequence[str]) -> list[str]:
 def extend_spec(base: Base, forms: Sequence[str]) -> Spec:
     """Return the base with an id for each of `forms`, behind all ids that there are.
 
-    None of them may be a piece already (`drop_known`). TokenizerError where a piece of the base would come out otherwise.
+    None of them may be a piece already (`drop_known`). TokenizerError where a piece of the base
+    would come out otherwise.
     """
     pieces = base.tokenizer.pieces
     new = {piece: len(pieces) + i for i, piece in enumerate(map(base.spell, forms))}
@@ -298,10 +297,7 @@ def count_forms(base: Base, batches: Batches, forms: Sequence[str]) -> np.ndarra
 
 def extend_model(content: bytes, symbols: Iterable[str]) -> bytes:
     """Return a SentencePiece model with more user-defined symbols behind all pieces there are."""
-    from sentencepiece import sentencepiece_model_pb2
-
-    proto: Any = sentencepiece_model_pb2.ModelProto()
-    proto.ParseFromString(content)
+    proto = parse_model(content)
     known = {entry.piece for entry in proto.pieces}
     user_defined = 4
     for symbol in symbols:

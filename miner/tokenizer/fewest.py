@@ -16,7 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-FAST, SLOW, SLOWEST = (4.0, 0.7), (1.5, 0.85), (0.0, 0.93)  # above so many times the size: share kept
+FAST, SLOW, SLOWEST = (
+    (4.0, 0.7),
+    (1.5, 0.85),
+    (0.0, 0.93),
+)  # above so many times the size: share kept
 LONGEST = 256  # characters of a piece
 UNKNOWN = 11  # pieces that are rather taken than a character that is none: Unigram's penalty is 10
 _u64 = np.uint64
@@ -39,7 +43,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Trie:
-    """Pieces as a hash of (node, code point) -> node; `piece` int32 (nodes,), -1 where none ends."""
+    """Pieces as a hash: (node, code point) to node; `piece` int32 (nodes,), -1 where none ends."""
 
     nodes: np.ndarray
     points: np.ndarray
@@ -61,7 +65,7 @@ def build_trie(pieces: Text) -> Trie:
 def _place(node: int, point: int, mask: int) -> int:
     mixed = _u64(node) * _u64(0x9E3779B97F4A7C15) ^ _u64(point) * _u64(0xD6E8FEB86659FD93)
     mixed = (mixed ^ (mixed >> _u64(29))) * _u64(0xBF58476D1CE4E5B9)
-    return np.int64((mixed ^ (mixed >> _u64(32))) & _u64(mask))
+    return np.int64((mixed ^ (mixed >> _u64(32))) & _u64(mask))  # type: ignore[return-value]
 
 
 @njit(nogil=True, cache=True)
@@ -110,7 +114,7 @@ def _cut_range(
     points: np.ndarray, children: np.ndarray, piece: np.ndarray, counts: np.ndarray,
     lengths: np.ndarray,
 ) -> None:  # fmt: skip
-    """Cut documents low..high: add to `counts` (pieces,), write `lengths` (documents,) in tokens."""
+    """Cut documents: add to `counts` (pieces,), write `lengths` (documents,) in tokens."""
     longest = 0
     for document in range(low, high):
         longest = max(longest, starts[document + 1] - starts[document])
@@ -166,7 +170,8 @@ def cut_fewest(text: Text, pieces: Text) -> tuple[np.ndarray, np.ndarray]:
         return counts
 
     with ThreadPoolExecutor(threads) as pool:
-        return sum(pool.map(cut_part, edges[:-1], edges[1:])), lengths
+        parts = list(pool.map(cut_part, edges[:-1], edges[1:]))
+    return np.stack(parts).sum(axis=0), lengths
 
 
 @njit(nogil=True, cache=True)

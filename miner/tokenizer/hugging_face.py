@@ -259,9 +259,7 @@ def build_unigram(
 def mark_units(form: NormalForm, texts: Sequence[str]) -> dict[str, str]:
     """Return the piece of a Unigram model for each unit in its normal form."""
     marked = apply_steps(mark_words(form, texts), texts)
-    return {
-        text: whole.replace(" ", MARK) for text, whole in zip(texts, marked, strict=True)
-    }
+    return {text: whole.replace(" ", MARK) for text, whole in zip(texts, marked, strict=True)}
 
 
 def decode_marked(form: NormalForm, specials: Sequence[str]) -> list[Spec]:

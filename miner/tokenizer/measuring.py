@@ -1,9 +1,10 @@
 """Units to the number of places that they should have: where does a vocabulary do most?
 
 Units come in the order of the tokens that they spare in the corpus, an id for an id: English with
-8,000 of them has 5.51 bytes per token so, and 4.98 in the order of meaning. The share of units is tried on held-back text, with one BPE trained beside: its first merges fill
-what the units leave. For compression the share with the fewest tokens wins; for meaning, the
-largest whose text is at most half a percent longer than that: units are what it is for.
+8,000 of them has 5.51 bytes per token so, and 4.98 in the order of meaning. The share of units is
+tried on held-back text, with one BPE trained beside: its first merges fill what the units leave.
+For compression the share with the fewest tokens wins; for meaning, the largest whose text is at
+most half a percent longer than that: units are what it is for.
 """
 
 from __future__ import annotations

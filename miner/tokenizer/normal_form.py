@@ -32,7 +32,11 @@ LITERAL_MARK = JOINER + "⁂"  # ▁ itself, where ▁ stands for a space
 WHOLE = JOINER + "⁃"  # in front of a word that is a unit by itself, for models without merges
 MARK = "▁"
 
-WHITE = r"\t-\r\x{1c}-\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
+# White space as `str.split` knows it, as the inside of a class.
+WHITE = (
+    r"\t-\r\x{1c}-\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}"
+    r"\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
+)
 APOSTROPHES, HYPHENS = "'’ʼ", "-‐‑"
 # What full case folding does beside lower case, after NFD: the rest of the Unicode table.
 FOLDS = {
@@ -176,7 +180,9 @@ class NormalForm:
         """Return what must hold behind a unit: no word goes on there."""
         if not self.has_words:
             return r"(?!\p{M})"
-        return rf"(?:(?<!{self.inside})(?!\p{{M}})|(?<={self.inside})(?!{self.inside}|{self.joins}))"
+        return (
+            rf"(?:(?<!{self.inside})(?!\p{{M}})|(?<={self.inside})(?!{self.inside}|{self.joins}))"
+        )
 
     def cut_base(self, *, bare: bool) -> str:
         """Return how text without units is cut; `bare`: a group `bare` names units to stop at."""
@@ -194,7 +200,9 @@ class NormalForm:
         other = rf"[^{WHITE}{JOINER}{list_signs()}{self.inside}]"
         marks = rf" ?(?:{stop}{byte}|(?:(?!{byte}){stop}{other}){{1,64}}){mark}"
         breaks = rf"[{WHITE}&&[^\r\n]]*[\r\n]+{mark}"
-        spaces = rf"[{WHITE}]+(?![^{WHITE}]){mark}|[{WHITE}]+?(?=[ ]?[^{WHITE}]){mark}|[{WHITE}]{mark}"
+        spaces = (
+            rf"[{WHITE}]+(?![^{WHITE}]){mark}|[{WHITE}]+?(?=[ ]?[^{WHITE}]){mark}|[{WHITE}]{mark}"
+        )
         return rf"{words}|{signs}|{marks}|{breaks}|{spaces}|{signs_of_ours}|."
 
 

@@ -36,10 +36,10 @@ def encode_scenes(tokenizer: LoadedTokenizer, scenes: Sequence[str]) -> np.ndarr
     """
     write_scenes(scenes)
     first, between = find_signs(tokenizer)
-    parts = []
+    parts: list[np.ndarray] = []
     for number, ids in enumerate(tokenizer.encode(scenes)):
-        parts += [[between if number else first], ids]
-    return np.concatenate(parts).astype(np.int64)
+        parts += [np.array([between if number else first], np.int64), ids]
+    return np.concatenate(parts)
 
 
 def decode_scenes(tokenizer: LoadedTokenizer, ids: Sequence[int] | np.ndarray) -> list[str]:

@@ -49,7 +49,7 @@ from miner.unicode import (
 )
 
 CONTROLS = 4  # of the special tokens: padding, start, end, unknown; the rest are symbols
-ASCII_MARKS = "\"#$%&()*+,./:;<=>?@[\\]^`{|}~"
+ASCII_MARKS = '"#$%&()*+,./:;<=>?@[\\]^`{|}~'
 USUAL_MARKS = "«»“”„‘—–…¿¡"  # and those of ASCII: known as marks although the corpus has none
 USUAL_STARTS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
 MOST_STARTS, MOST_MARKS = 1024, 128  # characters a word starts with, and what stands before
@@ -122,13 +122,11 @@ def list_symbols(bare: Sequence[str]) -> list[str]:
     return [symbol for symbol in first if symbol not in inner and not symbol.isascii()][:MOST_MARKS]
 
 
-def _part(
-    form: NormalForm, seen: Mapping[str, int]
-) -> tuple[list[str], list[str]]:
+def _part(form: NormalForm, seen: Mapping[str, int]) -> tuple[list[str], list[str]]:
     """Return the characters that a word starts with, and those that may stand before a word."""
     classes = class_table() & CLASS
     usual = ASCII_MARKS + USUAL_MARKS + USUAL_STARTS + ("\n\t\r\xa0" if form.exact else "")
-    seen = dict.fromkeys(usual, 0) | seen
+    seen = {**dict.fromkeys(usual, 0), **seen}
     often = sorted(seen, key=lambda character: (-seen[character], character))
     kinds = {character: int(classes[ord(character)]) for character in often}
     cases = (way for c in often if kinds[c] in (LETTER, DIGIT, CONNECTOR)
@@ -189,7 +187,8 @@ def train_model(
             SentencePieceTrainer.train(
                 sentence_iterator=_list_sentences(batches), model_writer=model, model_type=kind,
                 vocab_size=size, hard_vocab_limit=False, byte_fallback=True,
-                character_coverage=cover(seen, size - len(symbols) - 262), user_defined_symbols=list(symbols),
+                character_coverage=cover(seen, size - len(symbols) - 262),
+                user_defined_symbols=list(symbols),
                 add_dummy_prefix=True, remove_extra_whitespaces=trims(form),
                 allow_whitespace_only_pieces=True, max_sentence_length=LONGEST_LINE,
                 pad_id=0, bos_id=1, eos_id=2, unk_id=3, pad_piece=SPECIALS[0], minloglevel=2,
@@ -213,7 +212,7 @@ def cover(seen: Mapping[str, int], room: int) -> float:
 
 
 def trims(form: NormalForm) -> bool:
-    """Say whether white space goes: SentencePiece trims a text only where it also makes runs one."""
+    """Say whether a text is trimmed: SentencePiece does so only where it makes spaces one too."""
     return not form.exact and not form.profile.keeps_space
 
 
@@ -222,7 +221,7 @@ def _list_sentences(batches: Batches) -> Iterator[str]:
     return (part for batch in batches() for text in batch for part in text.split("\0") if part)
 
 
-def _write_rules(folder: Path, rules: Rules, *, undo: NormalForm) -> dict[str, str]:
+def _write_rules(folder: Path, rules: Rules, *, undo: NormalForm) -> dict[str, Any]:
     """Write the rules as SentencePiece reads them; return the options that name the files."""
     back = {LITERAL: JOINER, LITERAL_MARK: MARK}
     if undo.has_words:
@@ -238,12 +237,18 @@ def _spell(text: str) -> str:
     return " ".join(f"{ord(character):X}" for character in text)
 
 
-def replace_pieces(model: bytes, pieces: Mapping[str, float]) -> bytes:
-    """Return a Unigram model with other pieces; special tokens, bytes and rules stay."""
+def parse_model(model: bytes) -> Any:
+    """Return the fields of a model, to be read and changed."""
     from sentencepiece import sentencepiece_model_pb2
 
-    proto: Any = sentencepiece_model_pb2.ModelProto()
+    proto = sentencepiece_model_pb2.ModelProto()  # type: ignore[attr-defined]
     proto.ParseFromString(model)
+    return proto
+
+
+def replace_pieces(model: bytes, pieces: Mapping[str, float]) -> bytes:
+    """Return a Unigram model with other pieces; special tokens, bytes and rules stay."""
+    proto = parse_model(model)
     normal, symbol, byte = 1, 4, 6
     kept = [
         entry for i, entry in enumerate(proto.pieces)
@@ -260,10 +265,9 @@ def replace_pieces(model: bytes, pieces: Mapping[str, float]) -> bytes:
 
 def cut_without(model: bytes, pieces: set[str], texts: Sequence[str]) -> list[list[int]]:
     """Return the ids of each text in a model in which `pieces` are not used."""
-    from sentencepiece import SentencePieceProcessor, sentencepiece_model_pb2
+    from sentencepiece import SentencePieceProcessor
 
-    proto: Any = sentencepiece_model_pb2.ModelProto()
-    proto.ParseFromString(model)
+    proto = parse_model(model)
     unused = 5
     for entry in proto.pieces:
         if entry.piece in pieces:

@@ -94,9 +94,7 @@ def _count_runs(keys: np.ndarray, lengths: np.ndarray, types: int) -> Candidates
     starts = np.concatenate([[1], ends + np.arange(2, len(ends) + 2)]).astype(np.int64)
     counts = np.bincount(stream >> 1, minlength=types + 1)[1:].astype(np.int64)
     flags = np.zeros(len(stream), np.uint8)
-    return count_candidates(
-        Stream(stream, flags, starts), counts, min_count=RARE, longest=RUN
-    )
+    return count_candidates(Stream(stream, flags, starts), counts, min_count=RARE, longest=RUN)
 
 
 def _cut_by_bpe(
@@ -156,6 +154,4 @@ def build_superwords(
         "vocab": [list(entry) for entry in scored],
     }  # fmt: skip
     cuts = [split(BYTE_NAME), MARKED]
-    return assemble(
-        model, form.list_normalizers(), cuts, decode_marked(form, specials), specials
-    )
+    return assemble(model, form.list_normalizers(), cuts, decode_marked(form, specials), specials)

@@ -43,6 +43,11 @@ class Corpus:
             if batch:
                 yield batch
 
+    def all(self) -> Iterator[list[str]]:
+        """Yield all texts, some thousands at a time."""
+        for texts, _ in self._read():
+            yield texts
+
     def held(self) -> list[str]:
         """Return the texts to measure on, at most `MOST_HELD` characters."""
         chosen: list[str] = []

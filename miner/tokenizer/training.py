@@ -73,7 +73,6 @@ class TrainConfig:
         return "extended" if self.base else self.trainer
 
 
-
 @dataclass(frozen=True)
 class Trained:
     """What was trained, for those who asked for it."""
@@ -177,7 +176,8 @@ def list_ids(
     rows = rows.filter(pl.col("id").list.len() > 0).join(
         about, on="unit", how="left", maintain_order="left", validate="m:1"
     )
-    alone = pl.Series([len(ids) == 1 for ids in tokenizer.encode(rows["text"].to_list())])
+    single = [len(ids) == 1 for ids in tokenizer.encode(rows["text"].to_list())]
+    alone = pl.Series(single, dtype=pl.Boolean)
     whole = (rows["side"] != "") | alone
     kept = rows.filter(whole)
     parts = cut_apart(built, kept["text"].to_list())
@@ -195,6 +195,7 @@ def describe(
     """Return what the card says of how a tokenizer was made."""
     exact = config.exact or units.profile.name == "bytes" or config.base is not None
     form = NormalForm(units.profile, exact)
+    kinds = ids.group_by("kind").len()
     return {
         "format": 1,
         "trainer": config.kind,
@@ -207,12 +208,10 @@ def describe(
         "specials": list(SPECIALS),
         "units": ids["token"].n_unique(),
         "unit_ids": ids.height,
-        "classes": dict(ids.group_by("kind").len().sort("len", "kind", descending=True).iter_rows()),
+        "classes": dict(kinds.sort("len", "kind", descending=True).iter_rows()),
         "run": units.about,
         "corpus": {
             "paths": list(config.corpus), "documents": corpus.documents, "bytes": corpus.bytes,
             "skipped": [asdict(entry) for entry in corpus.skipped],
         },
     }  # fmt: skip
-
-

@@ -114,9 +114,7 @@ def _list_entries(entries: Any, key: str, where: str, cure: str) -> list[Any]:
     return entries
 
 
-def _check_entries(
-    rows: list[tuple[Any, str, str]], where: str, profile: Profile
-) -> pl.DataFrame:
+def _check_entries(rows: list[tuple[Any, str, str]], where: str, profile: Profile) -> pl.DataFrame:
     """Return the entries as units; TokenizerError names the first that cannot be one."""
     seen: dict[str, str] = {}
     tokens = []
@@ -160,8 +158,10 @@ def find_problem(entry: Any) -> str | None:
         return f"has {len(entry):,} characters; {LONGEST} are the most"
     for character in entry:
         if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp"):
-            name = "half a character" if "\ud800" <= character <= "\udfff" else (
-                "the control character"
+            name = (
+                "half a character"
+                if "\ud800" <= character <= "\udfff"
+                else ("the control character")
             )
             return f"holds {name} U+{ord(character):04X}"
     return None
