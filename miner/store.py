@@ -186,8 +186,20 @@ def _recover(out: Path) -> None:
 def _publish(partial: Path, out: Path) -> None:
     """Give the finished run its name; an old run there goes only when the new one stands."""
     _sync(partial)
-    _replace(partial, out)
+    old = _swap(partial, out)
     (out / _KEY).unlink()
+    if old:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _swap(draft: Path, out: Path) -> Path | None:
+    """Give a draft its name; return where what stood there waits to be removed, if anything did."""
+    old = _beside(out, "old")
+    replaces = out.exists()
+    if replaces:
+        out.rename(old)
+    draft.rename(out)
+    return old if replaces else None
 
 
 @contextmanager
@@ -299,19 +311,25 @@ def open_folder(out: Path, *, marker: str, overwrite: bool) -> Iterator[Path]:
         raise RunError("this is no name for a folder", where=str(out), cure="Name one to create")
     draft = _beside(out, "partial")
     with _told_simply(out), _made_parents(out), _locked(out):
+        old = _beside(out, "old")
+        if (old / marker).is_file() and not out.exists():  # cut off between two renames
+            old.rename(out)
         _check_folder(out, marker=marker, overwrite=overwrite)
-        if draft.exists():
-            _check_folder(draft, marker=marker, overwrite=True)
-            shutil.rmtree(draft)
+        for leftover in (old, draft):
+            if leftover.exists():
+                _check_folder(leftover, marker=marker, overwrite=True)
+                shutil.rmtree(leftover)
         draft.mkdir()
         (draft / marker).touch()
         try:
             yield draft
             _sync(draft)
-            _replace(draft, out)
+            replaced = _swap(draft, out)
         except Exception:
             shutil.rmtree(draft, ignore_errors=True)
             raise
+        if replaced:
+            shutil.rmtree(replaced, ignore_errors=True)
 
 
 def _check_folder(out: Path, *, marker: str, overwrite: bool) -> None:
@@ -328,13 +346,3 @@ def _check_folder(out: Path, *, marker: str, overwrite: bool) -> None:
         raise RunError(
             "it is already there", where=str(out), cure="Choose another --out, or --overwrite"
         )
-
-
-def _replace(draft: Path, out: Path) -> None:
-    """Give the draft its name; what stood there goes only when the new folder stands."""
-    old = _beside(out, "old")
-    shutil.rmtree(old, ignore_errors=True)
-    if out.exists():
-        out.rename(old)
-    draft.rename(out)
-    shutil.rmtree(old, ignore_errors=True)

@@ -261,9 +261,8 @@ class Checker:
         places = read_contexts(run)
         check = Check("a unit is one id where it was found", cure)
         if self.ours:
-            known = places.filter(pl.col("unit").is_in(list(self.forms)) if self.exact else (
-                pl.col("token").is_in(list(self.forms))
-            ))  # fmt: skip
+            named = pl.col("unit").str.strip_chars(" ") if self.exact else pl.col("token")
+            known = places.filter(named.is_in(list(self.forms)))
             check.absent = len(places) - len(known)
             places = known
         parts = [
