@@ -173,6 +173,7 @@ def mine(
 
 
 TRAINERS = ("hf-bpe", "hf-unigram", "sentencepiece-bpe", "sentencepiece-unigram")
+SHAPES = ("llama-3-8b", "llama-3-70b", "mistral-7b", "qwen2.5-0.5b", "qwen2.5-7b", "gpt2")
 folder_or_file = click.Path(path_type=Path)
 
 
@@ -256,6 +257,90 @@ def check(tokenizer: Path, run: Path | None, as_json: bool) -> int:
     else:
         click.echo(summarize_checks(checks, str(tokenizer)))
     return int(not all(entry.holds for entry in checks))
+
+
+@commands.command()
+@click.argument("old", type=folder_or_file, metavar="OLD")
+@click.argument("new", type=folder_or_file, metavar="NEW")
+@click.option(
+    "--sample",
+    type=folder_or_file,
+    metavar="PATH",
+    help="Text to measure on, a document a line.  [default: lines in many scripts, code, numbers]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the differences as JSON.")
+def diff(old: Path, new: Path, sample: Path | None, as_json: bool) -> int:
+    """Tell what NEW changes against OLD, how bad it is, and what mends it.
+
+    OLD and NEW are tokenizers, a file or a folder; beside a model, its rows for new tokens are
+    looked at too. Exit code 1 where something was removed, moved or lost; additions are notices.
+
+    \b
+    Examples:
+      miner diff ./base ./tokenizer
+      miner diff before/tokenizer.json after/tokenizer.json --sample prompts.txt
+    """
+    from miner.tokenizer.diffing import (
+        describe_difference,
+        diff_tokenizers,
+        read_sample,
+        record_difference,
+    )
+    from miner.tokenizer.loading import load_tokenizer
+
+    found = diff_tokenizers(load_tokenizer(old), load_tokenizer(new), read_sample(sample))
+    name = f"{sample}" if sample else "the built-in sample"
+    click.echo(
+        json.dumps(record_difference(found)) if as_json else describe_difference(found, name)
+    )
+    return found.exit_code
+
+
+@commands.command()
+@click.argument("tokenizers", type=folder_or_file, nargs=-1, required=True, metavar="TOKENIZER...")
+@click.option(
+    "--corpus", "corpus", multiple=True, metavar="PATH",
+    help="Text that none of them was trained on, in the forms that `miner mine` reads; may come "
+    "several times.",
+)
+@click.option(
+    "--run", type=folder_or_file, metavar="RUN",
+    help="Look for the units of this run, and for what lies near them.  [default: the units of the "
+    "first tokenizer of miner]",
+)
+@click.option(
+    "--shape", type=click.Choice(SHAPES), default=SHAPES[0], show_default=True,
+    help="The model whose KV cache is counted.",
+)
+@click.option(
+    "--html", "page", type=folder_or_file, metavar="FILE",
+    help="Write one page with pictures.  [default: none]",
+)
+@click.option("--text-column", metavar="NAME", help="Of tables and JSON lines.")
+@click.option("--on-error", type=click.Choice(CHOICES["on_error"]), default="stop")
+@click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON.")
+def compare(
+    tokenizers: tuple[Path, ...], page: Path | None, as_json: bool, **options: Any
+) -> None:  # fmt: skip
+    """Compare tokenizers on held-out text, with what they save against the first.
+
+    Each TOKENIZER is a folder or a file, of miner or not. Every document of the corpus counts as
+    one context, in which attention costs the square of its tokens.
+
+    \b
+    Examples:
+      miner compare ./gpt2 tokenizer --corpus heldout.txt
+      miner compare bpe.json units_a units_b --corpus heldout.txt --run outputs/run --html page.html
+      miner compare ./llama-3 tokenizer --corpus heldout.jsonl --shape llama-3-70b --json
+    """
+    from miner.tokenizer.comparing import compare_tokenizers, summarize_comparison, write_page
+
+    if not options["corpus"]:
+        raise UsageError("no corpus is named", cure="Add --corpus PATH")
+    comparison = compare_tokenizers(tokenizers, told=_tell, **options)
+    if page is not None:
+        write_page(page, comparison)
+    click.echo(json.dumps(comparison.record()) if as_json else summarize_comparison(comparison))
 
 
 def _tell(line: str) -> None:

@@ -48,7 +48,9 @@ ROOMS: dict[str, set[str]] = {
     "summary": FOUNDATION,
     "report": {*FOUNDATION, "savings"},
     # wings: they read what the house wrote, and no room of the house opens them
-    "tokenizer": {*FOUNDATION, "atoms", "corpus", "cutting", "store", "vocabulary"},
+    "tokenizer": {
+        *FOUNDATION, "atoms", "candidates", "corpus", "cutting", "report", "savings", "store", "vocabulary",
+    },
 }  # fmt: skip
 WINGS = {"tokenizer"}
 DOORS = {"pipeline": set(ROOMS) - WINGS,

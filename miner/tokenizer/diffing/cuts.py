@@ -1,4 +1,4 @@
-"""Texts to ids, guarded: what does a tokenizer of a stranger make of them, and where does it fail?"""
+"""Texts to ids, guarded: what does a stranger's tokenizer make of them, where does it fail?"""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _try_each(
 ) -> list[Result | None]:
     """Return the result of each argument, None where the work fails on it alone."""
     try:
-        return list(_hold_panic(work, arguments))
+        return [*_hold_panic(work, arguments)]
     except TokenizerError:
         if len(arguments) < 2:
             return [None] * len(arguments)

@@ -10,7 +10,6 @@ import numpy as np
 from miner.tokenizer.diffing.cuts import cut_texts, write_texts
 from miner.tokenizer.diffing.findings import EXAMPLES, Finding, count_things, take_examples
 from miner.tokenizer.diffing.sides import Side
-from miner.tokenizer.loading import LoadedTokenizer
 
 WIDE = 400  # tokens of an example that are kept
 
@@ -129,15 +128,19 @@ def _count_unknown(side: Side, encoded: Sequence[np.ndarray]) -> int:
 
 def _show_cuts(old: Side, new: Side, lines: Sequence[str]) -> tuple[CutChange, ...]:
     return tuple(
-        CutChange(line, _show_tokens(old.tokenizer, line), _show_tokens(new.tokenizer, line))
+        CutChange(line, _show_tokens(old, line), _show_tokens(new, line))
         for line in lines[:EXAMPLES]
     )
 
 
-def _show_tokens(tokenizer: LoadedTokenizer, line: str) -> tuple[str, ...]:
-    """Return the text that each token stands for; where it is none, the piece."""
-    spans = tokenizer.spans([line])[0][:WIDE]
-    return tuple(line[start:end] or tokenizer.pieces[number] for number, start, end in spans)
+def _show_tokens(side: Side, line: str) -> tuple[str, ...]:
+    """Return the text that each token stands for, or its piece where it is unknown or empty."""
+    unknown = side.places.get(side.unknown) if side.unknown is not None else None
+    pieces, spans = side.tokenizer.pieces, side.tokenizer.spans([line])[0][:WIDE]
+    return tuple(
+        pieces[number] if number == unknown else line[start:end] or pieces[number]
+        for number, start, end in spans
+    )
 
 
 def find_effects(effect: Effect, *, additions: bool) -> list[Finding]:
@@ -165,7 +168,8 @@ def find_effects(effect: Effect, *, additions: bool) -> list[Finding]:
         more = effect.unknown_after - effect.unknown_before
         findings.append(
             Finding(
-                "break", "unknown", f"{count_things(more, 'token')} more of the sample "
+                "break", "unknown",
+                f"{count_things(more, 'more token')} of the sample "
                 f"{'is' if more == 1 else 'are'} unknown", "what they stood for is lost",
                 "Keep the pieces, and bytes as the last resort", more,
             )
@@ -180,7 +184,7 @@ def _find_cut_changes(effect: Effect, additions: bool, of: str) -> list[Finding]
     which = f"{count:,} {of} {'is' if count == 1 else 'are'} cut otherwise"
     return [
         Finding(
-            "warn", "cuts", which + (" without a new piece in it" if additions else ""),
+            "warn", "cuts", which + (", with no new piece in sight" if additions else ""),
             "the model reads the same words in pieces that it did not see in training; a context "
             f"holds {1 / effect.factor if effect.factor else 1:.2f} times as much text",
             "Extend without touching how the rest is cut, or train the model on the new cuts",

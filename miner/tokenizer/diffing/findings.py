@@ -40,9 +40,9 @@ def show_change(before: Any, after: Any) -> str:
     """Return `before -> after`, long values cut to where they differ.
 
     >>> show_change(True, False), show_change(None, "NFC")
-    ("true -> false", "none -> 'NFC'")
+    ('true -> false', "none -> 'NFC'")
     >>> show_change("x" * 50 + "(a+)", "x" * 50 + "(b+)")
-    "'…xxxxxxxxxxx(a+)' -> '…xxxxxxxxxxx(b+)'"
+    "'…xxxxxxxxxx(a+)' -> '…xxxxxxxxxx(b+)'"
     """
     if isinstance(before, str) and isinstance(after, str):
         start = _common(before, after)
@@ -58,7 +58,7 @@ def show_value(value: Any) -> str:
         return {None: "none", True: "true", False: "false"}[value]
     if isinstance(value, float):
         return f"{value:.6g}"
-    text = str(value)
+    text = str(value.get("type") or value) if isinstance(value, dict) else str(value)
     return text if len(text) <= 2 * VALUE else text[: 2 * VALUE - 1] + "…"
 
 

@@ -8,7 +8,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from miner.tokenizer.diffing.findings import Finding, count_things, show_change, take_examples
+from miner.tokenizer.diffing.findings import (
+    Finding,
+    Severity,
+    count_things,
+    show_change,
+    take_examples,
+)
 from miner.tokenizer.diffing.sides import Side
 
 
@@ -139,6 +145,7 @@ def _find_renumbered(old: Side, new: Side) -> list[Finding]:
         "two lists of ids"
     )
     cure = "Number added tokens from the last id of the model's vocabulary on, without a gap"
+    groups: tuple[tuple[Severity, list[str]], ...] = (("break", known), ("warn", fresh))
     return [
         Finding(
             severity, "renumbered",
@@ -147,7 +154,7 @@ def _find_renumbered(old: Side, new: Side) -> list[Finding]:
             take_examples(f"{p!r}: {new.declared[p]:,} in the file, {new.places[p]:,} when loaded"
                           for p in pieces),
         )
-        for severity, pieces in (("break", known), ("warn", fresh)) if pieces
+        for severity, pieces in groups if pieces
     ]  # fmt: skip
 
 
@@ -156,7 +163,9 @@ def _find_added(old: Side, new: Side) -> list[Finding]:
     if not added:
         return []
     numbers = [new.places[piece] for piece in added]
-    ids = f"id {numbers[0]:,}" if len(numbers) == 1 else f"ids {numbers[0]:,} to {numbers[-1]:,}"
+    whole = numbers[-1] - numbers[0] + 1 == len(numbers)
+    ids = f"ids {numbers[0]:,} to {numbers[-1]:,}" if whole else f"ids from {numbers[0]:,} on"
+    ids = f"id {numbers[0]:,}" if len(numbers) == 1 else ids
     return [
         Finding(
             "notice", "added", f"{count_things(len(added), 'piece')} added, {ids}",

@@ -1,12 +1,12 @@
 """Pieces to those that no text becomes: which tokens are dead, or hidden behind others?
 
-Each piece is written as text and cut, alone, in a sentence and at the end of a word. That tries
-what the library does, whatever its rules; a piece that needs another neighbourhood is not seen.
+Each piece is written as text and cut, alone, in a sentence and inside words. That tries what the
+library does, whatever its rules; a piece that needs another neighbourhood is not seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -16,7 +16,11 @@ from miner.tokenizer.diffing.ids import list_added, show_pieces
 from miner.tokenizer.diffing.sides import Side
 
 TRIED = 10_000  # new pieces, and old ones, at even distances
-CONTEXTS = ("{}", "a {} a", "a{}")
+CONTEXTS = ("{}", "a {} a", "a{}")  # by which most pieces come up
+OTHERS = (
+    "({})", "a{}a", "z{}", "q{}q", "{0}{0}", "0{}0", "-{}-", "'{}'", ", {},", "ж{}", "中{}中",
+    "☔{}☔", "\n{}\n", "  {}  ",
+)  # tried for the rest
 SILENT = ("CONTROL", "UNUSED", "UNKNOWN", "BYTE")  # types that never come from text, by design
 LETTERS = {
     **{chr(byte): byte for byte in (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100))}
@@ -39,7 +43,7 @@ def find_dead(old: Side, new: Side) -> list[Finding]:
     tried = f"of {count_things(len(added), 'new piece')} tried"
     told = [
         Finding(
-            "warn", "dead", f"{count_things(len(dead), 'piece')} {tried} never come out of text",
+            "warn", "dead", f"{count_things(len(dead), 'piece')} {tried} did not come out of text",
             "it is hidden behind another token, or the rules never make it: its row is never used",
             "Leave it away, or see that merges, scores or flags let it through", len(dead),
             show_pieces(dead, new),
@@ -67,16 +71,31 @@ def _find_silent(side: Side, pieces: Sequence[str]) -> set[str]:
     """Return the pieces that none of the texts tried becomes."""
     numbers = [np.array([side.places[piece]], np.int64) for piece in pieces]
     written = write_texts(side.tokenizer, numbers) if pieces else []
-    texts, owners = [], []
-    for piece, text in zip(pieces, written, strict=True):
-        ways = list_spellings(side, piece, text)
-        texts += ways
-        owners += [piece] * len(ways)
-    heard, asked = set(), set(owners)
-    for piece, ids in zip(owners, cut_texts(side.tokenizer, texts), strict=True):
-        if ids is None or side.places[piece] in ids:
-            heard.add(piece)
-    return asked - heard
+    spelled = {
+        piece: texts
+        for piece, text in zip(pieces, written, strict=True)
+        if (texts := list_spellings(side, piece, text))
+    }
+    for contexts in (CONTEXTS, OTHERS):
+        heard = _hear_pieces(side, spelled, contexts)
+        spelled = {piece: texts for piece, texts in spelled.items() if piece not in heard}
+    return set(spelled)
+
+
+def _hear_pieces(
+    side: Side, spelled: Mapping[str, Sequence[str]], contexts: Sequence[str]
+) -> set[str]:
+    """Return the pieces that come up in one of the contexts, or on which the tokenizer fails."""
+    tried = [
+        (piece, context.format(text))
+        for piece, texts in spelled.items() for text in texts for context in contexts
+    ]  # fmt: skip
+    cut = cut_texts(side.tokenizer, [text for _, text in tried])
+    return {
+        piece
+        for (piece, _), ids in zip(tried, cut, strict=True)
+        if ids is None or side.places[piece] in ids
+    }
 
 
 def list_spellings(side: Side, piece: str, written: str | None) -> list[str]:
@@ -84,13 +103,11 @@ def list_spellings(side: Side, piece: str, written: str | None) -> list[str]:
     if side.types.get(piece) in SILENT or piece == side.unknown or not piece:
         return []
     if piece in side.added:
-        return [context.format(piece) for context in CONTEXTS]
+        return [piece]
     if piece.startswith("<0x") and piece.endswith(">"):
         return []
     spelled = _spell(side, piece)
-    texts = {spelled, written} - {None, ""}
-    return [context.format(text) for text in texts if text and "\ufffd" not in text
-            for context in CONTEXTS]  # fmt: skip
+    return [text for text in dict.fromkeys((spelled, written)) if text and "\ufffd" not in text]
 
 
 def _spell(side: Side, piece: str) -> str | None:

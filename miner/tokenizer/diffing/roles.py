@@ -122,10 +122,10 @@ def _compare_roles(old: Side, new: Side) -> list[Finding]:
             continue
         gained = before is None
         severity: Severity = "break" if not gained else "notice" if role == "pad_token" else "warn"
+        change = "given" if gained else "lost" if after is None else "changed"
         findings.append(
             Finding(
-                severity, role, f"{role} {'given' if gained else 'lost' if after is None else
-                                          'changed'}",
+                severity, role, f"{role} {change}",
                 f"another token stands for it than before: {BREAKS_PROMPTS}" if not gained else
                 "there was none before: prompts that use it change",
                 "Keep the roles of OLD" if not gained else "",

@@ -67,7 +67,7 @@ def _compare_merges(old: Side, new: Side) -> list[Finding]:
     before, after = set(old.merges), set(new.merges)
     gone = [merge for merge in old.merges if merge not in after]
     fresh = [merge for merge in new.merges if merge not in before]
-    moved = _find_displaced(
+    moved = find_displaced(
         [merge for merge in old.merges if merge in after],
         [merge for merge in new.merges if merge in before],
     )
@@ -95,10 +95,10 @@ def _tell_merges(
     )  # fmt: skip
 
 
-def _find_displaced(old: Sequence[Merge], new: Sequence[Merge]) -> list[Merge]:
+def find_displaced(old: Sequence[Merge], new: Sequence[Merge]) -> list[Merge]:
     """Return the fewest of the common merges that must be moved to get the old order.
 
-    >>> _find_displaced(["a", "b", "c", "d"], ["b", "c", "a", "d"])
+    >>> find_displaced(["a", "b", "c", "d"], ["b", "c", "a", "d"])
     ['a']
     """
     rank = {merge: i for i, merge in enumerate(old)}

@@ -22,6 +22,8 @@ PARTS = ("normalizer", "pre_tokenizer", "post_processor", "decoder")
 ROLES = ("bos_token", "eos_token", "unk_token", "pad_token", "mask_token", "sep_token", "cls_token")
 EXTRA_LISTS = ("additional_special_tokens", "extra_special_tokens")
 
+TYPES = {1: "NORMAL", 2: "UNKNOWN", 3: "CONTROL", 4: "USER_DEFINED", 5: "UNUSED", 6: "BYTE"}
+
 Object = dict[str, Any]
 
 
@@ -158,18 +160,7 @@ def _read_declared(tokenizer: LoadedTokenizer) -> dict[str, int]:
 
 
 def _view_sentencepiece(tokenizer: LoadedTokenizer, held: Any) -> Side:
-    from google.protobuf.message import DecodeError
-    from sentencepiece import sentencepiece_model_pb2 as schema
-
-    proto = schema.ModelProto()
-    try:
-        proto.ParseFromString(held.serialized_model_proto())
-    except DecodeError as error:
-        raise TokenizerError(
-            "is no SentencePiece model that miner can read", where=str(tokenizer.path),
-            cure="Fetch it anew",
-        ) from error  # fmt: skip
-    names = schema.ModelProto.SentencePiece.Type.Name
+    proto = _parse_proto(tokenizer, held.serialized_model_proto())
     trained, normal = proto.trainer_spec, proto.normalizer_spec
     return Side(
         tokenizer,
@@ -186,14 +177,35 @@ def _view_sentencepiece(tokenizer: LoadedTokenizer, held: Any) -> Side:
             },
         },
         {
-            "type": schema.TrainerSpec.ModelType.Name(trained.model_type),
+            "type": _name_value(trained, "model_type"),
             "byte_fallback": trained.byte_fallback,
             "treat_whitespace_as_suffix": trained.treat_whitespace_as_suffix,
             "unk_surface": trained.unk_surface,
         },
         scores={entry.piece: entry.score for entry in proto.pieces},
-        types={entry.piece: names(entry.type) for entry in proto.pieces},
+        types={entry.piece: TYPES.get(entry.type, "NORMAL") for entry in proto.pieces},
     )
+
+
+def _parse_proto(tokenizer: LoadedTokenizer, content: bytes) -> Any:
+    from google.protobuf.message import DecodeError
+    from sentencepiece import sentencepiece_model_pb2
+
+    proto = sentencepiece_model_pb2.ModelProto()  # type: ignore[attr-defined]
+    try:
+        proto.ParseFromString(content)
+    except DecodeError as error:
+        raise TokenizerError(
+            "is no SentencePiece model that miner can read", where=str(tokenizer.path),
+            cure="Fetch it anew",
+        ) from error  # fmt: skip
+    return proto
+
+
+def _name_value(message: Any, field_name: str) -> str:
+    """Return the name of the value that a field of an enumeration has."""
+    field_type = message.DESCRIPTOR.fields_by_name[field_name].enum_type
+    return str(field_type.values_by_number[getattr(message, field_name)].name)
 
 
 def _digest(table: bytes) -> str | None:

@@ -128,7 +128,7 @@ def flatten(part: Any, path: str) -> Iterator[Step]:
         return
     step = Step(str(part.get("type")), path, {k: v for k, v in part.items() if k != "type"})
     if path.startswith("pre_tokenizer") and step.settings.get("use_regex"):
-        own = {"pattern": OWN, "behavior": "Isolated", "invert": False}
+        own = {"pattern": {"Regex": OWN}, "behavior": "Isolated", "invert": False}
         yield Step("Split", f"{path}.use_regex", own)
         step = replace(step, settings=step.settings | {"use_regex": False})
     yield step
@@ -184,7 +184,7 @@ def _tell_lost(part: str, step: Step) -> Finding:
 
 def _tell_changed(part: str, before: Step, after: Step) -> Finding:
     return Finding(
-        "warn", f"{part} changed", f"{part}: {after.type} set otherwise ({after.path})",
+        "warn", f"{part} changed", f"{part}: {after.type} set otherwise",
         _say_effect(part, after.type),
         "Keep what OLD says where text must be cut as before; the sample shows what changes",
         examples=take_examples(list_changes(before.settings, after.settings, after.path)),

@@ -86,7 +86,7 @@ def _describe_effect(effect: Effect, sample: str) -> str:
         ("tokens", f"{effect.tokens_before:,} -> {effect.tokens_after:,}{_say_context(effect)}"),
         ("cut as before", _say_cuts(effect)),
         ("ids", f"{effect.other_ids:,} of {count_things(effect.lines, 'line')} get other ids"),
-        ("round trip", f"{count_things(effect.lost, 'line')} no longer come back from their ids; "
+        ("round trip", f"{count_things(effect.lost, 'line')} no longer come back; "
          f"{effect.other_text:,} come back as another text than before"),
     ]  # fmt: skip
     if effect.unknown_before or effect.unknown_after:

@@ -25,7 +25,9 @@ TABLES = (
 )  # fmt: skip
 JUDGED = 1024  # rows that are looked at
 ALIKE = 1e-3  # spread of new rows against that of old ones, under which they are one row
-FORMS = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "BF16": np.dtype("<u2")}
+FORMS: dict[str, np.dtype[Any]] = {
+    "F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "BF16": np.dtype("<u2")
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
