@@ -79,8 +79,9 @@ def fold(text: str, *, case: bool, trim: bool = True) -> str:
     if text.isascii():
         folded = text.lower() if case else text
         return folded.strip() if trim else folded
-    composed = unicodedata.normalize("NFC", text)
-    folded = unicodedata.normalize("NFC", composed.casefold().lower()) if case else composed
+    if case:  # from the decomposed form, as Unicode defines caseless matching
+        text = unicodedata.normalize("NFD", text).casefold().lower()
+    folded = unicodedata.normalize("NFC", text)
     return folded.strip() if trim else folded
 
 

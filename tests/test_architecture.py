@@ -49,7 +49,8 @@ ROOMS: dict[str, set[str]] = {
     "report": {*FOUNDATION, "savings"},
     # wings: they read what the house wrote, and no room of the house opens them
     "tokenizer": {
-        *FOUNDATION, "atoms", "candidates", "corpus", "cutting", "report", "savings", "store", "vocabulary",
+        *FOUNDATION, "atoms", "candidates", "corpus", "cutting", "report", "savings", "store",
+        "vocabulary",
     },
 }  # fmt: skip
 WINGS = {"tokenizer"}

@@ -186,8 +186,6 @@ def test_only_units_are_added(extended: Extended) -> None:
 
 
 def test_every_listed_unit_is_one_id(extended: Extended) -> None:
-    if extended.base.spec and not extended.base.spec["pre_tokenizer"]:
-        pytest.xfail("behind Prepend ▁ every ' unit' is two ids alone, so that none is listed")
     rows = extended.ids.filter(pl.col("side") == "")
     found = extended.tokenizer.encode(rows["text"].to_list())
     assert [ids.tolist() for ids in found] == [[number] for number in rows["id"]]
@@ -219,8 +217,6 @@ def test_odd_texts_without_units_have_the_same_ids(extended: Extended, text: str
 
 
 def test_texts_with_units_are_no_longer_and_come_back_as_before(extended: Extended) -> None:
-    if extended.decoder == "Metaspace":
-        pytest.xfail("the decoder Metaspace drops every ▁ of the first token: 'Inthe morning'")
     lines = [line for line in LINES if line][:800]
     before, after = extended.base.encode(lines), extended.tokenizer.encode(lines)
     assert sum(map(len, after)) < sum(map(len, before))
@@ -228,9 +224,9 @@ def test_texts_with_units_are_no_longer_and_come_back_as_before(extended: Extend
 
 
 def test_a_unit_is_one_id_behind_a_space_and_beside_punctuation(extended: Extended) -> None:
-    if extended.base.spec and not extended.base.spec["pre_tokenizer"]:
-        pytest.xfail("behind Prepend ▁ every ' unit' is two ids alone, so that none is listed")
-    texts = [text for text in UNITS if f" {text}" in extended.ids["text"].to_list()]
+    marked = extended.base.spec and not extended.base.spec["pre_tokenizer"]  # puts a space itself
+    listed = set(extended.ids["text"])
+    texts = [text for text in UNITS if (text if marked else f" {text}") in listed]
     assert len(texts) >= 2
     for text in texts:
         for line in (f"the {text}", f"the {text}, x", f"x {text}.", f"zq {text}\n"):
@@ -239,8 +235,6 @@ def test_a_unit_is_one_id_behind_a_space_and_beside_punctuation(extended: Extend
 
 
 def test_a_unit_is_not_found_inside_a_longer_word(extended: Extended) -> None:
-    if extended.decoder == "Metaspace":
-        pytest.xfail("a Unigram model with a unit of score 0 takes it out of a longer word")
     if extended.tokenizer.kind == "sentencepiece":
         pytest.skip("SentencePiece cannot be taught")
     rows = extended.ids.filter(pl.col("text").str.contains(r"\p{L}$")).select("text", "id").rows()
@@ -264,9 +258,6 @@ def test_the_parts_are_the_ids_of_the_base(extended: Extended) -> None:
     assert extended.ids["parts"].to_list() == [ids.tolist() for ids in found]
 
 
-@pytest.mark.xfail(
-    strict=True, raises=TokenizerError, reason="<0x00> and its like are taken for unmergeable"
-)
 def test_a_base_as_llama2_with_bytes_in_its_vocabulary_can_be_extended(
     demo: MinedDemo, tmp_path: Path
 ) -> None:
@@ -308,7 +299,6 @@ def test_named_tokens_come_first(demo: MinedDemo, llama3: Path, tmp_path: Path) 
     assert len(extended.tokenizer.encode([" weird phrase of mine"])[0]) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="both expressions have a group of the name bare")
 def test_an_extended_tokenizer_can_be_extended_again(
     demo: MinedDemo, llama3: Path, tmp_path: Path
 ) -> None:

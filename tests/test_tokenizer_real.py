@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from watched import watch_command
 
-from miner.errors import TokenizerError
 from miner.tokenizer.checking import read_unit_ids
 from miner.tokenizer.loading import load_tokenizer
 from miner.tokenizer.texts import open_corpus
@@ -97,10 +96,6 @@ def test_bytes_of_weights_come_back(
     assert all(text.encode("latin-1") in content for text in texts[:20])
 
 
-@pytest.mark.xfail(
-    strict=True, raises=TokenizerError,
-    reason="cover() goes below the 0.98 that SentencePiece asks for",
-)  # fmt: skip
 @pytest.mark.parametrize("trainer", ["sentencepiece-bpe", "sentencepiece-unigram"])
 def test_sentencepiece_trains_with_fewer_ids_than_a_corpus_has_characters(
     mined: Callable[[str, Path], tuple[Path, Path]], shared: Path, tmp_path: Path, trainer: str

@@ -76,7 +76,7 @@ def build_bpe_around(entries: Entries, batches: Batches, size: int) -> Built:
     form, normal = entries.form, entries.normal
     merges = train_merges(batches, form, size - len(SPECIALS) - len(ALPHABET), units=normal)
     spec = build_bpe(form, normal, merges, size=size)
-    pieces = {text: spell_bytes(text) for text in normal}
+    pieces = {text: spell_bytes(whole) for text, whole in mark_units(form, normal).items()}
     hidden = set(pieces.values())
     left = {piece: i for piece, i in spec["model"]["vocab"].items() if piece not in hidden}
     plain = build_bpe(form, [], [], size=size) | {"model": spec["model"] | {"vocab": left}}
@@ -89,7 +89,8 @@ def build_unigram_around(entries: Entries, batches: Batches, size: int) -> Built
     room = size - len(SPECIALS) - len(BYTES) - len(normal)
     learned = train_pieces(batches, form, room, units=normal) if room > 0 else {}
     spec = build_unigram(form, normal, learned, size=size)
-    pieces = mark_units(form, normal)
+    whole = mark_units(form, normal)
+    pieces = {text: marked.replace(" ", MARK) for text, marked in whole.items()}
     return Built(TOKENIZER_JSON, dump(spec), list_ways(pieces), dump(_hide(spec, pieces)))
 
 
@@ -104,10 +105,11 @@ def build_fewest(entries: Entries, batches: Batches, size: int, told: Told) -> B
 
 
 def _hide(spec: Spec, pieces: Mapping[str, str]) -> Spec:
-    """Return a Unigram tokenizer that never takes the units, its ids as they are."""
-    hidden, never = set(pieces.values()), -1e9
+    """Return a Unigram tokenizer whose units match no text, its ids as they are."""
+    hidden = set(pieces.values())
     vocabulary = [
-        [piece, never if piece in hidden else score] for piece, score in spec["model"]["vocab"]
+        [f"\U0010ffff{number}" if piece in hidden else piece, score]
+        for number, (piece, score) in enumerate(spec["model"]["vocab"])
     ]
     return spec | {"model": spec["model"] | {"vocab": vocabulary}}
 

@@ -19,7 +19,7 @@ import polars as pl
 from miner.errors import TokenizerError
 from miner.tokenizer.building import MODEL, Built, Told, dump
 from miner.tokenizer.entries import Entries, keep_attested, order_entries
-from miner.tokenizer.hugging_face import Batches, sequence, spell_bytes, split
+from miner.tokenizer.hugging_face import BYTES, Batches, sequence, spell_bytes, split
 from miner.tokenizer.loading import (
     TOKENIZER_JSON,
     HuggingFaceEngine,
@@ -28,6 +28,7 @@ from miner.tokenizer.loading import (
     find_file,
 )
 from miner.tokenizer.normal_form import MARK, NormalForm, Spec, list_signs
+from miner.tokenizer.normal_form import replace as write_step
 from miner.tokenizer.sentence_piece import parse_model
 from miner.tokenizer.texts import Corpus
 from miner.tokenizer.trie_regex import build_trie_regex
@@ -77,6 +78,9 @@ def choose_units(
     form = NormalForm(units.profile, exact=True)
     entries = keep_attested(forms.with_columns(count=pl.Series(counts, dtype=pl.Int64)), form)
     new = drop_known(base, entries.normal)
+    if base.spec.get("model", {}).get("type") == "Unigram":
+        # it would take a single word out of a longer one
+        new = [form for form in new if " " in form.strip() or not any(map(str.isalnum, form))]
     entries = replace(entries, table=entries.table.filter(pl.col("normal").is_in(new)))
     parts = [len(ids) for ids in base.tokenizer.encode(entries.normal)]
     entries = order_entries(entries, units, parts)
@@ -141,7 +145,7 @@ class Base:
 def open_base(tokenizer: LoadedTokenizer) -> Base:
     """Return what is needed to extend a tokenizer; TokenizerError where that is not safe."""
     if tokenizer.kind == "sentencepiece":
-        return Base(tokenizer, {}, "", [], [], " ", lambda text: text.replace(" ", MARK))
+        return Base(tokenizer, {}, "", [], [], " ", _write_mark)
     spec = tokenizer.spec
     model = spec["model"]["type"]
     steps = _list_steps(spec.get("pre_tokenizer"))
@@ -156,17 +160,21 @@ def open_base(tokenizer: LoadedTokenizer) -> Base:
         after = [steps[0] | {"use_regex": False}]
         return Base(tokenizer, spec, cut, [], after, " ", spell_bytes)
     if model == "BPE" and not kinds and _writes_marks(spec):
-        return Base(tokenizer, spec, "", [], [], MARK, lambda text: text.replace(" ", MARK))
+        return Base(tokenizer, spec, "", [], [], MARK, _write_mark)
     if kinds == ["Metaspace"] and model in ("BPE", "Unigram"):
         whole = steps[0] | {"split": False}
         cut = f"{MARK}[^{MARK}]*|[^{MARK}]+" if steps[0].get("split", True) else ""
-        return Base(tokenizer, spec, cut, [whole], [], MARK, lambda text: text.replace(" ", MARK))
+        return Base(tokenizer, spec, cut, [whole], [], MARK, _write_mark)
     raise TokenizerError(
         f"a {model} model behind {' and '.join(kinds) or 'no pre-tokenizer'} cannot be extended "
         "so that text without units is cut as before", where=str(tokenizer.path),
         cure="Extend a byte-level BPE with one Split, a Metaspace or a SentencePiece model; "
         "or train a new tokenizer",
     )  # fmt: skip
+
+
+def _write_mark(text: str) -> str:
+    return text.replace(" ", MARK)
 
 
 def _list_steps(step: Any) -> list[Spec]:
@@ -204,11 +212,17 @@ def match_forms(base: Base, forms: Sequence[str]) -> list[str]:
         ways.append(f"{base.space}(?:{build_trie_regex(spaced)}){guard}")
     if bare:
         start = rf"(?:(?<![{WORD}])|(?=[{signs}])|(?![{WORD}]))"
-        ways.append(rf"(?<bare>{start}(?:{build_trie_regex(bare)}){guard})")
+        group = name_group(base.cut)
+        ways.append(rf"(?<{group}>{start}(?:{build_trie_regex(bare)}){guard})")
         space = "" if base.space == " " else base.space
-        ways.append(rf"[^\s{WORD}{space}]+?(?=\g<bare>)")
-        ways.append(rf"[{signs}]+?(?=\g<bare>)")
+        ways.append(rf"[^\s{WORD}{space}]+?(?=\g<{group}>)")
+        ways.append(rf"[{signs}]+?(?=\g<{group}>)")
     return ways
+
+
+def name_group(cut: str) -> str:
+    """Return a name for a group that the base's expression does not have."""
+    return next(name for name in (f"bare{i}" for i in range(1000)) if f"<{name}>" not in cut)
 
 
 def extend_spec(base: Base, forms: Sequence[str]) -> Spec:
@@ -223,7 +237,18 @@ def extend_spec(base: Base, forms: Sequence[str]) -> Spec:
     extended = dict(base.spec)
     extended["pre_tokenizer"] = sequence("pretokenizers", [*base.before, cut, *base.after])
     extended["model"] = _extend_model(base, new)
+    extended["decoder"] = _keep_spaces(base.spec.get("decoder"))
     return extended
+
+
+def _keep_spaces(decoder: Spec | None) -> Spec | None:
+    """Return a decoder that takes one space from the start: Metaspace takes all of a token."""
+    if not decoder or decoder.get("type") != "Metaspace":
+        return decoder
+    steps: list[Spec] = [write_step(MARK, " "), {"type": "Fuse"}]
+    if decoder.get("prepend_scheme", "always") != "never":
+        steps.append({"type": "Strip", "content": " ", "start": 1, "stop": 0})
+    return sequence("decoders", steps)
 
 
 def drop_known(base: Base, forms: Sequence[str]) -> list[str]:
@@ -261,7 +286,9 @@ def find_unmerged(base: Base) -> list[str]:
     model = base.spec["model"]
     bare = {"model": model | {"ignore_merges": False}}
     whole = {"model": model | {"ignore_merges": True}}
-    pieces = [piece for piece in model["vocab"] if piece and not _is_added(base, piece)]
+    added = {token["content"] for token in base.spec.get("added_tokens", [])}
+    apart = added | (set(BYTES) if model.get("byte_fallback") else set())
+    pieces = [piece for piece in model["vocab"] if piece and piece not in apart]
     merged, looked_up = (
         [e.ids for e in Tokenizer.from_str(json.dumps(spec)).encode_batch_fast(pieces)]
         for spec in (bare, whole)
@@ -269,10 +296,6 @@ def find_unmerged(base: Base) -> list[str]:
     return [
         piece for piece, ids, wanted in zip(pieces, merged, looked_up, strict=True) if ids != wanted
     ]
-
-
-def _is_added(base: Base, piece: str) -> bool:
-    return piece in {token["content"] for token in base.spec.get("added_tokens", [])}
 
 
 def count_forms(base: Base, batches: Batches, forms: Sequence[str]) -> np.ndarray:

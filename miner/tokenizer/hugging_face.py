@@ -70,7 +70,8 @@ def match_units(form: NormalForm, texts: Sequence[str]) -> list[str]:
 def mark_words(form: NormalForm, texts: Sequence[str]) -> list[Spec]:
     """Return the step that marks the units of one word, where they stand by themselves.
 
-    A Unigram model chooses among all pieces in a word, so a whole word needs a sign of its own.
+    A Unigram model chooses among all pieces in a word, and a BPE takes a part of a word whole that
+    a digit follows, so a whole word needs a sign of its own.
     """
     single = [text[1:] for text in texts if text.startswith(" ") and " " not in text[1:]]
     if not single:
@@ -164,13 +165,28 @@ def build_bpe(
 ) -> Spec:  # fmt: skip
     """Return a byte-level BPE: special tokens, bytes, `units` in their normal form, merges.
 
-    A merge that would make a unit inside another word is left out, and what is built on it.
-    `size` is the most ids.
+    A merge that would make a unit is left out, and what is built on it. `size` is the most ids.
     """
-    vocabulary = {piece: number for number, piece in enumerate([*specials, *ALPHABET])}
-    whole = {spell_bytes(text) for text in units}
-    for piece in map(spell_bytes, units):
-        vocabulary.setdefault(piece, len(vocabulary))
+    marks = mark_words(form, units)
+    whole = apply_steps(marks, units)
+    spelled = list(map(spell_bytes, whole))
+    pieces = dict.fromkeys([*specials, *ALPHABET, *spelled])
+    vocabulary = {piece: number for number, piece in enumerate(pieces)}
+    chosen = _take_merges(vocabulary, merges, set(spelled), size)
+    model = {
+        "type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None,
+        "end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": False,
+        "ignore_merges": True, "vocab": vocabulary, "merges": chosen,
+    }  # fmt: skip
+    cuts = [split(cut_with(form, match_units(form, whole))), BYTE_LEVEL]
+    decoders = [BYTE_LEVEL, replace(WHOLE, ""), *form.list_decoders(specials)]
+    return assemble(model, [*form.list_normalizers(), *marks], cuts, decoders, specials)
+
+
+def _take_merges(
+    vocabulary: dict[str, int], merges: Sequence[tuple[str, str]], whole: set[str], size: int
+) -> list[list[str]]:
+    """Add the results of merges to `vocabulary`, as many as find room; return the merges."""
     known, chosen = set(ALPHABET), []
     for left, right in merges:
         result = left + right
@@ -182,14 +198,7 @@ def build_bpe(
             vocabulary[result] = len(vocabulary)
         known.add(result)
         chosen.append([left, right])
-    model = {
-        "type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None,
-        "end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": False,
-        "ignore_merges": True, "vocab": vocabulary, "merges": chosen,
-    }  # fmt: skip
-    cuts = [split(cut_with(form, match_units(form, units))), BYTE_LEVEL]
-    decoders = [BYTE_LEVEL, *form.list_decoders(specials)]
-    return assemble(model, form.list_normalizers(), cuts, decoders, specials)
+    return chosen
 
 
 # Unigram
@@ -257,9 +266,8 @@ def build_unigram(
 
 
 def mark_units(form: NormalForm, texts: Sequence[str]) -> dict[str, str]:
-    """Return the piece of a Unigram model for each unit in its normal form."""
-    marked = apply_steps(mark_words(form, texts), texts)
-    return {text: whole.replace(" ", MARK) for text, whole in zip(texts, marked, strict=True)}
+    """Return how each unit in its normal form looks behind `mark_words`."""
+    return dict(zip(texts, apply_steps(mark_words(form, texts), texts), strict=True))
 
 
 def decode_marked(form: NormalForm, specials: Sequence[str]) -> list[Spec]:

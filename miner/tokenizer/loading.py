@@ -20,6 +20,7 @@ TOKENIZER_JSON = "tokenizer.json"
 MODEL_NAMES = ("tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "sentencepiece.model")
 CONFIG = "tokenizer_config.json"
 LARGEST = 1 << 30  # bytes of a tokenizer file
+MOST_IDS = 10_000_000
 BATCH = 1 << 20  # characters that are cut at a time
 
 Spans = list[tuple[int, int, int]]  # (id, start, end) of each token, in characters of the text
@@ -277,6 +278,10 @@ class HuggingFaceEngine:
     def pieces(self) -> list[str]:
         """Return the form of each id, byte-level letters as they stand in the file."""
         vocabulary = self.tokenizer.get_vocab(with_added_tokens=True)
+        if max(vocabulary.values(), default=0) > MOST_IDS:
+            raise TokenizerError(
+                f"has an id above {MOST_IDS:,}", cure="No model has so many rows: mend the file"
+            )
         pieces = [""] * (max(vocabulary.values(), default=-1) + 1)
         for piece, number in vocabulary.items():
             pieces[number] = piece
@@ -294,6 +299,8 @@ class SentencePieceEngine:
         """Return the model of a file's content; TokenizerError where the library refuses it."""
         from sentencepiece import SentencePieceProcessor
 
+        if not content:
+            raise _damaged(file, "is empty", None)
         try:
             return cls(SentencePieceProcessor(model_proto=content))
         except Exception as error:

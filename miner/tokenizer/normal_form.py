@@ -187,11 +187,12 @@ class NormalForm:
     def cut_base(self, *, bare: bool) -> str:
         """Return how text without units is cut; `bare`: a group `bare` names units to stop at."""
         stop = r"(?!\g<bare>)" if bare else ""
-        mark = rf"{JOINER}?"
+        codes = LITERAL[1] + LITERAL_MARK[1] + WHOLE[1]
+        mark = rf"(?:{JOINER}(?![{codes}]))?"
         byte = r"<(?=0x[0-9A-F]{2}>)"  # which names a byte in a model with byte fallback
         if not self.has_words:
             return rf"{byte}|(?:{stop}(?!{byte})[^{WHITE}]){{1,64}}|{stop}[{WHITE}]"
-        signs_of_ours = f"{JOINER}[{LITERAL[1]}{LITERAL_MARK[1]}{WHOLE[1]}]?"
+        signs_of_ours = f"{JOINER}[{codes}]?"
         if self.profile.name == "transliteration":
             word = rf" ?{byte}| ?(?:(?!{byte}){self.word})+"
             return rf"{word}|[{WHITE}]+(?!{self.word}){mark}|{signs_of_ours}|[{WHITE}]{mark}"

@@ -51,6 +51,7 @@ from miner.unicode import (
 CONTROLS = 4  # of the special tokens: padding, start, end, unknown; the rest are symbols
 ASCII_MARKS = '"#$%&()*+,./:;<=>?@[\\]^`{|}~'
 USUAL_MARKS = "«»“”„‘—–…¿¡"  # and those of ASCII: known as marks although the corpus has none
+USUAL_ACCENTS = "".join(map(chr, (*range(0x300, 0x30D), 0x323, 0x327, 0x328)))
 USUAL_STARTS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
 MOST_STARTS, MOST_MARKS = 1024, 128  # characters a word starts with, and what stands before
 LONGEST_LINE = 1 << 24  # bytes; longer documents are left out of the training
@@ -106,7 +107,7 @@ def list_rules(form: NormalForm, seen: Mapping[str, int], bare: Sequence[str]) -
 def list_composed(starts: Sequence[str], seen: Mapping[str, int]) -> list[str]:
     """Return the first letters in decomposed form: with the marks that the corpus has, and all."""
     classes = class_table() & CLASS
-    accents = [c for c in seen if int(classes[ord(c)]) == EXTEND][:MOST_MARKS]
+    accents = [*USUAL_ACCENTS, *(c for c in seen if int(classes[ord(c)]) == EXTEND)][:MOST_MARKS]
     pairs = [start + accent for start in starts for accent in accents]
     single = [pair for pair in pairs if len(unicodedata.normalize("NFC", pair)) == 1]
     apart = [unicodedata.normalize("NFD", start) for start in starts]
@@ -181,13 +182,15 @@ def train_model(
     from sentencepiece import SentencePieceTrainer
 
     model = io.BytesIO()
+    rare = list_rare(seen, size - len(symbols) - 262)
     with tempfile.TemporaryDirectory() as folder:
         files = _write_rules(Path(folder), rules, undo=form)
         try:
             SentencePieceTrainer.train(
-                sentence_iterator=_list_sentences(batches), model_writer=model, model_type=kind,
+                sentence_iterator=_list_sentences(batches, rare), model_writer=model,
+                model_type=kind,
                 vocab_size=size, hard_vocab_limit=False, byte_fallback=True,
-                character_coverage=cover(seen, size - len(symbols) - 262),
+                character_coverage=COVERAGE,
                 user_defined_symbols=list(symbols),
                 add_dummy_prefix=True, remove_extra_whitespaces=trims(form),
                 allow_whitespace_only_pieces=True, max_sentence_length=LONGEST_LINE,
@@ -199,16 +202,21 @@ def train_model(
                 f"SentencePiece cannot train on this corpus ({str(error).splitlines()[-1]})",
                 cure="Give a larger corpus, fewer --units, or another --vocab-size",
             ) from error
-    return model.getvalue()
+    return _forget_files(model.getvalue())
 
 
-def cover(seen: Mapping[str, int], room: int) -> float:
-    """Return which share of a text is in its most frequent characters, as many as find room."""
-    counts = np.sort(np.array(list(seen.values()), np.float64))[::-1]
-    most = max(int(CHARACTERS * room), 1)
-    if len(counts) <= most:
-        return COVERAGE
-    return min(COVERAGE, float(counts[:most].sum() / counts.sum()))
+def _forget_files(model: bytes) -> bytes:
+    """Return a model without the names of the files that its rules came from."""
+    proto = parse_model(model)
+    proto.normalizer_spec.normalization_rule_tsv = ""
+    proto.denormalizer_spec.normalization_rule_tsv = ""
+    return bytes(proto.SerializeToString())
+
+
+def list_rare(seen: Mapping[str, int], room: int) -> list[str]:
+    """Return the characters that get no piece where those of a corpus do not all find room."""
+    often = sorted(seen, key=lambda character: (-seen[character], character))
+    return often[max(int(CHARACTERS * room), 1) :]
 
 
 def trims(form: NormalForm) -> bool:
@@ -216,9 +224,19 @@ def trims(form: NormalForm) -> bool:
     return not form.exact and not form.profile.keeps_space
 
 
-def _list_sentences(batches: Batches) -> Iterator[str]:
-    """Yield the parts of texts between zero bytes, which SentencePiece takes for damage."""
-    return (part for batch in batches() for text in batch for part in text.split("\0") if part)
+def _list_sentences(batches: Batches, rare: Sequence[str]) -> Iterator[str]:
+    """Yield the parts of texts between rare characters, and between zero bytes.
+
+    SentencePiece takes those for damage.
+    """
+    breaks = str.maketrans(dict.fromkeys(rare, "\0"))
+    return (
+        part
+        for batch in batches()
+        for text in batch
+        for part in (text.translate(breaks) if rare else text).split("\0")
+        if part
+    )
 
 
 def _write_rules(folder: Path, rules: Rules, *, undo: NormalForm) -> dict[str, Any]:

@@ -176,9 +176,9 @@ def list_ids(
     rows = rows.filter(pl.col("id").list.len() > 0).join(
         about, on="unit", how="left", maintain_order="left", validate="m:1"
     )
-    single = [len(ids) == 1 for ids in tokenizer.encode(rows["text"].to_list())]
-    alone = pl.Series(single, dtype=pl.Boolean)
-    whole = (rows["side"] != "") | alone
+    alone = find_alone(rows["text"].to_list(), tokenizer)
+    rows = rows.with_columns(text=pl.coalesce(alone, "text"))
+    whole = (rows["side"] != "") | alone.is_not_null()
     kept = rows.filter(whole)
     parts = cut_apart(built, kept["text"].to_list())
     first = pl.int_range(pl.len()).over("normal") == 0
@@ -186,7 +186,23 @@ def list_ids(
     return listed.select(
         "id", "text", pl.when(first).then("side").otherwise(pl.lit("other")).alias("side"),
         "token", "kind", pl.col("unit").alias("rank") + 1, "count", "parts",
-    ), rows.filter(~whole)["text"].to_list()  # fmt: skip
+    ), rows.filter(~whole)["normal"].to_list()  # fmt: skip
+
+
+def find_alone(texts: Sequence[str], tokenizer: LoadedTokenizer) -> pl.Series:
+    """Return each text as it is one id alone, null where it is not: `unit`, or ` unit`.
+
+    A tokenizer that puts a space in front of a text wants none there.
+    """
+    plain = [text.removeprefix(" ") for text in texts]
+    as_is, without = tokenizer.encode(texts), tokenizer.encode(plain)
+    return pl.Series(
+        [
+            text if len(ids) == 1 else bare if len(fewer) == 1 else None
+            for text, bare, ids, fewer in zip(texts, plain, as_is, without, strict=True)
+        ],
+        dtype=pl.String,
+    )
 
 
 def describe(

@@ -58,11 +58,18 @@ def read_units(run: Path) -> Units:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise RunError(f"cannot be read ({reason})", where=str(place), cure=_CURE) from error
-    except (ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
+    except (
+        ValueError, KeyError, TypeError, AttributeError, RecursionError, pl.exceptions.PolarsError
+    ) as error:  # fmt: skip
         raise RunError(
             f"is no vocabulary ({type(error).__name__})", where=str(place), cure=_CURE
         ) from error
-    about = {"corpus": [entry.get("path") for entry in manifest.get("inputs", [])]}
+    if table.null_count().sum_horizontal().item():
+        raise RunError("has a unit that is not whole", where=str(place), cure=_CURE)
+    inputs = manifest.get("inputs", [])
+    if not isinstance(inputs, list) or not all(isinstance(entry, dict) for entry in inputs):
+        raise RunError("names no inputs", where=str(run / MANIFEST), cure=_CURE)
+    about = {"corpus": [entry.get("path") for entry in inputs]}
     config = manifest["config"]
     return Units(table, PROFILES[manifest["profile"]], config["objective"], about)
 
@@ -73,7 +80,7 @@ def _read_manifest(place: Path) -> dict[str, Any]:
         known = manifest["profile"] in PROFILES and manifest["config"]["objective"]
     except OSError as error:
         raise RunError("holds no run of miner", where=str(place.parent), cure=_CURE) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise RunError("is no manifest of a run", where=str(place), cure=_CURE) from error
     if not known:
         raise RunError("names a profile that is not known", where=str(place), cure=_CURE)
