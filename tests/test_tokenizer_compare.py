@@ -280,9 +280,8 @@ def test_pieces_join_back_and_lengths_add_up(tmp_path: Path) -> None:
     for tokenizer in (load_tokenizer(write_units(tmp_path / "units")), model):
         assert ["".join(cut) for cut in cut_texts(tokenizer, texts)] == texts
     batch = make_batch(["ab c", "c"])
-    assert measure_lengths(batch, cut_batch(load_tokenizer(tmp_path / "units"), batch)).tolist() == [
-        2, 1, 1, 1
-    ]  # fmt: skip
+    cut = cut_batch(load_tokenizer(tmp_path / "units"), batch)
+    assert measure_lengths(batch, cut).tolist() == [2, 1, 1, 1]
 
 
 def test_examples_are_of_a_readable_length() -> None:

@@ -157,8 +157,12 @@ def _lay_table(comparison: Comparison) -> list[str]:
     ]
     if heads == names:
         return lines
-    return [*(f"{head}: {escape(name, WIDTH)}" for head, name in zip(heads, names, strict=True)
-              if head != name), "", *lines]  # fmt: skip
+    legend = [
+        f"{head}: {escape(name, WIDTH - len(head) - 2)}"
+        for head, name in zip(heads, names, strict=True)
+        if head != name
+    ]
+    return [*legend, "", *lines]
 
 
 def _lay_examples(comparison: Comparison) -> list[str]:
