@@ -87,8 +87,8 @@ class Cut:
 
 
 # Which lines are held out, and which are left out of both: whole books as near as can be told.
-# Their borders were found by hand; of the 8-word runs held out at most 0.03 % of a novel's and 0.3 %
-# of the textbook's also occur in train.
+# Their borders were found by hand; of the 8-word runs held out at most 0.03 % of a novel and 0.3 %
+# of the textbook also occur in train.
 Lines = tuple[tuple[int, int], ...]
 SOURCES: dict[str, tuple[tuple[str, Lines, Lines], ...]] = {
     "en": (

@@ -98,8 +98,9 @@ def summarize_card(card: dict[str, Any], out: str) -> str:
     if measured["tokens"]:
         each = measured["bytes"] / measured["tokens"]
         share = measured["spared_by_units"] / (measured["tokens"] + measured["spared_by_units"])
+        where = "text held back" if measured["on"] == "held back" else measured["on"]
         lines.append(
-            f"on {measured['on']} text: {each:.3f} bytes per token, "
+            f"on {where}: {each:.3f} bytes per token, "
             f"{measured['unit_tokens'] / measured['tokens']:.1%} of the tokens are units, "
             f"which spare {share:.1%}"
         )

@@ -30,7 +30,6 @@ from miner.tokenizer.hugging_face import (
 from miner.tokenizer.loading import LoadedTokenizer
 from miner.tokenizer.normal_form import NormalForm, Spec
 from miner.tokenizer.sentence_piece import is_sign
-from miner.tokenizer.texts import Corpus
 
 SHARES = (0, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 7 / 8)
 LEEWAY = {"compression": 1.0, "meaning": 1.005}  # of the fewest tokens
@@ -125,10 +124,10 @@ def choose_share(points: Sequence[Point], objective: str) -> int:
 
 
 def measure(
-    tokenizer: LoadedTokenizer, corpus: Corpus, held: Sequence[str], ids: pl.DataFrame,
-    points: Sequence[Point],
+    tokenizer: LoadedTokenizer, held: Sequence[str], ids: pl.DataFrame, points: Sequence[Point], *,
+    unseen: bool,
 ) -> dict[str, Any]:  # fmt: skip
-    """Return the figures of a tokenizer on held-back text.
+    """Return the figures of a tokenizer on text that is `unseen`, or that it was trained on.
 
     `inside`: how many units end inside a longer word, which only SentencePiece lets them do.
     """
@@ -138,7 +137,7 @@ def measure(
     lengths = ids["parts"].list.len().cast(pl.Int64).to_numpy()
     numbers = ids["id"].to_numpy()
     return {
-        "on": "held back" if corpus.has_held else "the corpus itself",
+        "on": "held back" if unseen else "the corpus itself",
         "bytes": sum(len(text.encode()) for text in held),
         "tokens": len(joined),
         "unit_tokens": int(uses[numbers].sum()),

@@ -103,16 +103,16 @@ def train_tokenizer(
         else:
             entries, points = find_entries(config, units, corpus, held, told)
             told(f"training {config.trainer} with {entries.units:,} units")
-            built = build(
-                config.trainer, entries, corpus.train, config.size,
-                fewest=cuts_fewest(config, units), told=told,
-            )  # fmt: skip
+            whole = cuts_fewest(config, units)  # nothing is settled on what is held back
+            batches = corpus.all if whole else corpus.train
+            built = build(config.trainer, entries, batches, config.size, fewest=whole, told=told)
+        unseen = corpus.has_held and not (cuts_fewest(config, units) and not base)
         (folder / built.file).write_bytes(built.content)
         tokenizer = load_tokenizer(folder / built.file)
         ids, lost = list_ids(entries, units, built, tokenizer)
         card = describe(config, units, corpus, ids) | built.notes | {
             "vocab_size": tokenizer.size, "lost": lost,
-            "measured": measure(tokenizer, corpus, held, ids, points),
+            "measured": measure(tokenizer, held, ids, points, unseen=unseen),
         }  # fmt: skip
         write_card(folder, card, ids, file=built.file, base=config.base)
     return Trained(out, card)
