@@ -185,6 +185,7 @@ class Checker:
             ))  # fmt: skip
         if not self.ours or self.knows(UNIT):
             around = [("(", ")"), ("«", "»"), ('x "', '", y'), ("a ", "."), ("x\n", "\ny")]
+            around += [(", ", ","), (": ", ";")]
             checks.insert(4, self.stands(
                 f"{UNIT} beside punctuation and line breaks",
                 [(before, UNIT, after) for before, after in around], keep,
