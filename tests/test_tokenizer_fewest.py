@@ -17,6 +17,7 @@ from miner.tokenizer.fewest import (
     build_trie,
     cost_without,
     cut_fewest,
+    list_costs,
     prune_pieces,
 )
 from miner.tokenizer.normal_form import NormalForm
@@ -81,6 +82,15 @@ def test_what_is_no_piece_costs_its_bytes() -> None:
 def test_of_equal_cuts_the_last_piece_is_longer() -> None:
     uses, tokens = cut_fewest(Text.join(["abc"]), Text.join(["a", "ab", "bc", "c"]))
     assert (uses.tolist(), tokens.tolist()) == ([1, 0, 1, 0], [2])
+
+
+def test_of_equal_cuts_the_more_frequent_pieces_are_taken() -> None:
+    pieces = Text.join(["a", "ab", "bc", "c"])
+    often = list_costs(np.array([2, 50, 2, 50]))
+    assert cut_fewest(Text.join(["abc"]), pieces, often)[0].tolist() == [0, 1, 0, 1]
+    often = list_costs(np.array([10**9, 0, 0, 10**9]))
+    longer = cut_fewest(Text.join(["abc"]), Text.join(["a", "abc", "b", "c"]), often)
+    assert longer[1].tolist() == [1]
 
 
 def test_the_example_of_the_docstring() -> None:

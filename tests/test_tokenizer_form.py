@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, pre_tokenizers
 
 from miner.atoms import PROFILES, fold
+from miner.tokenizer.capitals import pair_letters
 from miner.tokenizer.hugging_face import SPECIALS, match_units
 from miner.tokenizer.normal_form import (
     FOLDS,
@@ -30,6 +31,9 @@ DANGEROUS = (
     "⁀", "⁁", "⁂", "⁃", "▁", " ", "\n", "a", "(", "'", "-", "學", "<0x41>", "[SEP]", "<s>", "B",
     "é", "e\u0301", "1", "_", "\u200d", "\ue000", "カ", "🫧", "\u3000", "\t", "\x00", "\r\n",
 )  # fmt: skip
+CAPITALS = st.text(
+    st.sampled_from(" (\n⇧⇪⁀⁄aTКÉΣΩΘİIi\u0307\u212a\u2126ϴDžǄⅠⒶᏣꭳAß\U00010400"), max_size=12
+)
 EVERY = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 ASSIGNED = st.text(st.characters(exclude_categories=["Cs", "Cn"]), max_size=20)
 PIECES = st.lists(st.sampled_from(DANGEROUS), max_size=9).map("".join)
@@ -41,9 +45,11 @@ def sequence(name: str, steps: Sequence[dict]) -> dict:
 
 
 @cache
-def make_steps(profile: str, *, exact: bool, marked: bool) -> tuple[Tokenizer, Tokenizer]:
+def make_steps(
+    profile: str, *, exact: bool, marked: bool, cased: bool = False
+) -> tuple[Tokenizer, Tokenizer]:
     """The normalizers and, as a tokenizer without a vocabulary, the decoders."""
-    form = NormalForm.of(profile, exact=exact, marked=marked)
+    form = NormalForm.of(profile, exact=exact, marked=marked, cased=cased)
     forth, back = form.list_normalizers(), form.list_decoders(())
     if marked:
         forth, back = [*forth, replace(" ", "▁")], [replace("▁", " "), *back]
@@ -57,8 +63,10 @@ def make_steps(profile: str, *, exact: bool, marked: bool) -> tuple[Tokenizer, T
     )
 
 
-def there_and_back(text: str, profile: str, *, exact: bool, marked: bool) -> str:
-    forth, back = make_steps(profile, exact=exact, marked=marked)
+def there_and_back(
+    text: str, profile: str, *, exact: bool, marked: bool, cased: bool = False
+) -> str:
+    forth, back = make_steps(profile, exact=exact, marked=marked, cased=cased)
     return back.decoder.decode([forth.normalizer.normalize_str(text)])
 
 
@@ -68,6 +76,36 @@ def there_and_back(text: str, profile: str, *, exact: bool, marked: bool) -> str
 @settings(max_examples=120, deadline=None)
 def test_exact_form_gives_every_text_back(profile: str, marked: bool, text: str) -> None:
     assert there_and_back(text, profile, exact=True, marked=marked) == text
+
+
+@pytest.mark.parametrize("profile", ["words", "transliteration"])
+@given(text=st.one_of(ANY_TEXT, CAPITALS))
+@example("Ⓐ")
+@example(" Ⓐ b")
+@settings(max_examples=200, deadline=None)
+def test_a_text_comes_back_from_signs_for_its_capitals(profile: str, text: str) -> None:
+    assert there_and_back(text, profile, exact=True, marked=True, cased=True) == text
+
+
+def test_every_capital_comes_back_from_its_sign() -> None:
+    for letter, way in pair_letters().items():
+        for text in (letter, f"x {letter}", f"({letter}x", f"x{letter}{letter}"):
+            assert there_and_back(text, "words", exact=True, marked=True, cased=True) == text, way
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("He said. The end", "⇧ he said.⇧ the end"),
+        ("(The", "(⁀⇧ the"),
+        ("McDonald NATO", "⇧ mc⇧donald⇧ n⇧a⇧t⇧o"),
+        ("Éa E\u0301 \u212a", "⇧ éa⇧ e\u0301⇧ ⁀k"),
+        ("⇧a ⇧A", "⁀⁄⁀ a ⁀⁄⁀⇧ a"),
+        ("Σίσυφος", "⇧ σίσυφος"),
+    ],
+)
+def test_the_sign_of_a_capital_stands_before_the_space(text: str, form: str) -> None:
+    assert NormalForm.of("words", exact=True, marked=True, cased=True).normalize([text]) == [form]
 
 
 @pytest.mark.parametrize("marked", [False, True])

@@ -1,9 +1,10 @@
 """Texts and far too many pieces to a vocabulary: with which pieces do the texts become shortest?
 
-A text is cut into the fewest pieces there are for it, by a dynamic programme. Then the pieces that
-save least go (a piece saves what its own text would cost without it, wherever it is used), and all
-is cut again, until the wanted number is left. A Unigram model whose pieces have equal scores cuts
-in the same way, so the result loads wherever such models load.
+A text is cut into the fewest pieces there are for it, by a dynamic programme; of equal cuts the one
+with more frequent pieces is taken, so that few pieces bear all the use. Then the pieces that save
+least go (a piece saves what its own text would cost without it, wherever it is used), and all is
+cut again, until the wanted number is left. A Unigram model whose scores are these costs, less than
+nothing, cuts in the same way, so the result loads wherever such models load.
 """
 
 from __future__ import annotations
@@ -16,12 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-FAST, SLOW, SLOWEST = (
-    (4.0, 0.7),
-    (1.5, 0.85),
-    (0.0, 0.93),
-)  # above so many times the size: share kept
+# Above so many times the wanted number: the share of the pieces that is kept
+FAST, SLOW, SLOWEST = (4.0, 0.7), (1.5, 0.85), (0.0, 0.93)
 LONGEST = 256  # characters of a piece
+EVEN = 1e-6  # of a piece, less for each e times that it is more frequent: it breaks ties only
 UNKNOWN = 11  # pieces that are rather taken than a character that is none: Unigram's penalty is 10
 _u64 = np.uint64
 
@@ -111,19 +110,19 @@ def _bytes(point: int) -> int:
 @njit(nogil=True, cache=True)
 def _cut_range(
     text: np.ndarray, starts: np.ndarray, low: int, high: int, nodes: np.ndarray,
-    points: np.ndarray, children: np.ndarray, piece: np.ndarray, counts: np.ndarray,
-    lengths: np.ndarray,
+    points: np.ndarray, children: np.ndarray, piece: np.ndarray, costs: np.ndarray,
+    counts: np.ndarray, lengths: np.ndarray,
 ) -> None:  # fmt: skip
     """Cut documents: add to `counts` (pieces,), write `lengths` (documents,) in tokens."""
     longest = 0
     for document in range(low, high):
         longest = max(longest, starts[document + 1] - starts[document])
-    best = np.empty(longest + 1, np.int32)
+    best = np.empty(longest + 1, np.float64)
     back, via = np.empty(longest + 1, np.int32), np.empty(longest + 1, np.int32)
     for document in range(low, high):
         start = starts[document]
         size = starts[document + 1] - start
-        best[:] = 1 << 30
+        best[:] = np.inf
         best[0] = 0
         for i in range(size):
             node = 0
@@ -131,8 +130,9 @@ def _cut_range(
                 node = _step(node, text[start + j], nodes, points, children)
                 if node < 0:
                     break
-                if piece[node] >= 0 and best[i] + 1 < best[j + 1]:
-                    best[j + 1], back[j + 1], via[j + 1] = best[i] + 1, i, piece[node]
+                if piece[node] >= 0 and best[i] + costs[piece[node]] < best[j + 1]:
+                    best[j + 1] = best[i] + costs[piece[node]]
+                    back[j + 1], via[j + 1] = i, piece[node]
             if best[i] + UNKNOWN < best[i + 1]:
                 best[i + 1], back[i + 1], via[i + 1] = best[i] + UNKNOWN, i, -1
         i = size
@@ -145,16 +145,25 @@ def _cut_range(
             i = back[i]
 
 
-def cut_fewest(text: Text, pieces: Text) -> tuple[np.ndarray, np.ndarray]:
+def list_costs(uses: np.ndarray) -> np.ndarray:
+    """Return what pieces cost that were used so often: 1, and a little less if often, float64."""
+    return 1 - EVEN * np.log1p(uses)
+
+
+def cut_fewest(
+    text: Text, pieces: Text, costs: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Cut `text` into the fewest pieces: how often each is used, and tokens of each document.
 
-    Both int64. A character that is no piece costs its bytes. Of equal cuts the one whose last
-    piece is longer is taken.
+    Both int64. A character that is no piece costs its bytes. `costs` (pieces,): what each piece
+    costs, 1 by default. Of equal cuts the one whose last piece is longer is taken.
 
     >>> uses, tokens = cut_fewest(Text.join(["abab"]), Text.join(["ab", "a", "b", "aba"]))
     >>> uses.tolist(), tokens.tolist()
     ([2, 0, 0, 0], [2])
     """
+    if costs is None:
+        costs = np.ones(len(pieces.starts) - 1)
     trie = build_trie(pieces)
     threads = min(os.cpu_count() or 1, 16)
     edges = np.searchsorted(text.starts, np.linspace(0, text.starts[-1], threads + 1))
@@ -165,7 +174,7 @@ def cut_fewest(text: Text, pieces: Text) -> tuple[np.ndarray, np.ndarray]:
         counts = np.zeros(len(pieces.starts) - 1, np.int64)
         _cut_range(
             text.points, text.starts, low, high, trie.nodes, trie.points, trie.children,
-            trie.piece, counts, lengths,
+            trie.piece, costs, counts, lengths,
         )  # fmt: skip
         return counts
 
@@ -177,13 +186,13 @@ def cut_fewest(text: Text, pieces: Text) -> tuple[np.ndarray, np.ndarray]:
 @njit(nogil=True, cache=True)
 def _cost_without(
     text: np.ndarray, starts: np.ndarray, nodes: np.ndarray, points: np.ndarray,
-    children: np.ndarray, piece: np.ndarray, costs: np.ndarray,
+    children: np.ndarray, piece: np.ndarray, costs: np.ndarray, found: np.ndarray,
 ) -> None:  # fmt: skip
-    best = np.empty(LONGEST + 1, np.int32)
+    best = np.empty(LONGEST + 1, np.float64)
     for number in range(starts.shape[0] - 1):
         start = starts[number]
         size = starts[number + 1] - start
-        best[:] = 1 << 30
+        best[:] = np.inf
         best[0] = 0
         for i in range(size):
             best[i + 1] = min(best[i + 1], best[i] + UNKNOWN)
@@ -193,21 +202,24 @@ def _cost_without(
                 if node < 0:
                     break
                 if piece[node] >= 0 and piece[node] != number:
-                    best[j + 1] = min(best[j + 1], best[i] + 1)
-        costs[number] = best[size] if size > 1 else max(_bytes(text[start]), 2)
+                    best[j + 1] = min(best[j + 1], best[i] + costs[piece[node]])
+        found[number] = best[size] if size > 1 else max(_bytes(text[start]), 2)
 
 
-def cost_without(pieces: Text) -> np.ndarray:
-    """Return into how few other pieces the text of each piece falls, int64 (pieces,).
+def cost_without(pieces: Text, costs: np.ndarray | None = None) -> np.ndarray:
+    """Return what the other pieces cost that the text of each falls into, float64 (pieces,).
 
     A single character falls into its bytes, one of ASCII into 2: it is never given up lightly.
     """
     trie = build_trie(pieces)
-    costs = np.zeros(len(pieces.starts) - 1, np.int64)
+    found = np.zeros(len(pieces.starts) - 1)
+    if costs is None:
+        costs = np.ones_like(found)
     _cost_without(
-        pieces.points, pieces.starts, trie.nodes, trie.points, trie.children, trie.piece, costs
-    )
-    return costs
+        pieces.points, pieces.starts, trie.nodes, trie.points, trie.children, trie.piece, costs,
+        found,
+    )  # fmt: skip
+    return found
 
 
 def prune_pieces(
@@ -221,15 +233,18 @@ def prune_pieces(
     if any(not 0 < len(piece) <= LONGEST for piece in pieces):
         raise ValueError(f"a piece has 1 to {LONGEST} characters")
     left = np.array(sorted(set(pieces)), dtype=object)
+    costs = np.ones(len(left))
     while True:
         joined = Text.join(left.tolist())
-        uses, _ = cut_fewest(text, joined)
+        uses, _ = cut_fewest(text, joined, costs)
         told(len(left))
         if len(left) <= size:
             break
         share = next(share for above, share in (FAST, SLOW, SLOWEST) if len(left) > above * size)
-        saved = uses * (cost_without(joined) - 1)
+        costs = list_costs(uses)
+        saved = uses * (cost_without(joined, costs) - costs)
         order = np.argsort(-saved, kind="stable")[: max(size, int(len(left) * share))]
-        left = left[np.sort(order)]
+        kept = np.sort(order)
+        left, costs = left[kept], costs[kept]
     order = np.argsort(-uses, kind="stable")
     return left[order].tolist(), uses[order]

@@ -24,11 +24,13 @@ from typing import Any
 import numpy as np
 
 from miner.atoms import PROFILES, Profile
+from miner.tokenizer.capitals import CAPITAL, SECOND, match_capitals, pair_letters
 from miner.unicode import CLASS, KATAKANA, SIGN, class_table
 
 JOINER = "⁀"  # U+2040; a space behind it: none stands here in the text
 LITERAL = JOINER + "⁁"  # the joiner itself, as a character of the text
 LITERAL_MARK = JOINER + "⁂"  # ▁ itself, where ▁ stands for a space
+LITERAL_CAPITAL = JOINER + "⁄"  # ⇧ itself, where ⇧ stands for a capital
 WHOLE = JOINER + "⁃"  # in front of a word that is a unit by itself, for models without merges
 MARK = "▁"
 
@@ -73,16 +75,20 @@ class NormalForm:
     """How the texts of one profile are written for a tokenizer.
 
     `marked`: the model wants `▁` for a space (Unigram, SentencePiece), so `▁` itself is escaped.
+    `cased`: a capital is a sign and its small letter (`capitals`).
     """
 
     profile: Profile
     exact: bool
     marked: bool = False
+    cased: bool = False
 
     @classmethod
-    def of(cls, profile: str, *, exact: bool, marked: bool = False) -> NormalForm:
+    def of(
+        cls, profile: str, *, exact: bool, marked: bool = False, cased: bool = False
+    ) -> NormalForm:
         """Return the form for a profile by name; bytes are always exact."""
-        return cls(PROFILES[profile], exact or profile == "bytes", marked)
+        return cls(PROFILES[profile], exact or profile == "bytes", marked, cased)
 
     # Characters, as the inside of a class of a regular expression
 
@@ -123,6 +129,8 @@ class NormalForm:
         steps.append(replace(JOINER, LITERAL))
         if self.marked:
             steps.append(replace(MARK, LITERAL_MARK))
+        if self.cased:
+            steps.append(replace(CAPITAL, LITERAL_CAPITAL))
         if self.has_words:
             within = (
                 rf"(?<!{self.letters}[{APOSTROPHES}])(?<!{self.inside}[{HYPHENS}])"
@@ -133,8 +141,17 @@ class NormalForm:
                     rf"(?<=[^{self.inside} ]){within}(?={self.word})", JOINER + " ", regex=True
                 ),
                 {"type": "Prepend", "prepend": " "},
-                replace(rf"\A (?! *{self.word})", "", regex=True),
             ]  # fmt: skip
+        if self.cased:  # behind the space in front: a sign at the very start is too much for it
+            steps += [
+                replace(f"(?=[{match_capitals(sign)}])", sign, regex=True)
+                for sign in (CAPITAL, SECOND)
+            ]
+        if self.has_words:
+            sign = f"(?:{SECOND}|{CAPITAL})?" if self.cased else ""
+            steps.append(replace(rf"\A (?! *{sign}{self.word})", "", regex=True))
+        if self.cased:
+            steps += [replace(" " + CAPITAL, CAPITAL + " "), {"type": "Lowercase"}]
         return steps
 
     def _fold(self) -> list[Spec]:
@@ -158,10 +175,16 @@ class NormalForm:
         `specials` stand in the text as they are; behind each the text starts anew.
         """
         steps = []
+        if self.cased:
+            steps.append(replace(CAPITAL + " ", " " + CAPITAL))
+            steps += [replace(way, letter) for letter, way in pair_letters().items()]
+            steps.append(replace(CAPITAL, ""))
         if self.has_words:
             steps.append(replace(JOINER + " ", ""))
         if self.marked:
             steps.append(replace(LITERAL_MARK, MARK))
+        if self.cased:
+            steps.append(replace(LITERAL_CAPITAL, CAPITAL))
         steps.append(replace(LITERAL, JOINER))
         if self.has_words:
             behind = "|".join(map(escape_all, specials))
@@ -185,9 +208,14 @@ class NormalForm:
         )
 
     def cut_base(self, *, bare: bool) -> str:
-        """Return how text without units is cut; `bare`: a group `bare` names units to stop at."""
+        """Return how text without units is cut; `bare`: a group `bare` names units to stop at.
+
+        All that stands between two words, marks and line ends and spaces, is one part: tokens are
+        5 % longer so in English and Russian prose, and 2 to 5 % in code, than where line ends and
+        runs of spaces stand apart.
+        """
         stop = r"(?!\g<bare>)" if bare else ""
-        codes = LITERAL[1] + LITERAL_MARK[1] + WHOLE[1]
+        codes = LITERAL[1] + LITERAL_MARK[1] + LITERAL_CAPITAL[1] + WHOLE[1]
         mark = rf"(?:{JOINER}(?![{codes}]))?"
         byte = r"<(?=0x[0-9A-F]{2}>)"  # which names a byte in a model with byte fallback
         if not self.has_words:
@@ -199,12 +227,9 @@ class NormalForm:
         words = rf" ?{self.letters}+(?:(?:{self.joins}){self.letters}+)*| ?\p{{N}}{{1,3}}"
         signs = rf" ?(?:{stop}[{list_signs()}][\p{{M}}\p{{Cf}}]*){{1,64}}"
         other = rf"[^{WHITE}{JOINER}{list_signs()}{self.inside}]"
-        marks = rf" ?(?:{stop}{byte}|(?:(?!{byte}){stop}{other}){{1,64}}){mark}"
-        breaks = rf"[{WHITE}&&[^\r\n]]*[\r\n]+{mark}"
-        spaces = (
-            rf"[{WHITE}]+(?![^{WHITE}]){mark}|[{WHITE}]+?(?=[ ]?[^{WHITE}]){mark}|[{WHITE}]{mark}"
-        )
-        return rf"{words}|{signs}|{marks}|{breaks}|{spaces}|{signs_of_ours}|."
+        space = rf"[{WHITE}&&[^ ]]|[ ](?!{self.inside}|[{list_signs()}])"
+        between = rf"(?:(?!{byte}){stop}(?:{other}|{space})){{1,64}}{mark}"
+        return rf"{words}|{signs}|{between}| ?{stop}{byte}{mark}|{signs_of_ours}|[{WHITE}]{mark}|."
 
 
 def apply_steps(steps: Sequence[Spec], texts: Iterable[str]) -> list[str]:

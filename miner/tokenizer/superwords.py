@@ -20,7 +20,7 @@ import numpy as np
 
 from miner.atoms import Stream
 from miner.candidates import Candidates, count_candidates
-from miner.tokenizer.fewest import LONGEST, Text, prune_pieces
+from miner.tokenizer.fewest import LONGEST, Text, list_costs, prune_pieces
 from miner.tokenizer.hugging_face import (
     ALPHABET,
     BYTES,
@@ -40,7 +40,6 @@ MOST_CHARACTERS = 64 << 20  # of the corpus that pieces are chosen on; the rest 
 RUN = 8  # pieces of the BPE in one of the pool
 CROWD = 8  # times the wanted size: the most that the pool holds
 RARE = 6  # times that a run of the pool occurs at least
-EVEN = 1e-6  # of the score: of two cuts of equal length the one with more frequent pieces wins
 BYTE_NAME = r"<(?=0x[0-9A-F]{2}>)"  # such a text is not the byte, and must not be taken for it
 _BYTE = {letter: byte for byte, letter in enumerate(ALPHABET)}
 
@@ -132,12 +131,11 @@ def _read_bytes(piece: str) -> str:
 
 
 def score_superwords(pieces: dict[str, int]) -> dict[str, float]:
-    """Return the log-probability of each piece: nearly the same for all.
+    """Return the log-probability of each piece, which is what it costs, less than nothing.
 
     So the best cut is the one into the fewest pieces; frequent ones decide between equals.
     """
-    uses = np.array(list(pieces.values()), np.float64)
-    scores = -1 + EVEN * np.log1p(uses)
+    scores = -list_costs(np.array(list(pieces.values()), np.int64))
     return dict(zip((piece.replace(" ", MARK) for piece in pieces), scores.tolist(), strict=True))
 
 

@@ -123,7 +123,9 @@ def find_entries(
 ) -> tuple[Entries, list[Point]]:
     """Return the spellings that get a place, and how the number of them was found."""
     marked = config.trainer != "hf-bpe"
-    form = NormalForm(units.profile, config.exact or units.profile.name == "bytes", marked)
+    exact = config.exact or units.profile.name == "bytes"
+    cased = exact and cuts_fewest(config, units) and units.profile.folds_case
+    form = NormalForm(units.profile, exact, marked, cased)
     sides = units.profile.name == "code" and config.trainer.startswith("hf")
     told(f"looking for {len(units.table):,} units")
     entries = list_entries(units, form, corpus, sides=sides)
