@@ -181,7 +181,8 @@ def test_a_unigram_model_of_these_pieces_has_as_many_tokens(
     normal = Text.join(form.normalize(documents))
     uses, tokens = cut_fewest(normal, Text.join(known))
     counted = dict(zip(known, uses.tolist(), strict=True))
-    tokenizer = Tokenizer.from_str(json.dumps(build_superwords(form, score_superwords(counted))))
+    spec = build_superwords(form, [], score_superwords(counted))
+    tokenizer = Tokenizer.from_str(json.dumps(spec))
     encoded = [tokenizer.encode(text, add_special_tokens=False) for text in documents]
     assert [len(one.ids) for one in encoded] == tokens.tolist()
     decoded = [tokenizer.decode(one.ids, skip_special_tokens=False) for one in encoded]
@@ -197,7 +198,8 @@ def test_a_unigram_model_of_words_has_as_many_tokens_and_gives_them_back(
     known = ["⁀", "⁀ ", "⁁", " ", "a", "b", ",", "(", " a", " ab", " a b", ", a", "(⁀ a", "ab"]
     uses, tokens = cut_fewest(Text.join(form.normalize(documents)), Text.join(known))
     counted = dict(zip(known, uses.tolist(), strict=True))
-    tokenizer = Tokenizer.from_str(json.dumps(build_superwords(form, score_superwords(counted))))
+    spec = build_superwords(form, [], score_superwords(counted))
+    tokenizer = Tokenizer.from_str(json.dumps(spec))
     encoded = [tokenizer.encode(text, add_special_tokens=False) for text in documents]
     assert [len(one.ids) for one in encoded] == tokens.tolist()
     assert [tokenizer.decode(e.ids, skip_special_tokens=False) for e in encoded] == documents
@@ -206,7 +208,7 @@ def test_a_unigram_model_of_words_has_as_many_tokens_and_gives_them_back(
 def test_the_text_of_a_byte_is_not_the_byte() -> None:
     form = NormalForm.of("symbols", exact=True, marked=True)
     pieces = score_superwords(dict.fromkeys("<0x41>A", 1))
-    tokenizer = Tokenizer.from_str(json.dumps(build_superwords(form, pieces)))
+    tokenizer = Tokenizer.from_str(json.dumps(build_superwords(form, [], pieces)))
     ids = tokenizer.encode("<0x41>A", add_special_tokens=False).ids
     assert tokenizer.decode(ids) == "<0x41>A"
 

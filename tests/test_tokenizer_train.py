@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import example, given, settings
@@ -38,9 +39,7 @@ PIECES = (
     "Δ84", "railway station", "Railway", ".", ",", "—", "ЖАР", "dining car", "Dining",
 )  # fmt: skip
 
-UNSTABLE = (
-    "the stock Unigram trainer sums in a random order: scores differ by 3e-4, so ids move too"
-)
+LAST_DIGITS = 0.01  # of scores: the stock Unigram trainer of `tokenizers` sums in a random order
 
 
 def expect(failing: dict[str, str]) -> list:
@@ -548,17 +547,26 @@ def test_a_negative_number_of_units_is_refused(demo: MinedDemo) -> None:
 # The same again, and what is left of a failure
 
 
-@pytest.mark.parametrize(
-    "made",
-    expect({"hf-unigram": UNSTABLE}),
-    indirect=True,
-)
+@pytest.mark.parametrize("made", expect({}), indirect=True)
 def test_the_same_command_gives_the_same_bytes(made: Made, train: Callable[..., Made]) -> None:
     other = train(made.trainer, exact=made.exact, again=1)
     for name in ("tokenizer.json", "tokenizer.model", "units.jsonl", "miner.json", "README.md"):
         first, second = made.folder / name, other.folder / name
         assert first.exists() == second.exists()
-        assert not first.exists() or first.read_bytes() == second.read_bytes(), name
+        if name == "tokenizer.json" and made.trainer == "hf-unigram":
+            assert_same_but_last_digits(first, second)
+        else:
+            assert not first.exists() or first.read_bytes() == second.read_bytes(), name
+
+
+def assert_same_but_last_digits(first: Path, second: Path) -> None:
+    one, two = (json.loads(path.read_text(encoding="utf-8")) for path in (first, second))
+    (pieces, scores), (others, again) = (
+        zip(*spec["model"].pop("vocab"), strict=True) for spec in (one, two)
+    )
+    assert one == two
+    assert pieces == others
+    assert np.allclose(scores, again, atol=LAST_DIGITS)
 
 
 @pytest.mark.parametrize(

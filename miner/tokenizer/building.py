@@ -95,12 +95,19 @@ def build_unigram_around(entries: Entries, batches: Batches, size: int) -> Built
 
 
 def build_fewest(entries: Entries, batches: Batches, size: int, told: Told) -> Built:
-    """Choose the pieces, units among them, with which the corpus is shortest."""
-    form = entries.form
-    room = size - len(SPECIALS) - len(BYTES)
+    """Choose the pieces, units among them, with which the corpus is shortest.
+
+    What the user named stays whole all the same.
+    """
+    form, wanted = entries.form, entries.wanted
+    room = size - len(SPECIALS) - len(BYTES) - len(wanted)
     chosen = choose_superwords(batches, form, entries.normal, room, told=told)
-    spec = build_superwords(form, score_superwords(chosen))
-    pieces = {text: text.replace(" ", MARK) for text in entries.normal if text in chosen}
+    spec = build_superwords(form, wanted, score_superwords(chosen))
+    whole = mark_units(form, wanted, phrases=True)
+    pieces = {
+        text: whole.get(text, text).replace(" ", MARK) for text in entries.normal
+        if text in chosen or text in whole
+    }  # fmt: skip
     return Built(TOKENIZER_JSON, dump(spec), list_ways(pieces), dump(_hide(spec, pieces)))
 
 
@@ -128,15 +135,17 @@ def build_sentencepiece(entries: Entries, batches: Batches, size: int, kind: str
 def build_fewest_sentencepiece(entries: Entries, batches: Batches, size: int, told: Told) -> Built:
     """Choose the pieces with which the corpus is shortest, and put them into a Unigram model."""
     seen, rules = _read_corpus(entries, batches)
+    wanted = spell_units(entries.form, [text for text in entries.wanted if "\0" not in text])
+    symbols = dict.fromkeys(symbol for ways in wanted.values() for symbol in ways)
     model = train_model(
-        batches, entries.form, list(SPECIALS[4:]), rules, seen, size=min(size, SMALL),
-        kind="unigram",
+        batches, entries.form, [*SPECIALS[4:], *symbols], rules, seen,
+        size=min(size, SMALL + len(symbols)), kind="unigram",
     )  # fmt: skip
-    room = size - len(SPECIALS) - len(BYTES)
+    room = size - len(SPECIALS) - len(BYTES) - len(symbols)
     chosen = choose_superwords(batches, entries.form, entries.normal, room, told=told)
-    pieces = {text: text.replace(" ", MARK) for text in entries.normal if text in chosen}
+    pieces = {text: [text.replace(" ", MARK)] for text in entries.normal if text in chosen}
     content = replace_pieces(model, score_superwords(chosen))
-    return Built(MODEL, content, list_ways(pieces), b"")
+    return Built(MODEL, content, pieces | wanted, b"")
 
 
 def _read_corpus(entries: Entries, batches: Batches) -> tuple[Mapping[str, int], dict[str, str]]:

@@ -114,7 +114,9 @@ def describe_card(card: dict[str, Any], ids: pl.DataFrame, *, file: str) -> str:
         "canonical": "folds Unicode form"
         + (" and case" if card["profile"] == "words" else "")
         + "; decoding gives the folded text",
-        "exact": "gives every text back byte for byte",
+        "exact": "gives every text back byte for byte"
+        + ("" if file == "tokenizer.json" else
+           ", but for a literal `▁` in front of a unit, which comes back as a space"),
     }[card["mode"]]
     lines = [
         "# A tokenizer with units of meaning",

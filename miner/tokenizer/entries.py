@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from miner.errors import UsageError
 from miner.tokenizer.hugging_face import ALPHABET, SPECIALS, build_bpe
 from miner.tokenizer.measuring import count_units, encode_texts
 from miner.tokenizer.normal_form import JOINER, NormalForm
@@ -21,23 +22,29 @@ ATTESTED = 2  # times that the corpus has another spelling of a unit which gets 
 class Entries:
     """The spellings of units that get an id, and the normal form in which a model knows them.
 
-    `unit` (row of the run's ranking), `text`, `normal`, `side` (`add_sides`), `count`. Spellings
-    of a unit stand together, the most frequent first, and units in the order in which they get
-    places.
+    `unit` (row of the run's ranking), `text`, `normal`, `side` (`add_sides`), `count`, `wanted`
+    (named by the user). Spellings of a unit stand together, the most frequent first, and units in
+    the order in which they get places.
     """
 
     table: pl.DataFrame
     form: NormalForm
 
     def take(self, units: int) -> Entries:
-        """Return the spellings of the first so many units."""
-        first = self.table["unit"].unique(maintain_order=True).head(units)
+        """Return the spellings of the first so many units, and of all that the user named."""
+        number = max(units, self.table.filter("wanted")["unit"].n_unique())
+        first = self.table["unit"].unique(maintain_order=True).head(number)
         return replace(self, table=self.table.filter(pl.col("unit").is_in(first.implode())))
 
     @property
     def normal(self) -> list[str]:
         """The spellings in their normal form."""
         return self.table["normal"].to_list()
+
+    @property
+    def wanted(self) -> list[str]:
+        """The spellings of units that the user named, in their normal form."""
+        return self.table.filter("wanted")["normal"].to_list()
 
     @property
     def units(self) -> int:
@@ -62,14 +69,32 @@ def list_entries(units: Units, form: NormalForm, corpus: Corpus, *, sides: bool)
     forms = add_sides(forms, joiner=JOINER) if sides else forms.with_columns(side=pl.lit(""))
     forms = forms.unique("normal", keep="first", maintain_order=True)
     counts = count_units(corpus.train, form, forms["normal"].to_list())
-    return keep_attested(forms.with_columns(count=pl.Series(counts, dtype=pl.Int64)), form)
+    return keep_attested(forms.with_columns(count=pl.Series(counts, dtype=pl.Int64)), units, form)
 
 
-def keep_attested(forms: pl.DataFrame, form: NormalForm) -> Entries:
-    """Return the spellings that a corpus has, and of each unit the most frequent one anyway."""
+def keep_attested(forms: pl.DataFrame, units: Units, form: NormalForm) -> Entries:
+    """Return the spellings that a corpus has, and of each unit the most frequent one anyway.
+
+    What the user named is kept as the user wrote it too.
+    """
+    about = units.table.select("kind", "surface")[forms["unit"]]
+    forms = forms.with_columns(wanted=about["kind"].is_in(list(NAMED.values())))
+    named = pl.col("wanted") & (pl.col("text").str.strip_prefix(" ") == about["surface"])
+    forms = forms.with_columns(named=named)
     counted = forms.sort("unit", "count", descending=[False, True], maintain_order=True)
     first = (pl.int_range(pl.len()).over("unit", "side") == 0) & (pl.col("side") == "")
-    return Entries(counted.filter(first | (pl.col("count") >= ATTESTED)), form)
+    return Entries(counted.filter(first | pl.col("named") | (pl.col("count") >= ATTESTED)), form)
+
+
+def check_room(entries: Entries, room: int) -> Entries:
+    """Return the entries where they fit into so many ids, else say what does not fit."""
+    if entries.table.height > room:
+        raise UsageError(
+            f"{entries.units:,} units in {entries.table.height:,} spellings do not fit into the "
+            f"{room:,} ids that are left for them",
+            cure="Give a larger --vocab-size, fewer --units or a shorter list of --tokens",
+        )  # fmt: skip
+    return entries
 
 
 def order_by_merges(
@@ -82,7 +107,7 @@ def order_by_merges(
 
 
 def order_entries(entries: Entries, units: Units, parts: Sequence[int]) -> Entries:
-    """Return the units in the order in which they get places, with `wanted` and `spared`.
+    """Return the units in the order in which they get places, with `spared`.
 
     First those that the user named (`wanted`) and single atoms that must stay whole, such as
     formulas; then phrases, by the tokens that each of their ids spares in the corpus (`spared`).
@@ -90,9 +115,7 @@ def order_entries(entries: Entries, units: Units, parts: Sequence[int]) -> Entri
     """
     kinds = units.table["kind"].gather(entries.table["unit"])
     spared = (pl.col("parts") - 1) * pl.col("count")
-    table = entries.table.with_columns(
-        parts=pl.Series(parts, dtype=pl.Int64), wanted=kinds.is_in(list(NAMED.values()))
-    ).with_columns(
+    table = entries.table.with_columns(parts=pl.Series(parts, dtype=pl.Int64)).with_columns(
         first=pl.when("wanted").then(2).otherwise(pl.lit(~kinds.is_in(RUNS)).cast(pl.Int32)),
         spared=(spared.sum() / pl.len()).over("unit"),
     )  # fmt: skip

@@ -18,7 +18,7 @@ import polars as pl
 
 from miner.errors import TokenizerError
 from miner.tokenizer.building import MODEL, Built, Told, dump
-from miner.tokenizer.entries import Entries, keep_attested, order_entries
+from miner.tokenizer.entries import Entries, check_room, keep_attested, order_entries
 from miner.tokenizer.hugging_face import BYTES, Batches, sequence, spell_bytes, split
 from miner.tokenizer.loading import (
     TOKENIZER_JSON,
@@ -76,7 +76,8 @@ def choose_units(
     forms = forms.with_columns(text="normal").unique("normal", keep="first", maintain_order=True)
     counts = count_forms(base, corpus.train, forms["normal"].to_list())
     form = NormalForm(units.profile, exact=True)
-    entries = keep_attested(forms.with_columns(count=pl.Series(counts, dtype=pl.Int64)), form)
+    forms = forms.with_columns(count=pl.Series(counts, dtype=pl.Int64))
+    entries = keep_attested(forms, units, form)
     new = drop_known(base, entries.normal)
     if base.spec.get("model", {}).get("type") == "Unigram":
         # it would take a single word out of a longer one
@@ -93,7 +94,7 @@ def choose_units(
     if size is not None and base.tokenizer.size + entries.table.height > size:
         room = max(size - base.tokenizer.size, 0)
         groups = entries.table.group_by("unit", maintain_order=True).len()
-        entries = entries.take(int((groups["len"].cum_sum() <= room).sum()))
+        entries = check_room(entries.take(int((groups["len"].cum_sum() <= room).sum())), room)
     return entries
 
 

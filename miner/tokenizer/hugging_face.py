@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from miner.tokenizer.capitals import CAPITAL
 from miner.tokenizer.normal_form import MARK, WHOLE, NormalForm, Spec, apply_steps, replace
 from miner.tokenizer.trie_regex import build_trie_regex, escape
 
@@ -67,17 +68,22 @@ def match_units(form: NormalForm, texts: Sequence[str]) -> list[str]:
     return ways
 
 
-def mark_words(form: NormalForm, texts: Sequence[str]) -> list[Spec]:
-    """Return the step that marks the units of one word, where they stand by themselves.
+def mark_words(form: NormalForm, texts: Sequence[str], *, phrases: bool = False) -> list[Spec]:
+    """Return the steps that mark the units of one word, where they stand by themselves.
 
     A Unigram model chooses among all pieces in a word, and a BPE takes a part of a word whole that
-    a digit follows, so a whole word needs a sign of its own.
+    a digit follows, so a whole word needs a sign of its own. `phrases`: units of several words are
+    marked too, for a model whose pieces cross words.
     """
-    single = [text[1:] for text in texts if text.startswith(" ") and " " not in text[1:]]
-    if not single:
-        return []
-    trie = build_trie_regex(single)
-    return [replace(rf" (?=(?:{trie}){form.guard()})", WHOLE + " ", regex=True)]
+    steps = []
+    for sign in ("", CAPITAL):
+        bare = [text.removeprefix(sign + " ") for text in texts if text.startswith(sign + " ")]
+        words = [text for text in bare if phrases or " " not in text]
+        if words:
+            behind = f"(?<={sign})" if sign else ""
+            found = rf"{behind} (?=(?:{build_trie_regex(words)}){form.guard()})"
+            steps.append(replace(found, WHOLE + " ", regex=True))
+    return steps
 
 
 def cut_with(form: NormalForm, ways: Sequence[str]) -> str:
@@ -245,13 +251,14 @@ def build_unigram(
 ) -> Spec:  # fmt: skip
     """Return a Unigram model with byte fallback: special tokens, bytes, `units`, `pieces`.
 
-    A unit has the log-probability 0, above any way to cut it.
+    A unit has the log-probability 0, above any way to cut it. Pieces are numbered in the order of
+    their texts, since the trainer's scores differ in the last digits from run to run.
     """
     marks = mark_words(form, units)
     whole = apply_steps(marks, units)
     marked = {text.replace(" ", MARK): 0.0 for text in whole}
     room = max(size - len(specials) - len(BYTES) - len(marked), 0)
-    rest = [(piece, score) for piece, score in pieces.items() if piece not in marked][:room]
+    rest = sorted([(piece, score) for piece, score in pieces.items() if piece not in marked][:room])
     scored = [
         *((special, 0.0) for special in specials), *((byte, UNLIKELY) for byte in BYTES),
         *marked.items(), *rest,
@@ -265,9 +272,12 @@ def build_unigram(
     return assemble(model, normalizers, cuts, decode_marked(form, specials), specials)
 
 
-def mark_units(form: NormalForm, texts: Sequence[str]) -> dict[str, str]:
+def mark_units(
+    form: NormalForm, texts: Sequence[str], *, phrases: bool = False
+) -> dict[str, str]:
     """Return how each unit in its normal form looks behind `mark_words`."""
-    return dict(zip(texts, apply_steps(mark_words(form, texts), texts), strict=True))
+    marks = mark_words(form, texts, phrases=phrases)
+    return dict(zip(texts, apply_steps(marks, texts), strict=True))
 
 
 def decode_marked(form: NormalForm, specials: Sequence[str]) -> list[Spec]:

@@ -119,7 +119,13 @@ class NormalForm:
         """What stands between two parts of one word (an apostrophe, a hyphen), and what follows."""
         if self.profile.name != "words":
             return r"(?!)"
-        return rf"[{APOSTROPHES}](?={self.letters})|[{HYPHENS}](?={self.word})"
+        letter, word = self.sign + self.letters, self.sign + self.word
+        return rf"[{APOSTROPHES}](?={letter})|[{HYPHENS}](?={word})"
+
+    @cached_property
+    def sign(self) -> str:
+        """The sign of a capital, where there may be one."""
+        return f"(?:{SECOND}|{CAPITAL})?" if self.cased else ""
 
     # Steps of tokenizer.json
 
@@ -148,8 +154,7 @@ class NormalForm:
                 for sign in (CAPITAL, SECOND)
             ]
         if self.has_words:
-            sign = f"(?:{SECOND}|{CAPITAL})?" if self.cased else ""
-            steps.append(replace(rf"\A (?! *{sign}{self.word})", "", regex=True))
+            steps.append(replace(rf"\A (?! *{self.sign}{self.word})", "", regex=True))
         if self.cased:
             steps += [replace(" " + CAPITAL, CAPITAL + " "), {"type": "Lowercase"}]
         return steps
@@ -204,7 +209,8 @@ class NormalForm:
         if not self.has_words:
             return r"(?!\p{M})"
         return (
-            rf"(?:(?<!{self.inside})(?!\p{{M}})|(?<={self.inside})(?!{self.inside}|{self.joins}))"
+            rf"(?:(?<!{self.inside})(?!\p{{M}})"
+            rf"|(?<={self.inside})(?!{self.sign}{self.inside}|{self.joins}))"
         )
 
     def cut_base(self, *, bare: bool) -> str:

@@ -265,15 +265,16 @@ def parse_model(model: bytes) -> Any:
 
 
 def replace_pieces(model: bytes, pieces: Mapping[str, float]) -> bytes:
-    """Return a Unigram model with other pieces; special tokens, bytes and rules stay."""
+    """Return a Unigram model with other pieces; special tokens, symbols, bytes and rules stay."""
     proto = parse_model(model)
     normal, symbol, byte = 1, 4, 6
     kept = [
         entry for i, entry in enumerate(proto.pieces)
-        if i < CONTROLS or entry.type == byte or (entry.type == symbol and entry.piece in SPECIALS)
+        if i < CONTROLS or entry.type in (byte, symbol)
     ]  # fmt: skip
     kept = [(entry.piece, entry.score, entry.type) for entry in kept]
-    kept += [(piece, score, normal) for piece, score in pieces.items()]
+    known = {piece for piece, _, _ in kept}
+    kept += [(piece, score, normal) for piece, score in pieces.items() if piece not in known]
     del proto.pieces[:]
     for piece, score, kind in kept:
         proto.pieces.add(piece=piece, score=np.float32(score), type=kind)

@@ -31,10 +31,12 @@ from miner.tokenizer.hugging_face import (
     assemble,
     build_bpe,
     decode_marked,
+    mark_words,
+    match_units,
     split,
     train_merges,
 )
-from miner.tokenizer.normal_form import MARK, NormalForm, Spec
+from miner.tokenizer.normal_form import MARK, NormalForm, Spec, apply_steps
 
 MOST_CHARACTERS = 64 << 20  # of the corpus that pieces are chosen on; the rest repeats it
 RUN = 8  # pieces of the BPE in one of the pool
@@ -140,16 +142,24 @@ def score_superwords(pieces: dict[str, int]) -> dict[str, float]:
 
 
 def build_superwords(
-    form: NormalForm, pieces: dict[str, float], *, specials: Sequence[str] = SPECIALS
-) -> Spec:
-    """Return a Unigram model with byte fallback that cuts a text into the fewest `pieces`."""
+    form: NormalForm, units: Sequence[str], pieces: dict[str, float], *,
+    specials: Sequence[str] = SPECIALS,
+) -> Spec:  # fmt: skip
+    """Return a Unigram model with byte fallback that cuts a text into the fewest `pieces`.
+
+    `units`, in their normal form, stay whole whatever it costs.
+    """
+    marks = mark_words(form, units, phrases=True)
+    whole = apply_steps(marks, units)
+    marked = {text.replace(" ", MARK): 0.0 for text in whole}
     scored = [
         *((special, 0.0) for special in specials), *((byte, -1.0) for byte in BYTES),
-        *pieces.items(),
+        *({**pieces, **marked}).items(),
     ]  # fmt: skip
     model = {
         "type": "Unigram", "unk_id": UNKNOWN, "byte_fallback": True,
         "vocab": [list(entry) for entry in scored],
     }  # fmt: skip
-    cuts = [split(BYTE_NAME), MARKED]
-    return assemble(model, form.list_normalizers(), cuts, decode_marked(form, specials), specials)
+    cuts = [split("|".join([*match_units(form, whole), BYTE_NAME])), MARKED]
+    normalizers = [*form.list_normalizers(), *marks]
+    return assemble(model, normalizers, cuts, decode_marked(form, specials), specials)

@@ -16,7 +16,7 @@ from miner.errors import UsageError
 from miner.store import open_folder
 from miner.tokenizer.building import Built, Trainer, build, cut_apart
 from miner.tokenizer.card import CARD, write_card
-from miner.tokenizer.entries import Entries, list_entries, order_by_merges
+from miner.tokenizer.entries import Entries, check_room, list_entries, order_by_merges
 from miner.tokenizer.extending import extend
 from miner.tokenizer.hugging_face import ALPHABET, SPECIALS, train_merges
 from miner.tokenizer.loading import LoadedTokenizer, load_tokenizer
@@ -124,7 +124,10 @@ def find_entries(
     """Return the spellings that get a place, and how the number of them was found."""
     marked = config.trainer != "hf-bpe"
     exact = config.exact or units.profile.name == "bytes"
-    cased = exact and cuts_fewest(config, units) and units.profile.folds_case
+    cased = (
+        exact and units.profile.folds_case
+        and cuts_fewest(config, units) and config.trainer == "hf-unigram"
+    )  # fmt: skip
     form = NormalForm(units.profile, exact, marked, cased)
     sides = units.profile.name == "code" and config.trainer.startswith("hf")
     told(f"looking for {len(units.table):,} units")
@@ -138,25 +141,12 @@ def find_entries(
     if config.units is not None:
         return check_room(entries.take(config.units), room), []
     points = measure_shares(held, form, entries.grouped(), merges, config.size, told=told)
-    wanted = entries.table.filter(pl.col("wanted"))["unit"].n_unique()
-    number = max(choose_share(points, units.objective), wanted)
-    return check_room(entries.take(number), room), points
+    return check_room(entries.take(choose_share(points, units.objective)), room), points
 
 
 def cuts_fewest(config: TrainConfig, units: Units) -> bool:
     """Say whether the model cuts a text into the fewest pieces, units among others."""
     return units.objective == "compression" and config.trainer.endswith("unigram")
-
-
-def check_room(entries: Entries, room: int) -> Entries:
-    """Return the entries where they fit into so many ids, else say what does not fit."""
-    if entries.table.height > room:
-        raise UsageError(
-            f"{entries.units:,} units in {entries.table.height:,} spellings do not fit into the "
-            f"{room:,} ids that bytes and special tokens leave",
-            cure="Give a larger --vocab-size, fewer --units or a shorter list of --tokens",
-        )  # fmt: skip
-    return entries
 
 
 def list_ids(

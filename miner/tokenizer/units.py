@@ -203,7 +203,7 @@ def list_forms(units: Units, *, exact: bool) -> pl.DataFrame:
         return rows.select(pl.col("unit").cast(pl.Int64), text=pl.Series(texts, dtype=pl.String))
     ways = [token]
     if exact:
-        ways = [token, pl.col("surface")]
+        ways = [pl.col("surface"), token]
     if exact and units.profile.folds_case:
         first = token.str.slice(0, 1).str.to_uppercase() + token.str.slice(1)
         titled = token.str.replace_all(r"(^|\s)(\p{L})", "${1}\u0000${2}").str.split("\u0000")
