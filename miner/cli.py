@@ -377,7 +377,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         error.show()
         sys.exit(WRONG_USE)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("stopped; --resume goes on where it was cut off", err=True)
+        click.echo("stopped; `miner mine --resume` goes on where it was cut off", err=True)
         sys.exit(STOPPED)
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -432,7 +432,7 @@ def test_a_run_that_is_stopped_goes_on(
         patch.setattr(Run, "stage", stop)
         told = say(*mine_command(corpus, out))
     assert told.code == 130 and told.out == ""
-    assert told.err.strip() == "stopped; --resume goes on where it was cut off"
+    assert told.err.strip() == "stopped; `miner mine --resume` goes on where it was cut off"
     assert sorted(path.name for path in out.parent.iterdir()) == ["run.partial", "whole"]
     check_mistake(say(*mine_command(corpus, out)), "an unfinished run is there")
     assert say(*mine_command(corpus, out, "--resume")).code == 0

@@ -21,6 +21,7 @@ MODEL_NAMES = ("tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "se
 CONFIG = "tokenizer_config.json"
 LARGEST = 1 << 30  # bytes of a tokenizer file
 MOST_IDS = 10_000_000
+PANIC = "PanicException"  # what the core of `tokenizers` throws where it gives up
 BATCH = 1 << 20  # characters that are cut at a time
 
 Spans = list[tuple[int, int, int]]  # (id, start, end) of each token, in characters of the text
@@ -100,11 +101,18 @@ class LoadedTokenizer:
             check_text(text, where=str(self.path))
         try:
             return work(argument)
-        except Exception as error:
+        except BaseException as error:
+            if not is_failure(error):
+                raise
             raise TokenizerError(
                 f"the tokenizer fails on this text ({_first_line(error)})", where=str(self.path),
                 cure="Try the same text with the library it was made for",
             ) from error  # fmt: skip
+
+
+def is_failure(error: BaseException) -> bool:
+    """Say whether an error is one of a library; a panic of its core is no Exception."""
+    return isinstance(error, Exception) or type(error).__name__ == PANIC
 
 
 def check_text(text: str, *, where: str) -> None:
@@ -257,7 +265,9 @@ class HuggingFaceEngine:
 
         try:
             return cls(Tokenizer.from_buffer(content))
-        except Exception as error:
+        except BaseException as error:
+            if not is_failure(error):
+                raise
             raise _damaged(file, "is no tokenizer that `tokenizers` can read", error) from error
 
     def encode(self, texts: list[str]) -> list[list[int]]:

@@ -13,7 +13,6 @@ from miner.tokenizer.loading import LoadedTokenizer
 CHUNK = 4096  # texts that are cut at a time, once the first have come out well
 GROWTH = 64  # tokens that a character may become
 SPARE = 1000  # and that any text may have besides
-PANIC = "PanicException"  # what the library's core throws, which is no Exception
 
 Result = TypeVar("Result")
 
@@ -57,21 +56,9 @@ def _try_each(
 ) -> list[Result | None]:
     """Return the result of each argument, None where the work fails on it alone."""
     try:
-        return [*_hold_panic(work, arguments)]
+        return [*work(arguments)]
     except TokenizerError:
         if len(arguments) < 2:
             return [None] * len(arguments)
     half = len(arguments) // 2
     return _try_each(work, arguments[:half]) + _try_each(work, arguments[half:])
-
-
-def _hold_panic(
-    work: Callable[[Sequence[Any]], list[Result]], arguments: Sequence[Any]
-) -> list[Result]:
-    """Do the work; a panic of the library, such as a regex without end, is a TokenizerError."""
-    try:
-        return work(arguments)
-    except BaseException as error:
-        if type(error).__name__ == PANIC:
-            raise TokenizerError(f"the tokenizer fails on this text ({error})") from error
-        raise
