@@ -73,6 +73,8 @@ def there_and_back(
 @pytest.mark.parametrize("marked", [False, True])
 @pytest.mark.parametrize("profile", TEXT_PROFILES)
 @given(text=ANY_TEXT)
+@example(" ▁")
+@example(" ⁀⁁ ⇧")
 @settings(max_examples=120, deadline=None)
 def test_exact_form_gives_every_text_back(profile: str, marked: bool, text: str) -> None:
     assert there_and_back(text, profile, exact=True, marked=marked) == text

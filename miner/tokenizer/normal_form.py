@@ -101,7 +101,7 @@ class NormalForm:
     def word(self) -> str:
         """What a word may start with."""
         if self.profile.name == "transliteration":
-            return f"[^{WHITE}{JOINER}]"
+            return f"[^{WHITE}{JOINER}{MARK}]"
         return rf"[[\p{{L}}\p{{N}}\p{{Pc}}\p{{Co}}]&&[^{list_signs()}{JOINER}]]"
 
     @cached_property
@@ -170,7 +170,9 @@ class NormalForm:
             steps.append(replace(rf"\A[{WHITE}]+|[{WHITE}]+\z", "", regex=True))
         else:
             steps += [
-                replace(f"[{WHITE}]+", " ", regex=True), replace(r"\A | \z", "", regex=True)
+                # one space stays as it is, which most are
+                replace(rf"[{WHITE}&&[^ ]][{WHITE}]*| [{WHITE}]+", " ", regex=True),
+                replace(r"\A | \z", "", regex=True),
             ]  # fmt: skip
         return steps
 
