@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from watched import DEMO, watch_command
 
 from miner.atoms import PROFILES
+from miner.tokenizer.checking import check_tokenizer
 from miner.tokenizer.fewest import Text, cut_fewest
 from miner.tokenizer.hugging_face import BYTES, SPECIALS
 from miner.tokenizer.loading import LoadedTokenizer, load_tokenizer
@@ -158,3 +159,15 @@ def test_the_same_command_gives_the_same_bytes(train: Callable[..., Made], train
 
 def test_so_many_units_as_asked_for_are_tried(train: Callable[..., Made]) -> None:
     assert train("hf-unigram", exact=True, units=20).card["units"] <= 20
+
+
+def test_a_check_says_that_shorter_cuts_go_before_units(
+    train: Callable[..., Made], run: Path
+) -> None:
+    made = train("hf-unigram", exact=True)
+    checks = {check.name: check for check in check_tokenizer(made.tokenizer, run)}
+    where = checks.pop("a unit is one id where it was found")
+    assert all(check.holds for check in checks.values())
+    assert checks["a unit is one id"].passed == made.card["unit_ids"]
+    assert where.passed > 0.9 * where.tried
+    assert "--objective meaning" in where.cure

@@ -22,6 +22,7 @@ ROLES = {"pad_token": 0, "bos_token": 1, "eos_token": 2, "unk_token": 3}  # in t
 SETTINGS = (
     "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja", "added_tokens.json",
 )  # fmt: skip
+FEWEST = "fewest pieces"  # how a text is cut, where it is not `longest unit first`
 SHOWN = 8  # units of each class on the card
 
 

@@ -16,7 +16,7 @@ import polars as pl
 
 from miner.atoms import PROFILES, Profile, fold
 from miner.errors import TokenizerError
-from miner.tokenizer.card import UNITS_FILE
+from miner.tokenizer.card import FEWEST, UNITS_FILE
 from miner.tokenizer.contexts import read_contexts
 from miner.tokenizer.loading import LoadedTokenizer
 from miner.tokenizer.scenes import decode_scenes, encode_scenes, write_scenes
@@ -27,6 +27,10 @@ SHOWN = 3  # failures of a check that are told in full
 FORMULA, SYMBOLS = "Δ84", ("⟁", "🜂")
 UNIT, TURNED, LONGER = "жартишина", "тишинажар", "тишинажардрожь"
 SCENES = ("жартишина", "входдрожь")
+MEANING = (
+    "It cuts a text into the fewest pieces, over the end of a unit too where that is shorter: "
+    "mine with --objective meaning for units that stay whole everywhere"
+)
 HARD = (
     "", " ", "a", "  two  spaces ", "\ttab\r\nline\n", "é e\u0301 ﬁ ß ẞ ς Σ İ", "👩🏽‍🚀🇪🇺 🫧",
     "⁀ ▁ ⁀⁁ <0x41>", "\x00\x01\x7f\u0080\ufeff", "\u202etxet", "क्षत्रिय ภาษาไทย 学生です 한국어",
@@ -254,7 +258,8 @@ class Checker:
         if self.profile.name in ("words", "code"):  # elsewhere a bracket is part of the word
             around = [("(", text, "), x") for text in texts]
             checks.append(self.stands("the same in brackets and before a comma", around, keep))
-        checks.append(self.check_contexts(run, add))
+        fewest = self.tokenizer.card.get("cut") == FEWEST
+        checks.append(self.check_contexts(run, MEANING if fewest else add))
         return checks
 
     def check_contexts(self, run: Path, cure: str) -> Check:

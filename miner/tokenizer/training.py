@@ -15,7 +15,7 @@ import polars as pl
 from miner.errors import UsageError
 from miner.store import open_folder
 from miner.tokenizer.building import Built, Trainer, build, cut_apart
-from miner.tokenizer.card import CARD, write_card
+from miner.tokenizer.card import CARD, FEWEST, write_card
 from miner.tokenizer.entries import Entries, check_room, list_entries, order_by_merges
 from miner.tokenizer.extending import extend
 from miner.tokenizer.hugging_face import ALPHABET, SPECIALS, train_merges
@@ -211,7 +211,7 @@ def describe(
         "trims": trims(form) or not config.trainer.startswith("sentencepiece"),
         "profile": units.profile.name,
         "objective": units.objective,
-        "cut": "fewest pieces" if cuts_fewest(config, units) else "longest unit first",
+        "cut": FEWEST if cuts_fewest(config, units) else "longest unit first",
         "asked_size": config.size,
         "specials": list(SPECIALS),
         "units": ids["token"].n_unique(),
