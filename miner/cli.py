@@ -338,9 +338,9 @@ def compare(
     if not options["corpus"]:
         raise UsageError("no corpus is named", cure="Add --corpus PATH")
     comparison = compare_tokenizers(tokenizers, told=_tell, **options)
+    click.echo(json.dumps(comparison.record()) if as_json else summarize_comparison(comparison))
     if page is not None:
         write_page(page, comparison)
-    click.echo(json.dumps(comparison.record()) if as_json else summarize_comparison(comparison))
 
 
 def _tell(line: str) -> None:

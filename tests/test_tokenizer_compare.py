@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,15 +16,21 @@ import pytest
 from click.testing import CliRunner
 
 from miner.cli import commands
-from miner.errors import RunError
+from miner.errors import RunError, TokenizerError, UsageError
 from miner.tokenizer.comparing import Comparison, compare_tokenizers, summarize_comparison
 from miner.tokenizer.comparing.batches import choose_examples, make_batch
-from miner.tokenizer.comparing.comparison import cut_texts
-from miner.tokenizer.comparing.figures import SHAPES, Shape, measure_ratio, measure_renyi
+from miner.tokenizer.comparing.comparison import cut_texts, name_tokenizers
+from miner.tokenizer.comparing.figures import (
+    SHAPES,
+    Shape,
+    measure_entropy,
+    measure_ratio,
+    measure_renyi,
+)
 from miner.tokenizer.comparing.page import make_page
 from miner.tokenizer.comparing.places import UnitFinder
 from miner.tokenizer.comparing.table import WIDTH, escape
-from miner.tokenizer.comparing.tallies import Tally, cut_batch, measure_lengths
+from miner.tokenizer.comparing.tallies import Tally, cut_batch, gather, join, measure_lengths
 from miner.tokenizer.loading import load_tokenizer
 
 LETTERS = ["<unk>", *"abc ()\n<script>/é", "ab"]
@@ -104,6 +111,7 @@ def test_sizes_by_hand(by_hand: Comparison) -> None:
     assert merged["ratio"]["value"] == pytest.approx(8 / 6)
     assert merged["tokens_per_document"] == {"mean": 3.0, "median": 3.0}
     assert merged["tokens_per_word"] == 2
+    assert (by_hand.corpus["scenes"], merged["tokens_per_scene"]) == (2, 3)
     assert merged["ids_used"] == 5
     assert merged["lengths"][1:4] == [4, 2, 0]
 
@@ -133,6 +141,7 @@ def test_renyi_efficiency_goes_from_0_to_1() -> None:
     assert measure_renyi(np.full(8, 3)) == pytest.approx(1)
     assert measure_renyi(np.array([3, 0, 0])) == 0
     assert measure_renyi(np.array([3])) == 0
+    assert str(measure_entropy(np.array([3, 0]))) == "0.0"  # and not -0.0
     assert measure_renyi(np.zeros(4, np.int64)) == 0
 
 
@@ -148,7 +157,8 @@ def test_equal_tokenizers_save_nothing(tmp_path: Path) -> None:
     assert (first["name"], second["name"]) == ("one.json 1", "one.json 2")
     assert second["ratio"] == {"value": 1.0, "low": 1.0, "high": 1.0}
     assert second["savings"]["tokens"] == 0
-    assert second["savings"]["attention_ratio"] == second["savings"]["kv_ratio"] == 1
+    assert second["savings"]["attention_ratio"] == 1
+    assert second["savings"]["kv_bytes"] == first["savings"]["kv_bytes"]
     bounds = second["bytes_per_token"]
     assert bounds["low"] < bounds["value"] < bounds["high"]
 
@@ -187,6 +197,28 @@ def test_a_canonical_form_is_no_loss(tmp_path: Path) -> None:
     (folder / "miner.json").write_text(json.dumps(card))
     entry = compare_tokenizers([folder], [write_text(tmp_path, "ab", "AB c", "a  b")]).tokenizers[0]
     assert entry["round_trip"] == {"exact": 2, "canonical": 1, "lost": 0}
+
+
+def test_scenes_come_back_one_by_one(tmp_path: Path) -> None:
+    folder = write_units(tmp_path / "folded")
+    spec = json.loads((folder / "tokenizer.json").read_text())
+    spec["normalizer"] = {"type": "Sequence", "normalizers": [
+        {"type": "Lowercase"}, {"type": "Strip", "strip_left": True, "strip_right": True},
+    ]}  # fmt: skip
+    spec["added_tokens"] = [
+        {"id": place, "content": sign, "single_word": False, "lstrip": False, "rstrip": False,
+         "normalized": False, "special": True}
+        for place, sign in enumerate(("[SCN]", "[SEP]"), len(spec["model"]["vocab"]))
+    ]  # fmt: skip
+    (folder / "tokenizer.json").write_text(json.dumps(spec))
+    card = {"mode": "canonical", "profile": "words", "trainer": "hf-bpe"}
+    (folder / "miner.json").write_text(json.dumps(card))
+    text = write_text(tmp_path, "[SCN]AB c[SEP]ab", "A [SCN] b", "a", "[SCN]X[SEP]a")
+    result = compare_tokenizers([folder], [text])
+    entry = result.tokenizers[0]
+    assert result.corpus["scenes"] == 2 + 2 + 1 + 2
+    assert entry["tokens_per_scene"] == pytest.approx(entry["tokens"] / 7)
+    assert entry["round_trip"] == {"exact": 1, "canonical": 2, "lost": 1}  # X is unknown
 
 
 # Units
@@ -259,12 +291,89 @@ def test_a_run_says_what_lies_near(tmp_path: Path) -> None:
     capacity = result.tokenizers[0]["capacity"]
     assert {row["unit"]: row["near"] for row in capacity["best"]} == {"ab": 1, "c": 1}
     assert capacity["near"] == 1
+    os.truncate(run / "4_vectors" / "vectors.f16", 4)
+    with pytest.raises(RunError, match="cannot be read"):
+        compare_tokenizers([tmp_path / "units"], [text], run=run)
     (run / "proposals.parquet").unlink()
     with pytest.raises(RunError, match="cannot be read"):
         compare_tokenizers([tmp_path / "units"], [text], run=run)
 
 
+def test_a_run_without_candidates_has_units_and_nothing_near(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    os.truncate(run / "4_vectors" / "vectors.f16", 0)
+    table = pl.DataFrame({"token": ["ab"], "candidate": [None]}, schema_overrides={
+        "candidate": pl.UInt32
+    })  # fmt: skip
+    table.write_parquet(run / "proposals.parquet")
+    text = write_text(tmp_path, "ab c")
+    capacity = compare_tokenizers([write_units(tmp_path / "units")], [text], run=run)
+    assert capacity.tokenizers[0]["capacity"]["near"] is None
+    assert capacity.tokenizers[0]["capacity"]["units"] == 2
+
+
+def test_a_tokenizer_that_lists_no_units_leaves_the_word_to_the_next(tmp_path: Path) -> None:
+    empty, units = write_units(tmp_path / "empty"), write_units(tmp_path / "units")
+    (empty / "units.jsonl").write_text("")
+    text = write_text(tmp_path, "ab c")
+    assert compare_tokenizers([empty, units], [text]).units == {
+        "source": "units", "count": 1, "places": 1
+    }  # fmt: skip
+    result = compare_tokenizers([empty], [text])
+    assert result.units is None
+    assert "units: none listed" in summarize_comparison(result)
+
+
+def test_a_damaged_list_of_units_is_told_before_the_counting(tmp_path: Path) -> None:
+    units = write_units(tmp_path / "units")
+    (units / "units.jsonl").write_text("no JSON")
+    told: list[str] = []
+    with pytest.raises(TokenizerError, match="no list of units"):
+        compare_tokenizers([units], [write_text(tmp_path, "ab")], told=told.append)
+    assert told == []
+
+
+def test_numbers_are_gathered_as_one_union_gives_them() -> None:
+    random = np.random.default_rng(1)
+    arrays: list[np.ndarray] = []
+    batches = [np.unique(random.integers(0, 5000, random.integers(0, 300))) for _ in range(200)]
+    for batch in batches:
+        gather(arrays, batch)
+    assert join(arrays).tolist() == np.unique(np.concatenate(batches)).tolist()
+    assert len(arrays) <= math.log2(5000)
+    assert join([]).tolist() == []
+
+
 # Texts
+
+
+def test_a_text_in_many_batches_has_the_figures_of_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [write_tokenizer(tmp_path, "a.json", merged=True), write_units(tmp_path / "units")]
+    text = write_text(tmp_path, *("ab (ab) " * n + "c b" for n in range(1, 40)))
+    told: list[str] = []
+    once = compare_tokenizers(paths, [text])
+    monkeypatch.setattr("miner.tokenizer.loading.BATCH", 100)
+    again = compare_tokenizers(paths, [text], told=told.append)
+    assert again.corpus == once.corpus and again.units == once.units
+    drop = {"examples"}  # of the first batch
+    for one, other in zip(once.tokenizers, again.tokenizers, strict=True):
+        assert {k: v for k, v in one.items() if k not in drop} == {
+            k: v for k, v in other.items() if k not in drop
+        }
+    assert told[-1] == "counted: 100% of the text" and len(told) <= 11
+
+
+def test_names_tell_tokenizers_apart(tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+    paths = [write_units(tmp_path / "one" / "bpe"), write_units(tmp_path / "two" / "bpe")]
+    link = tmp_path / "linked"
+    link.symlink_to(paths[0])
+    stock = write_tokenizer(tmp_path / "one", "tokenizer.json", merged=True)
+    named = [load_tokenizer(path) for path in (*paths, link, stock, stock)]
+    assert name_tokenizers(named) == ["one/bpe", "two/bpe", "linked", "one 1", "one 2"]
 
 
 def test_bytes_are_counted_for_every_character() -> None:
@@ -411,6 +520,9 @@ def test_the_command(tmp_path: Path) -> None:
     found = CliRunner().invoke(
         commands, [*asked, "--json", "--shape", "gpt2"], catch_exceptions=False
     )
+    nowhere = CliRunner().invoke(commands, [*asked, "--html", str(tmp_path / "no" / "page.html")])
+    assert "bytes per token" in nowhere.stdout  # what was counted is not lost
+    assert isinstance(nowhere.exception, UsageError)
     record = json.loads(found.stdout)
     assert [entry["tokens"] for entry in record["tokenizers"]] == [10, 7]
     assert record["shape"]["bytes_per_token"] == 36_864

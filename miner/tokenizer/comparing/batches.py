@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,9 +11,11 @@ import polars as pl
 
 from miner.corpus import is_bytes
 from miner.tokenizer.loading import cut_batches
+from miner.tokenizer.scenes import SCENE, SEPARATOR
 from miner.tokenizer.texts import Corpus
 
 EXAMPLES, SHORTEST, LONGEST = 4, 40, 160  # texts that are shown, and their characters
+SIGN = re.compile(f"{re.escape(SCENE)}|{re.escape(SEPARATOR)}")  # what parts scenes
 
 
 @dataclass(frozen=True)
@@ -20,15 +23,16 @@ class Batch:
     """Some documents, one behind the other, counted in characters.
 
     `starts` int64 (documents + 1,): where each begins; `codes` uint32 (characters,); `bytes` int64
-    (characters + 1,): the bytes in front of each character; `words` int64 (documents,): runs of
-    anything but white space.
+    (characters + 1,): the bytes in front of each character. `words` are runs of anything but white
+    space; a document is one of the `scenes`, or as many as [SCN] and [SEP] part it into.
     """
 
     texts: list[str]
     starts: np.ndarray
     codes: np.ndarray
     bytes: np.ndarray
-    words: np.ndarray
+    words: int
+    scenes: int
 
     @property
     def sizes(self) -> np.ndarray:
@@ -40,8 +44,8 @@ def make_batch(texts: Sequence[str], *, raw: bool = False) -> Batch:
     """Return documents as a batch; `raw`: each character is a byte, whatever its number.
 
     >>> batch = make_batch(["a é", "жар"])
-    >>> batch.starts.tolist(), batch.sizes.tolist(), batch.words.tolist()
-    ([0, 3, 6], [4, 6], [2, 1])
+    >>> batch.starts.tolist(), batch.sizes.tolist(), batch.words, batch.scenes
+    ([0, 3, 6], [4, 6], 3, 2)
     """
     codes = np.frombuffer("".join(texts).encode("utf-32-le"), np.uint32)
     widths = np.ones(len(codes), np.int64)
@@ -49,8 +53,11 @@ def make_batch(texts: Sequence[str], *, raw: bool = False) -> Batch:
         for edge in (0x80, 0x800, 0x10000):
             widths += codes >= edge
     starts = np.cumsum([0, *map(len, texts)], dtype=np.int64)
-    words = pl.Series(texts, dtype=pl.String).str.count_matches(r"\S+").to_numpy().astype(np.int64)
-    return Batch(list(texts), starts, codes, np.concatenate([[0], np.cumsum(widths)]), words)
+    column = pl.Series(texts, dtype=pl.String).str
+    forms = (r"\S+", f"{SIGN.pattern}|^")
+    words, scenes = (int(column.count_matches(form).sum()) for form in forms)
+    edges = np.concatenate([[0], np.cumsum(widths)])
+    return Batch(list(texts), starts, codes, edges, words, scenes)
 
 
 def read_batches(corpus: Corpus) -> Iterator[Batch]:

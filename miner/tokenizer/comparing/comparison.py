@@ -13,7 +13,7 @@ import numpy as np
 
 from miner.tokenizer.comparing.batches import choose_examples, read_batches
 from miner.tokenizer.comparing.figures import SHAPES, list_figures
-from miner.tokenizer.comparing.places import UnitFinder, choose_units, count_near
+from miner.tokenizer.comparing.places import UnitFinder, choose_units, count_near, read_vectors
 from miner.tokenizer.comparing.tallies import Tally
 from miner.tokenizer.loading import MODEL_NAMES, TOKENIZER_JSON, LoadedTokenizer, load_tokenizer
 from miner.tokenizer.texts import Corpus, open_corpus
@@ -23,9 +23,9 @@ from miner.tokenizer.texts import Corpus, open_corpus
 class Comparison:
     """All figures; the first of the `tokenizers` is what the others are measured against.
 
-    `corpus`: `paths`, `documents`, `bytes`, `words`. `units`: where they come from, how many there
-    are and how many places they have; None where no tokenizer has any. `texts` are examples, and
-    `examples` of a tokenizer is how it cuts each of them.
+    `corpus`: `paths`, `documents`, `scenes`, `bytes`, `words`, what was `skipped`. `units`: where
+    they come from, how many there are and how many places they have; None where none are listed.
+    `texts` are examples, and `examples` of a tokenizer is how it cuts each of them.
     """
 
     corpus: dict[str, Any]
@@ -39,6 +39,17 @@ class Comparison:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Counted:
+    """What is the same of a corpus for every tokenizer; `sizes` int64 (documents,) are bytes."""
+
+    sizes: np.ndarray
+    words: int
+    scenes: int
+    places: int
+    texts: list[str]
+
+
 def compare_tokenizers(
     paths: Sequence[Path], corpus: Sequence[str], *, run: Path | None = None,
     shape: str = "llama-3-8b", text_column: str | None = None, on_error: str = "stop",
@@ -49,81 +60,78 @@ def compare_tokenizers(
     TokenizerError, CorpusError or RunError where one of them cannot be read.
     """
     tokenizers = [load_tokenizer(path) for path in paths]
-    names = name_tokenizers(tokenizers)
     finder = choose_units(tokenizers, run)
+    units = finder.texts if finder else []
+    vectors = read_vectors(run, units) if run and units else None
+    tallies = [Tally(tokenizer, len(units)) for tokenizer in tokenizers]
     held = open_corpus(corpus, text_column=text_column, on_error=on_error, told=told)
-    count = Count(tokenizers, names, finder)
-    count.read(held, told)
+    counted = count_corpus(held, tallies, finder, told)
     near = None
-    if run is not None and finder is not None:
-        seen = np.flatnonzero(np.any([tally.whole_units > 0 for tally in count.tallies], axis=0))
-        near = count_near(run, finder, seen)
-    figures = count.list_figures(shape, near)
+    if vectors is not None:
+        seen = np.flatnonzero(np.any([tally.whole_units > 0 for tally in tallies], axis=0))
+        near = count_near(vectors, seen)
+    figures = [
+        {
+            "name": name,
+            **list_figures(
+                tally, tallies[0], sizes=counted.sizes, words=counted.words, scenes=counted.scenes,
+                places=counted.places, shape=SHAPES[shape], near=near, units=units,
+            ),
+            "examples": cut_texts(tally.tokenizer, counted.texts),
+        }
+        for name, tally in zip(name_tokenizers(tokenizers), tallies, strict=True)
+    ]  # fmt: skip
     return Comparison(
         corpus={
-            "paths": list(corpus), "documents": len(count.sizes), "bytes": int(count.sizes.sum()),
-            "words": count.words, "skipped": [vars(entry) for entry in held.skipped],
+            "paths": list(corpus), "documents": len(counted.sizes), "scenes": counted.scenes,
+            "bytes": int(counted.sizes.sum()), "words": counted.words,
+            "skipped": [vars(entry) for entry in held.skipped],
         },
         shape={"name": shape, **vars(SHAPES[shape]), "bytes_per_token": SHAPES[shape].per_token},
         units=None if finder is None else {
-            "source": finder.source, "count": len(finder.texts), "places": count.places
+            "source": finder.source, "count": len(units), "places": counted.places
         },
         tokenizers=figures,
-        texts=count.texts,
+        texts=counted.texts,
     )  # fmt: skip
 
 
-class Count:
-    """The tallies of all tokenizers, and what is the same for all of them."""
-
-    def __init__(
-        self, tokenizers: Sequence[LoadedTokenizer], names: list[str], finder: UnitFinder | None
-    ) -> None:
-        self.finder, self.names = finder, names
-        self.units = finder.texts if finder else []
-        self.tallies = [Tally(tokenizer, len(self.units)) for tokenizer in tokenizers]
-        self.sizes = np.zeros(0, np.int64)
-        self.words = self.places = 0
-        self.texts: list[str] = []
-
-    def read(self, corpus: Corpus, told: Callable[[str], None]) -> None:
-        """Count a corpus, a batch at a time."""
-        sizes = [self.sizes]
-        for batch in read_batches(corpus):
-            places = self.finder.find(batch) if self.finder else None
-            self.places += len(places.units) if places else 0
-            self.words += int(batch.words.sum())
-            self.texts = self.texts or choose_examples(batch.texts)
-            sizes.append(batch.sizes)
-            for name, tally in zip(self.names, self.tallies, strict=True):
-                tally.add(batch, places)
-                told(f"{name}: {sum(map(len, tally.tokens)):,} documents")
-        self.sizes = np.concatenate(sizes)
-
-    def list_figures(self, shape: str, near: np.ndarray | None) -> list[dict[str, Any]]:
-        """Return the figures of each tokenizer, with its name and how it cuts the examples."""
-        return [
-            {
-                "name": name,
-                **list_figures(
-                    tally, self.tallies[0], sizes=self.sizes, words=self.words, near=near,
-                    places=self.places, shape=SHAPES[shape], texts=self.units,
-                ),
-                "examples": cut_texts(tally.tokenizer, self.texts),
-            }
-            for name, tally in zip(self.names, self.tallies, strict=True)
-        ]  # fmt: skip
+def count_corpus(
+    corpus: Corpus, tallies: Sequence[Tally], finder: UnitFinder | None,
+    told: Callable[[str], None],
+) -> Counted:  # fmt: skip
+    """Add a corpus to the tallies, a batch at a time, and return what they share."""
+    sizes = [np.zeros(0, np.int64)]
+    words = scenes = total = done = 0
+    texts: list[str] = []
+    for batch in read_batches(corpus):
+        places = finder.find(batch) if finder else None
+        for tally in tallies:
+            tally.add(batch, places)
+        total += len(places.units) if places else 0
+        words, scenes = words + batch.words, scenes + batch.scenes
+        texts = texts or choose_examples(batch.texts)
+        sizes.append(batch.sizes)
+        before, done = done, done + int(batch.sizes.sum())
+        if 10 * before // corpus.bytes < 10 * done // corpus.bytes:
+            told(f"counted: {done / corpus.bytes:.0%} of the text")
+    return Counted(np.concatenate(sizes), words, scenes, total, texts)
 
 
 def name_tokenizers(tokenizers: Sequence[LoadedTokenizer]) -> list[str]:
-    """Return the names of the folders or files; equal ones get a number."""
+    """Return the names of the folders or files.
+
+    Different ones of one name have the folder above in front; the same one twice has a number.
+    """
     usual = (TOKENIZER_JSON, *MODEL_NAMES)
+    # Links are not followed: in a cache they lead to files whose names are hashes.
+    paths = [tokenizer.path.absolute() for tokenizer in tokenizers]
+    places = [path.parent if path.name in usual else path for path in paths]
+    shared = Counter(place.name for place in set(places))
     names = [
-        tokenizer.path.resolve().parent.name if tokenizer.name in usual else (
-            tokenizer.path.resolve().name or tokenizer.name
-        )
-        for tokenizer in tokenizers
-    ]  # fmt: skip
+        f"{place.parent.name}/{place.name}" if shared[place.name] > 1 else place.name
+        for place in places
+    ]
     counts, seen = Counter(names), Counter[str]()
     for place, name in enumerate(names):
         seen[name] += 1

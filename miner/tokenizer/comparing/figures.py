@@ -12,7 +12,7 @@ import polars as pl
 from miner.savings import BOUNDS, FEWEST_DOCUMENTS, MOST_BLOCKS, choose_grid, resample_blocks
 from miner.tokenizer.checking import read_unit_ids
 from miner.tokenizer.comparing.places import has_units
-from miner.tokenizer.comparing.tallies import Tally
+from miner.tokenizer.comparing.tallies import Tally, join
 from miner.tokenizer.loading import LoadedTokenizer
 
 ALPHA = 2.5  # order of the Renyi entropy that goes best with translation quality (Zouhar 2023)
@@ -90,7 +90,7 @@ def measure_renyi(uses: np.ndarray, *, alpha: float = ALPHA) -> float:
         return 0.0
     shares = uses[uses > 0] / uses.sum()
     entropy = np.log2((shares**alpha).sum()) / (1 - alpha)
-    return float(max(entropy, 0.0) / np.log2(len(uses)))
+    return float(max(0.0, entropy) / np.log2(len(uses)))
 
 
 def measure_entropy(uses: np.ndarray) -> float:
@@ -100,10 +100,10 @@ def measure_entropy(uses: np.ndarray) -> float:
     1.5
     """
     shares = uses[uses > 0] / max(uses.sum(), 1)
-    return float(-(shares * np.log2(shares)).sum()) if len(shares) else 0.0
+    return max(0.0, float(-(shares * np.log2(shares)).sum()))
 
 
-def draw_savings(tokenizer: LoadedTokenizer, uses: np.ndarray) -> list[dict[str, Any]]:
+def list_curve(tokenizer: LoadedTokenizer, uses: np.ndarray) -> list[dict[str, Any]]:
     """Return the curve of a tokenizer of miner: `units`, `saved` tokens, their `share`.
 
     A unit saves, wherever its id stands, the tokens it would be cut into but one; the units come
@@ -125,25 +125,26 @@ def draw_savings(tokenizer: LoadedTokenizer, uses: np.ndarray) -> list[dict[str,
 
 
 def list_figures(
-    tally: Tally, first: Tally, *, sizes: np.ndarray, words: int, places: int, shape: Shape,
-    near: np.ndarray | None, texts: Sequence[str],
+    tally: Tally, first: Tally, *, sizes: np.ndarray, words: int, scenes: int, places: int,
+    shape: Shape, near: np.ndarray | None, units: Sequence[str],
 ) -> dict[str, Any]:  # fmt: skip
     """Return all figures of a tokenizer, against those of the `first`.
 
-    `sizes` int64 (documents,): bytes; `texts` (units,); `near` (units,), -1 where not known.
+    `sizes` int64 (documents,): bytes; `near` int64 (units,), -1 where not known.
     """
-    tokens = join(tally)
+    tokens, theirs = count_tokens(tally), count_tokens(first)
     total, bits = int(tokens.sum()), measure_entropy(tally.uses)
     cells = len(tally.uses)
     return {
         **describe(tally.tokenizer),
         "tokens": total,
         "bytes_per_token": vars(measure_ratio(sizes, tokens)),
-        "ratio": vars(measure_ratio(join(first), tokens)),
+        "ratio": vars(measure_ratio(theirs, tokens)),
         "tokens_per_document": {
             "mean": divide(total, len(tokens)),
             "median": float(np.median(tokens)) if len(tokens) else 0.0,
         },
+        "tokens_per_scene": divide(total, scenes),
         "tokens_per_word": divide(total, words),
         "ids_used": int((tally.uses > 0).sum()),
         "share_used": divide((tally.uses > 0).sum(), cells),
@@ -157,14 +158,14 @@ def list_figures(
         },
         "unknown": tally.unknown,
         "units": list_unit_figures(tally, places),
-        "capacity": list_capacity(tally, texts, near),
-        "savings": list_savings(tokens, join(first), shape),
+        "capacity": list_capacity(tally, units, near),
+        "savings": list_savings(tokens, theirs, shape),
         "lengths": tally.lengths.tolist(),
-        "curve": draw_savings(tally.tokenizer, tally.uses),
+        "curve": list_curve(tally.tokenizer, tally.uses),
     }
 
 
-def join(tally: Tally) -> np.ndarray:
+def count_tokens(tally: Tally) -> np.ndarray:
     """Return the tokens of each document, int64 (documents,)."""
     return np.concatenate([np.zeros(0, np.int64), *tally.tokens])
 
@@ -206,11 +207,10 @@ def list_savings(tokens: np.ndarray, first: np.ndarray, shape: Shape) -> dict[st
         "attention_ratio": divide(squares, theirs),
         "kv_bytes": int(tokens.sum()) * shape.per_token,
         "kv_bytes_per_document": divide(int(tokens.sum()) * shape.per_token, len(tokens)),
-        "kv_ratio": divide(tokens.sum(), first.sum()),
     }
 
 
-def list_capacity(tally: Tally, texts: Sequence[str], near: np.ndarray | None) -> dict[str, Any]:
+def list_capacity(tally: Tally, units: Sequence[str], near: np.ndarray | None) -> dict[str, Any]:
     """Return in how many contexts tokens live, and how many units lie near those of units.
 
     A context is a distinct token beside it, left or right, in the text. `per_token` is over the
@@ -218,18 +218,18 @@ def list_capacity(tally: Tally, texts: Sequence[str], near: np.ndarray | None) -
     """
     size = max(tally.tokenizer.size, 1)
     used = int((tally.uses > 0).sum())
-    contexts = np.bincount(tally.contexts // size // 2, minlength=tally.units)
+    contexts = np.bincount(join(tally.contexts) // size // 2, minlength=tally.units)
     whole = np.flatnonzero(tally.whole_units)
     known = whole[near[whole] >= 0] if near is not None else whole[:0]
     best = whole[np.argsort(-contexts[whole], kind="stable")][:BEST]
     return {
-        "per_token": divide(2 * len(tally.pairs), used),
-        "units": len(whole),
+        "per_token": divide(2 * len(join(tally.pairs)), used),
+        "units": len(whole) if tally.units else None,
         "per_unit": float(contexts[whole].mean()) if len(whole) else None,
         "near": float(near[known].mean()) if near is not None and len(known) else None,
         "best": [
             {
-                "unit": texts[unit], "count": int(tally.whole_units[unit]),
+                "unit": units[unit], "count": int(tally.whole_units[unit]),
                 "contexts": int(contexts[unit]),
                 "near": int(near[unit]) if near is not None and near[unit] >= 0 else None,
             }

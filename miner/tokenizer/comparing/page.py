@@ -25,6 +25,8 @@ EXTRA = """
 .wide{overflow-x:auto}
 .measures th,.measures td{white-space:nowrap;padding-left:.7rem}
 .measures th:first-child,.measures td:first-child{padding-left:0;white-space:pre}
+@media (max-width:40rem){.measures th:first-child,.measures td:first-child{position:sticky;left:0;
+max-width:9.5rem;white-space:pre-wrap;background:var(--paper)}}
 .measures thead th{white-space:normal;overflow-wrap:anywhere;min-width:5.5rem;color:var(--ink)}
 .pictures{display:grid;gap:0 2rem;
 grid-template-columns:repeat(auto-fit,minmax(min(100%,22rem),1fr))}
@@ -48,6 +50,8 @@ MEANINGS = {
     "bytes per token": "How much text a token stands for. The interval comes from drawing blocks "
     "of documents anew a thousand times; that of the ratio uses the same draws for both, so it is "
     "narrower.",
+    "tokens per scene": "A scene is a document, or what the signs [SCN] and [SEP] part it into.",
+    "fertility": "Tokens for each run of anything but white space.",
     "attention cost": "The sum over documents of the square of their tokens, as attention without "
     "a cache pays it, each document a context of its own.",
     "places of units": "Where units stand in the text, whatever a tokenizer makes of them: the "
@@ -141,8 +145,8 @@ def _write_lead(comparison: Comparison) -> str:
     saved = best["savings"]
     return (
         f'<p class="lead">{show(best["name"])} needs <b>{saved["share"]:.1%}</b> fewer tokens than '
-        f"{show(first['name'])}: as much less KV cache, and an attention cost of "
-        f"<b>{saved['attention_ratio']:.2f}</b> times as much.</p>"
+        f"{show(first['name'])}, so its KV cache is smaller by as much, and attention costs "
+        f"<b>{saved['attention_ratio']:.2f}</b> times what it did.</p>"
     )
 
 
@@ -154,7 +158,7 @@ def _write_pictures(comparison: Comparison) -> str:
     figures = [
         _figure(
             _draw(comparison, lambda t: t["bytes_per_token"], lambda v: f"{v:.2f}"),
-            "Bytes per token, with the 95 % interval: more is shorter text.",
+            "Bytes per token, with the 95% interval: more is shorter text.",
         ),
         _figure(
             _draw(comparison, lambda t: {"value": t["savings"]["kv_bytes"]}, tell_size),
@@ -171,7 +175,7 @@ def _write_pictures(comparison: Comparison) -> str:
     if comparison.units:
         figures.append(_figure(
             _draw(comparison, lambda t: {"value": t["units"]["share_whole"]},
-                  lambda v: f"{100 * v:.1f} %", most=1.0),
+                  lambda v: f"{v:.1%}", most=1.0),
             "Places of units that are one token.",
         ))  # fmt: skip
     return (
@@ -212,7 +216,7 @@ def _write_curve(comparison: Comparison) -> str:
     xs = find_ticks(0, max(points[-1][0] for _, _, points in lines))
     ys = find_ticks(0, max(max(points[-1][1] for _, _, points in lines), 0.01), beyond=True)
     picture = draw_lines(
-        lines, [(x, f"{x:,.0f}") for x in xs], [(y, f"{y:g} %") for y in ys],
+        lines, [(x, f"{x:,.0f}") for x in xs], [(y, f"{y:g}%") for y in ys],
         "units, in the order of their list", "tokens saved",
     )  # fmt: skip
     return f"""{title}
@@ -234,7 +238,7 @@ def _write_lengths(comparison: Comparison) -> str:
     ys = find_ticks(0, max(y for _, _, points in lines for _, y in points) or 1, beyond=True)
     marks = [(1, "1"), *((x, f"{x}") for x in range(5, last - 2, 5)), (last, f"{last}+")]
     picture = draw_lines(
-        lines, marks, [(y, f"{y:g} %") for y in ys], "bytes of text in a token", "share of tokens"
+        lines, marks, [(y, f"{y:g}%") for y in ys], "bytes of text in a token", "share of tokens"
     )
     key = _write_key(comparison, range(len(lines)))
     return f'<h2 id="lengths">How long tokens are</h2>{_figure(picture, key)}'

@@ -80,7 +80,7 @@ class UnitFinder:
 
 
 def choose_units(tokenizers: Sequence[LoadedTokenizer], run: Path | None) -> UnitFinder | None:
-    """Return the units of a run, else of the first tokenizer of miner; None if there are none."""
+    """Return the units of a run, else of the first tokenizer that lists any; None without."""
     if run is not None:
         units = read_units(run)
         texts = list_forms(units, exact=False)["text"].to_list()
@@ -91,8 +91,9 @@ def choose_units(tokenizers: Sequence[LoadedTokenizer], run: Path | None) -> Uni
             profile = str(tokenizer.card.get("profile"))
             if profile == "bytes":
                 texts = [name_bytes(text) for text in texts]
-            known = profile if profile in PROFILES else "words"
-            return UnitFinder(texts, known, tokenizer.name) if texts else None
+            if texts:
+                known = profile if profile in PROFILES else "words"
+                return UnitFinder(texts, known, tokenizer.name)
     return None
 
 
@@ -101,37 +102,47 @@ def has_units(tokenizer: LoadedTokenizer) -> bool:
     return "mode" in tokenizer.card
 
 
-def count_near(run: Path, finder: UnitFinder, asked: np.ndarray) -> np.ndarray:
-    """Return how many units of a run lie near each unit: int64 (units,), -1 where it is not known.
+def read_vectors(run: Path, texts: Sequence[str]) -> np.ndarray:
+    """Return the vector of each unit of a run, float32 (units, dim), zeros where it has none.
 
-    `asked` int64: the rows that are wanted. A unit of one atom that the corpus never counted as a
-    run has no vector. RunError where the stages of the run are not there any more.
+    A unit of one atom that the corpus never counted as a run has none. RunError where the stages of
+    the run are not there any more.
     """
-    near = np.full(len(finder.texts), -1, np.int64)
-    vectors = _read_vectors(run, finder)
-    has = np.flatnonzero(np.linalg.norm(vectors, axis=1) > 0)
-    wanted = np.intersect1d(asked, has)
-    for first in range(0, len(wanted), BLOCK):
-        rows = wanted[first : first + BLOCK]
-        near[rows] = (vectors[rows] @ vectors[has].T >= NEAR).sum(axis=1) - 1
-    return near
-
-
-def _read_vectors(run: Path, finder: UnitFinder) -> np.ndarray:
-    """Return the vector of each unit, float32 (units, dim), zeros where it has none."""
+    place = run / "4_vectors" / "vectors.f16"
     try:
         about = json.loads((run / "4_vectors" / "encoder.json").read_text(encoding="utf-8"))
-        cells = np.memmap(run / "4_vectors" / "vectors.f16", np.float16, mode="r")
-        stored = cells.reshape(-1, int(about["dimension"]))
+        filled = place.stat().st_size > 0
+        cells = np.memmap(place, np.float16, mode="r") if filled else np.zeros(0, np.float16)
+        stored = cells.reshape(-1, about["dimension"])
         kept = pl.read_parquet(run / "proposals.parquet", columns=["token", "candidate"])
-    except (OSError, ValueError, KeyError, pl.exceptions.PolarsError) as error:
+        known = kept.drop_nulls().unique("token", keep="first", maintain_order=True)
+        numbers = pl.DataFrame({"token": list(texts)}).with_row_index("unit")
+        rows = numbers.join(known, on="token", how="inner", validate="m:1")
+        vectors = np.zeros((len(numbers), stored.shape[1]), np.float32)
+        vectors[rows["unit"].to_numpy()] = stored[rows["candidate"].to_numpy()]
+    except (
+        OSError, ValueError, KeyError, TypeError, IndexError, pl.exceptions.PolarsError
+    ) as error:  # fmt: skip
         raise RunError(
             f"the stages of the run cannot be read ({type(error).__name__})", where=str(run),
             cure="Copy the whole run folder, or mine again",
         ) from error  # fmt: skip
-    numbers = pl.DataFrame({"token": finder.texts}).with_row_index("unit")
-    known = kept.drop_nulls("candidate").unique("token", keep="first", maintain_order=True)
-    rows = numbers.join(known, on="token", how="inner", validate="m:1")
-    vectors = np.zeros((len(finder.texts), stored.shape[1]), np.float32)
-    vectors[rows["unit"].to_numpy()] = stored[rows["candidate"].to_numpy().astype(np.int64)]
     return vectors
+
+
+def count_near(vectors: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """Return how many other units lie near each of those `asked`, int64 (units,), -1 elsewhere.
+
+    `vectors` float32 (units, dim) of length 1, or zeros where it is not known what lies near;
+    `asked` int64: rows.
+
+    >>> count_near(np.array([[1, 0], [1, 0], [0, 1], [0, 0]], np.float32), np.array([0, 2, 3]))
+    array([ 1, -1,  0, -1])
+    """
+    near = np.full(len(vectors), -1, np.int64)
+    known = np.any(vectors != 0, axis=1)
+    wanted, others = asked[known[asked]], vectors[known].T
+    for first in range(0, len(wanted), BLOCK):
+        rows = wanted[first : first + BLOCK]
+        near[rows] = (vectors[rows] @ others >= NEAR).sum(axis=1) - 1
+    return near

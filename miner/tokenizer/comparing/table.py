@@ -32,7 +32,7 @@ def summarize_comparison(comparison: Comparison) -> str:
 
 def _tell_units(comparison: Comparison) -> list[str]:
     if comparison.units is None:
-        return ["units: none (name a run, or a tokenizer that miner trained)"]
+        return ["units: none listed, neither by a run nor by a tokenizer of miner"]
     units = comparison.units
     source = escape(units["source"], 60)
     return [f"{units['count']:,} units of {source}: {units['places']:,} places"]
@@ -59,12 +59,13 @@ def _list_size(comparison: Comparison) -> list[Row]:
             ("ids used here", lambda t: f"{t['share_used']:.1%}"),
             ("tokens", lambda t: f"{t['tokens']:,}"),
             ("bytes per token", lambda t: f"{t['bytes_per_token']['value']:.3f}"),
-            ("  95 % interval", lambda t: tell_interval(t["bytes_per_token"])),
+            ("  95% interval", lambda t: tell_interval(t["bytes_per_token"])),
             ("  times the first", lambda t: f"{t['ratio']['value']:.3f}"),
-            ("  95 % interval", lambda t: tell_interval(t["ratio"])),
+            ("  95% interval", lambda t: tell_interval(t["ratio"])),
             ("tokens per document, mean", lambda t: f"{t['tokens_per_document']['mean']:,.2f}"),
             ("  median", lambda t: f"{t['tokens_per_document']['median']:,.1f}"),
-            ("tokens per word", lambda t: f"{t['tokens_per_word']:.3f}"),
+            ("tokens per scene", lambda t: f"{t['tokens_per_scene']:,.2f}"),
+            ("tokens per word (fertility)", lambda t: f"{t['tokens_per_word']:.3f}"),
         )
     ]
 
@@ -100,15 +101,11 @@ def _list_meaning(comparison: Comparison) -> list[Row]:
             ("bits per byte", lambda t: f"{t['bits_per_byte']:.3f}"),
             ("Renyi efficiency (2.5)", lambda t: f"{t['renyi_efficiency']:.3f}"),
             ("neighbours of a token", capacity("per_token", ",.1f")),
-            ("units that are one token", capacity("units", ",") if comparison.units else _nothing),
+            ("units that are one token here", capacity("units", ",")),
             ("  neighbours of one", capacity("per_unit", ",.1f")),
             ("  units that lie near one", capacity("near", ",.1f")),
         )
     ]
-
-
-def _nothing(_: Figures) -> str:
-    return ""
 
 
 def _list_losses(comparison: Comparison) -> list[Row]:

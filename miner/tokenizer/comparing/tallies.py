@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import reduce
 from itertools import chain
 
 import numpy as np
 
-from miner.atoms import PROFILES, fold
-from miner.tokenizer.comparing.batches import Batch
-from miner.tokenizer.comparing.places import Places, has_units
+from miner.tokenizer.checking import Checker
+from miner.tokenizer.comparing.batches import SIGN, Batch
+from miner.tokenizer.comparing.places import Places
 from miner.tokenizer.loading import LoadedTokenizer, SentencePieceEngine
 
 LONGEST = 32  # bytes of a token that are told apart
@@ -43,8 +44,8 @@ class Tally:
 
     `tokens`, one array a batch, of documents; `uses` (ids,); `lengths` (`LONGEST` + 1,) tokens by
     bytes; `unit_tokens` sums the tokens at places of units, of which `whole` are one token, and
-    `inside` one longer token. `pairs` are the distinct neighbours of ids, `contexts` those of
-    units that are one token, as numbers; `whole_units` (units,) counts places.
+    `inside` one longer token; `whole_units` (units,) counts places. `pairs` are the distinct
+    neighbours of ids, `contexts` those of units that are one token, as numbers in some arrays.
     """
 
     tokenizer: LoadedTokenizer
@@ -56,12 +57,13 @@ class Tally:
     whole: int = 0
     inside: int = 0
     unit_tokens: int = 0
+    pairs: list[np.ndarray] = field(default_factory=list)
+    contexts: list[np.ndarray] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.uses = np.zeros(self.tokenizer.size, np.int64)
         self.lengths = np.zeros(LONGEST + 1, np.int64)
         self.whole_units = np.zeros(self.units, np.int64)
-        self.pairs = self.contexts = np.zeros(0, np.int64)
         self.fold = choose_fold(self.tokenizer)
         self.unknown_id = find_unknown(self.tokenizer)
 
@@ -74,7 +76,7 @@ class Tally:
         if self.unknown_id is not None:
             self.unknown += int(uses[self.unknown_id])
         self.lengths += np.bincount(measure_lengths(batch, tokens), minlength=LONGEST + 1)
-        self.pairs = np.union1d(self.pairs, self._number(tokens.ids, tokens, 1))
+        gather(self.pairs, self._number(tokens.ids, tokens, 1))
         self._add_returns(batch, tokens)
         if places is not None:
             self._add_places(tokens, places)
@@ -87,7 +89,7 @@ class Tally:
         ]
         self.exact += len(decoded) - len(changed)
         if self.fold is not None:
-            self.canonical += sum(self.fold(text) == back for text, back in changed)
+            self.canonical += sum(is_canonical(back, text, self.fold) for text, back in changed)
 
     def _add_places(self, tokens: Tokens, places: Places) -> None:
         """Count how the places of units are cut."""
@@ -105,7 +107,7 @@ class Tally:
             self._number(2 * places.units[whole] + side, tokens, step, at[whole])
             for side, step in enumerate((-1, 1))
         ]
-        self.contexts = np.union1d(self.contexts, np.concatenate(sides))
+        gather(self.contexts, np.concatenate(sides))
 
     def _number(
         self, keys: np.ndarray, tokens: Tokens, step: int, at: np.ndarray | None = None
@@ -114,6 +116,26 @@ class Tally:
         places = np.arange(len(tokens.ids)) if at is None else at
         beside = tokens.beside(places, step)
         return np.unique((keys * self.tokenizer.size + beside)[beside != EDGE])
+
+
+def gather(arrays: list[np.ndarray], numbers: np.ndarray) -> None:
+    """Add distinct numbers to arrays of them, each more than twice as long as the next.
+
+    So that a number is sorted anew a few times, and not with every batch.
+
+    >>> arrays = [np.array([1, 2, 3, 4, 5]), np.array([7])]
+    >>> gather(arrays, np.array([8]))
+    >>> [array.tolist() for array in arrays], join(arrays).tolist()
+    ([[1, 2, 3, 4, 5], [7, 8]], [1, 2, 3, 4, 5, 7, 8])
+    """
+    while arrays and len(arrays[-1]) <= 2 * len(numbers):
+        numbers = np.union1d(arrays.pop(), numbers)
+    arrays.append(numbers)
+
+
+def join(arrays: list[np.ndarray]) -> np.ndarray:
+    """Return the distinct numbers of all arrays, int64, rising."""
+    return reduce(np.union1d, arrays, np.zeros(0, np.int64))
 
 
 def cut_batch(tokenizer: LoadedTokenizer, batch: Batch) -> Tokens:
@@ -147,11 +169,24 @@ def measure_lengths(batch: Batch, tokens: Tokens) -> np.ndarray:
 
 def choose_fold(tokenizer: LoadedTokenizer) -> Callable[[str], str] | None:
     """Return what gives the canonical form of a text, None where the tokenizer promises none."""
-    if not has_units(tokenizer) or tokenizer.card["mode"] != "canonical":
-        return None
-    if not tokenizer.card.get("trims", True):
-        return lambda text: fold(text, case=False, trim=False)
-    return PROFILES.get(str(tokenizer.card.get("profile")), PROFILES["words"]).normalize
+    checker = Checker(tokenizer)
+    return checker.fold if checker.ours and not checker.exact else None
+
+
+def is_canonical(back: str, text: str, fold: Callable[[str], str]) -> bool:
+    """Whether `back` is the canonical form of `text`: where signs part it, that of each scene.
+
+    The spaces beside signs are left aside: not every trainer keeps them.
+
+    >>> is_canonical("[SCN]a b[SEP]c", "[SCN]A b [SEP] C", str.casefold)
+    True
+    """
+    if back == fold(text):
+        return True
+    scenes, others = SIGN.split(text), SIGN.split(back)
+    return len(scenes) > 1 and (
+        [fold(scene).strip() for scene in scenes] == [scene.strip() for scene in others]
+    )
 
 
 def find_unknown(tokenizer: LoadedTokenizer) -> int | None:
