@@ -500,7 +500,7 @@ def draw_curve(curve: pl.DataFrame) -> str:
     outline = [(x(k), y(high)) for k, _, _, high in rows]
     outline += [(x(k), y(low)) for k, _, low, _ in reversed(rows)]
     parts = [
-        _draw_axes(
+        draw_axes(
             [(x(v), _number(v)) for v in x_ticks], [(y(v), f"{100 * v:.3g} %") for v in y_ticks],
             "units in the vocabulary", "atoms saved",
         ),
@@ -550,7 +550,7 @@ def draw_scatter(proposals: pl.DataFrame, *, seed: int) -> str:
     y_ticks = find_ticks(low[1], high[1])
     y = _scale(low[1], high[1], BOTTOM - 8, TOP_EDGE + 8)
     parts = [
-        _draw_axes(
+        draw_axes(
             [(x(math.log10(v)), _number(v)) for v in find_decades(low[0], high[0])],
             [(y(v), f"{v:.2g}") for v in y_ticks],
             "count (log scale)", "NPMI: how much more than chance",
@@ -586,9 +586,10 @@ def _draw_points(pairs: np.ndarray, x: Scale, y: Scale, name: str, stroke: str) 
     return f'<path class="{name}" d="{strokes}"/>'
 
 
-def _draw_axes(
-    x_ticks: list[tuple[float, str]], y_ticks: list[tuple[float, str]], x_name: str, y_name: str
-) -> str:
+def draw_axes(
+    x_ticks: Sequence[tuple[float, str]], y_ticks: Sequence[tuple[float, str]], x_name: str,
+    y_name: str,
+) -> str:  # fmt: skip
     """Return the grid with the value at each line, and the names of both axes."""
     rules = "".join(f"M{LEFT} {y:.1f}H{RIGHT}" for y, _ in y_ticks) + f"M{LEFT} {BOTTOM}H{RIGHT}"
     marks = "".join(f"M{x:.1f} {BOTTOM}v4" for x, _ in x_ticks)

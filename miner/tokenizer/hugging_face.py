@@ -68,6 +68,21 @@ def match_units(form: NormalForm, texts: Sequence[str]) -> list[str]:
     return ways
 
 
+def open_finder(form: NormalForm, texts: Sequence[str]) -> Any:
+    """Return a tokenizer whose tokens are the places of units: the id is the row in `texts`.
+
+    `texts` are in normal form; empty ones are never found. Where units overlap, the one that starts
+    first has the place, then the longest.
+    """
+    from tokenizers import Tokenizer
+
+    numbers = {text: number for number, text in enumerate(texts) if text}
+    only = split("|".join(match_units(form, list(numbers))), "Removed") | {"invert": True}
+    model = {"type": "WordLevel", "vocab": {**numbers, "": len(texts)}, "unk_token": ""}
+    spec = assemble(model, form.list_normalizers(), [only], [], ())
+    return Tokenizer.from_str(json.dumps(spec))
+
+
 def mark_words(form: NormalForm, texts: Sequence[str], *, phrases: bool = False) -> list[Spec]:
     """Return the steps that mark the units of one word, where they stand by themselves.
 
@@ -259,17 +274,33 @@ def build_unigram(
     marked = {text.replace(" ", MARK): 0.0 for text in whole}
     room = max(size - len(specials) - len(BYTES) - len(marked), 0)
     rest = sorted([(piece, score) for piece, score in pieces.items() if piece not in marked][:room])
+    cut = cut_with(form, match_units(form, whole))
+    return assemble_unigram(
+        form, marks, cut, {**marked, **dict(rest)}, byte=UNLIKELY, specials=specials
+    )
+
+
+def assemble_unigram(
+    form: NormalForm, marks: Sequence[Spec], cut: str, pieces: Mapping[str, float], *,
+    byte: float, specials: Sequence[str],
+) -> Spec:  # fmt: skip
+    """Return a Unigram model with its steps: special tokens, bytes, `pieces` with their scores.
+
+    `marks` are the last steps of normalization, `cut` is the expression of the Split, `byte` the
+    score of a single byte.
+    """
     scored = [
-        *((special, 0.0) for special in specials), *((byte, UNLIKELY) for byte in BYTES),
-        *marked.items(), *rest,
+        *((special, 0.0) for special in specials), *((name, byte) for name in BYTES),
+        *pieces.items(),
     ]  # fmt: skip
     model = {
         "type": "Unigram", "unk_id": UNKNOWN, "byte_fallback": True,
         "vocab": [list(entry) for entry in scored],
     }  # fmt: skip
-    cuts = [split(cut_with(form, match_units(form, whole))), MARKED]
     normalizers = [*form.list_normalizers(), *marks]
-    return assemble(model, normalizers, cuts, decode_marked(form, specials), specials)
+    return assemble(
+        model, normalizers, [split(cut), MARKED], decode_marked(form, specials), specials
+    )
 
 
 def mark_units(

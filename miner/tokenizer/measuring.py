@@ -18,15 +18,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from miner.tokenizer.hugging_face import (
-    ALPHABET,
-    SPECIALS,
-    Batches,
-    assemble,
-    build_bpe,
-    match_units,
-    split,
-)
+from miner.tokenizer.hugging_face import ALPHABET, SPECIALS, Batches, build_bpe, open_finder
 from miner.tokenizer.loading import LoadedTokenizer
 from miner.tokenizer.normal_form import NormalForm, Spec
 from miner.tokenizer.sentence_piece import is_sign
@@ -70,21 +62,15 @@ def count_units(batches: Batches, form: NormalForm, texts: Sequence[str]) -> np.
 
     Where units overlap, the one that starts first counts, then the longest.
     """
-    from tokenizers import Tokenizer
-
-    numbers = {text: number for number, text in enumerate(texts)}
-    if not numbers:
+    if not texts:
         return np.zeros(0, np.int64)
-    only = split("|".join(match_units(form, list(numbers))), "Removed") | {"invert": True}
-    model = {"type": "WordLevel", "vocab": {**numbers, "": len(numbers)}, "unk_token": ""}
-    spec = assemble(model, form.list_normalizers(), [only], [], ())
-    tokenizer = Tokenizer.from_str(json.dumps(spec))
-    counts = np.zeros(len(numbers) + 1, np.int64)
+    tokenizer = open_finder(form, texts)
+    counts = np.zeros(len(texts) + 1, np.int64)
     for batch in batches():
         found = tokenizer.encode_batch_fast(batch, add_special_tokens=False)
         ids = np.fromiter(chain.from_iterable(encoding.ids for encoding in found), np.int64)
         counts += np.bincount(ids, minlength=len(counts))
-    return counts[: len(numbers)]
+    return counts[:-1]
 
 
 def measure_shares(

@@ -24,17 +24,12 @@ from miner.candidates import Candidates, count_candidates
 from miner.tokenizer.fewest import LONGEST, Text, list_costs, prune_pieces
 from miner.tokenizer.hugging_face import (
     ALPHABET,
-    BYTES,
-    MARKED,
     SPECIALS,
-    UNKNOWN,
     Batches,
-    assemble,
+    assemble_unigram,
     build_bpe,
-    decode_marked,
     mark_words,
     match_units,
-    split,
     train_merges,
 )
 from miner.tokenizer.normal_form import MARK, NormalForm, Spec, apply_steps
@@ -153,14 +148,5 @@ def build_superwords(
     marks = mark_words(form, units, phrases=True)
     whole = apply_steps(marks, units)
     marked = {text.replace(" ", MARK): 0.0 for text in whole}
-    scored = [
-        *((special, 0.0) for special in specials), *((byte, -1.0) for byte in BYTES),
-        *({**pieces, **marked}).items(),
-    ]  # fmt: skip
-    model = {
-        "type": "Unigram", "unk_id": UNKNOWN, "byte_fallback": True,
-        "vocab": [list(entry) for entry in scored],
-    }  # fmt: skip
-    cuts = [split("|".join([*match_units(form, whole), BYTE_NAME])), MARKED]
-    normalizers = [*form.list_normalizers(), *marks]
-    return assemble(model, normalizers, cuts, decode_marked(form, specials), specials)
+    cut = "|".join([*match_units(form, whole), BYTE_NAME])
+    return assemble_unigram(form, marks, cut, pieces | marked, byte=-1.0, specials=specials)

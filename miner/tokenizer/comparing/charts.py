@@ -10,10 +10,11 @@ import html
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from miner.report import BOTTOM, HEIGHT, LEFT, RIGHT, TOP_EDGE, WIDTH, draw_axes
+
 COLORS = 6  # tokenizers that are told apart by colour
 DASHES = ("", "7 3", "2 3", "9 3 2 3")
-WIDTH, ROW, HEIGHT = 460, 42, 300
-LEFT, RIGHT, TOP, BOTTOM = 50, 446, 30, 254  # of the field of lines
+ROW = 42  # of bars
 
 Bar = tuple[str, dict[str, Any], int, bool]  # name, value with low and high, place, semantic
 Line = tuple[str, int, list[tuple[float, float]]]  # name, place, points
@@ -78,10 +79,10 @@ def draw_lines(
         return LEFT + (RIGHT - LEFT) * (value - first) / ((last - first) or 1)
 
     def place_y(value: float) -> float:
-        return BOTTOM - (BOTTOM - TOP) * value / high
+        return BOTTOM - (BOTTOM - TOP_EDGE) * value / high
 
     parts = [
-        _draw_grid(
+        draw_axes(
             [(place_x(value), name) for value, name in x_ticks],
             [(place_y(value), name) for value, name in y_ticks], x_name, y_name,
         )
@@ -95,25 +96,6 @@ def draw_lines(
             + f' points="{path}"><title>{name}</title></polyline>'
         )
     return _svg(parts, HEIGHT, f"{y_name} by {x_name}")
-
-
-def _draw_grid(x_ticks: Sequence[Tick], y_ticks: Sequence[Tick], x_name: str, y_name: str) -> str:
-    rules = "".join(f"M{LEFT} {y:.1f}H{RIGHT}" for y, _ in y_ticks) + f"M{LEFT} {BOTTOM}H{RIGHT}"
-    marks = "".join(f"M{x:.1f} {BOTTOM}v4" for x, _ in x_ticks)
-    below = "".join(
-        f'<text x="{x:.1f}" y="{BOTTOM + 18}" '
-        f'text-anchor="{"end" if x > RIGHT - 15 else "middle"}">{name}</text>'
-        for x, name in x_ticks
-    )
-    beside = "".join(
-        f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{name}</text>'
-        for y, name in y_ticks
-    )
-    return (
-        f'<path class="grid" d="{rules}{marks}"/>{below}{beside}'
-        f'<text x="{RIGHT}" y="{BOTTOM + 38}" text-anchor="end">{x_name}</text>'
-        f'<text x="2" y="14">{y_name}</text>'
-    )
 
 
 def _svg(parts: Sequence[str], height: float, label: str) -> str:

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -20,7 +19,7 @@ from miner.atoms import PROFILES
 from miner.errors import RunError
 from miner.tokenizer.checking import read_unit_ids
 from miner.tokenizer.comparing.batches import Batch
-from miner.tokenizer.hugging_face import assemble, match_units, split
+from miner.tokenizer.hugging_face import open_finder
 from miner.tokenizer.loading import LoadedTokenizer
 from miner.tokenizer.normal_form import NormalForm
 from miner.tokenizer.units import list_forms, name_bytes, read_units
@@ -44,18 +43,10 @@ class UnitFinder:
     """Units, `texts` in canonical form, and how to find them in a text."""
 
     def __init__(self, texts: Sequence[str], profile: str, source: str) -> None:
-        from tokenizers import Tokenizer
-
         self.texts, self.source = list(texts), source
         form = NormalForm.of(profile, exact=False)
         normal = form.normalize(self.texts)
-        numbers = {text: number for number, text in enumerate(normal) if text}
-        only = split("|".join(match_units(form, list(numbers))), "Removed") | {"invert": True}
-        model = {
-            "type": "WordLevel", "vocab": {**numbers, "": len(normal)}, "unk_token": ""
-        }  # fmt: skip
-        spec = assemble(model, form.list_normalizers(), [only], [], ())
-        self.tokenizer: Any = Tokenizer.from_str(json.dumps(spec))
+        self.tokenizer = open_finder(form, normal)
         # Of a unit that begins with a word, the place may take in the mark in front of it.
         self.words = np.array(
             [n.startswith(" ") and n[1:2].isalnum() for n in normal], bool
