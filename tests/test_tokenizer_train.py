@@ -11,6 +11,7 @@ import time
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sentencepiece import SentencePieceProcessor
 from tokenizers import Tokenizer
+from tokenizers.decoders import DecodeStream
 from watched import DEMO, ROOT, MinedDemo, watch_command
 
 from miner.atoms import PROFILES
@@ -322,6 +324,30 @@ def test_the_demo_corpus_comes_back(made: Made) -> None:
     assert made.tokenizer.decode(made.tokenizer.encode(lines)) == wanted
     text = "\n".join(lines)
     assert made.return_trip(text) == (text if made.exact else WORDS.normalize(text))
+
+
+def test_a_text_grows_as_its_tokens_come(made: Made) -> None:
+    text = "(Railway station), «Жартишина»: a/b [day after day]... x=(y)"
+    ids = made.encode(text)
+    written = made.tokenizer.decode([ids[:end] for end in range(1, len(ids) + 1)])
+    whole = [one for one in written if "\ufffd" not in one]
+    assert len(whole) > len(ids) // 2
+    for shorter, longer in pairwise(whole):
+        assert longer.startswith(shorter.rstrip(" "))
+        assert not set("⁀⁁⁂⁃⇧▁") & set(longer)
+
+
+@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize("trainer", ["hf-bpe", "hf-unigram"])
+def test_a_stream_of_tokens_gives_the_text(
+    train: Callable[..., Made], trainer: str, exact: bool
+) -> None:
+    made = train(trainer, exact=exact)
+    text = "(Railway station), «Жартишина»: a/b [day after day]...\nx=(y) ⟁⁀ Δ84"
+    tokenizer = Tokenizer.from_file(str(made.folder / "tokenizer.json"))
+    stream = DecodeStream(skip_special_tokens=False)
+    parts = [stream.step(tokenizer, number) or "" for number in made.encode(text)]
+    assert "".join(parts) == (text if exact else WORDS.normalize(text))
 
 
 def test_a_lone_surrogate_is_a_clear_error(made: Made) -> None:

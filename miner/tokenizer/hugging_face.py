@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from miner.tokenizer.capitals import CAPITAL
+from miner.tokenizer.capitals import CAPITAL, CAPITALS
 from miner.tokenizer.normal_form import MARK, WHOLE, NormalForm, Spec, apply_steps, replace
 from miner.tokenizer.trie_regex import build_trie_regex, escape
 
@@ -91,7 +91,7 @@ def mark_words(form: NormalForm, texts: Sequence[str], *, phrases: bool = False)
     marked too, for a model whose pieces cross words.
     """
     steps = []
-    for sign in ("", CAPITAL):
+    for sign in ("", CAPITAL, CAPITALS):
         bare = [text.removeprefix(sign + " ") for text in texts if text.startswith(sign + " ")]
         words = [text for text in bare if phrases or " " not in text]
         if words:

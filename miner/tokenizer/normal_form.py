@@ -24,14 +24,25 @@ from typing import Any
 import numpy as np
 
 from miner.atoms import PROFILES, Profile
-from miner.tokenizer.capitals import CAPITAL, SECOND, match_capitals, pair_letters
+from miner.tokenizer.capitals import (
+    CAPITAL,
+    CAPITALS,
+    LONGEST,
+    SECOND,
+    match_capitals,
+    pair_letters,
+)
 from miner.unicode import CLASS, KATAKANA, SIGN, class_table
 
 JOINER = "⁀"  # U+2040; a space behind it: none stands here in the text
 LITERAL = JOINER + "⁁"  # the joiner itself, as a character of the text
 LITERAL_MARK = JOINER + "⁂"  # ▁ itself, where ▁ stands for a space
 LITERAL_CAPITAL = JOINER + "⁄"  # ⇧ itself, where ⇧ stands for a capital
+LITERAL_CAPITALS = JOINER + "⁅"  # and ⇪
 WHOLE = JOINER + "⁃"  # in front of a word that is a unit by itself, for models without merges
+CODES = "".join(
+    sign[1] for sign in (LITERAL, LITERAL_MARK, LITERAL_CAPITAL, LITERAL_CAPITALS, WHOLE)
+)
 MARK = "▁"
 
 # White space as `str.split` knows it, as the inside of a class.
@@ -125,7 +136,7 @@ class NormalForm:
     @cached_property
     def sign(self) -> str:
         """The sign of a capital, where there may be one."""
-        return f"(?:{SECOND}|{CAPITAL})?" if self.cased else ""
+        return f"(?:{SECOND}|{CAPITAL}|{CAPITALS})?" if self.cased else ""
 
     # Steps of tokenizer.json
 
@@ -137,6 +148,7 @@ class NormalForm:
             steps.append(replace(MARK, LITERAL_MARK))
         if self.cased:
             steps.append(replace(CAPITAL, LITERAL_CAPITAL))
+            steps.append(replace(CAPITALS, LITERAL_CAPITALS))
         if self.has_words:
             within = (
                 rf"(?<!{self.letters}[{APOSTROPHES}])(?<!{self.inside}[{HYPHENS}])"
@@ -148,16 +160,30 @@ class NormalForm:
                 ),
                 {"type": "Prepend", "prepend": " "},
             ]  # fmt: skip
-        if self.cased:  # behind the space in front: a sign at the very start is too much for it
-            steps += [
-                replace(f"(?=[{match_capitals(sign)}])", sign, regex=True)
-                for sign in (CAPITAL, SECOND)
-            ]
-        if self.has_words:
-            steps.append(replace(rf"\A (?! *{self.sign}{self.word})", "", regex=True))
         if self.cased:
-            steps += [replace(" " + CAPITAL, CAPITAL + " "), {"type": "Lowercase"}]
+            steps += self._sign_capitals()
+        if self.has_words:
+            # A space stays, so that the first one of a form is never of the text: a decoder that
+            # sees the tokens one by one must know it at once
+            steps.append(replace(rf"\A (?! |\z|{self.sign}{self.word})", "", regex=True))
+        if self.cased:
+            steps += [replace(" " + sign, sign + " ") for sign in (CAPITAL, CAPITALS)]
+            steps.append({"type": "Lowercase"})
         return steps
+
+    def _sign_capitals(self) -> list[Spec]:
+        """Return the steps that put signs in front of capitals, behind the space."""
+        capital, second = (match_capitals(sign) for sign in (CAPITAL, SECOND))
+        letter = rf"[\p{{Lu}}&&[{capital}]]"
+        word = rf" (?={letter}{{2,{LONGEST}}}(?!{self.letters}))"
+        return [
+            replace(word, " " + CAPITALS, regex=True),
+            replace(
+                rf"(?=[{capital}])(?:(?!{letter})|(?<!{CAPITALS}{letter}{{0,{LONGEST}}}))",
+                CAPITAL, regex=True,
+            ),
+            replace(rf"(?=[{second}])", SECOND, regex=True),
+        ]  # fmt: skip
 
     def _fold(self) -> list[Spec]:
         """Return the steps of `Profile.normalize`."""
@@ -167,7 +193,8 @@ class NormalForm:
             steps += [replace(old, new) for old, new in FOLDS.items()]
         steps.append({"type": "NFC"})
         if self.profile.keeps_space:
-            steps.append(replace(rf"\A[{WHITE}]+|[{WHITE}]+\z", "", regex=True))
+            ends = rf"\A[{WHITE}]++|(?<![{WHITE}])[{WHITE}]++\z"
+            steps.append(replace(ends, "", regex=True))
         else:
             steps += [
                 # one space stays as it is, which most are
@@ -183,21 +210,25 @@ class NormalForm:
         """
         steps = []
         if self.cased:
-            steps.append(replace(CAPITAL + " ", " " + CAPITAL))
+            steps += [replace(sign + " ", " " + sign) for sign in (CAPITAL, CAPITALS)]
+            each = rf"(?<={CAPITALS}\p{{L}}{{0,{LONGEST}}})(?=\p{{L}})"
+            steps.append(replace(each, CAPITAL, regex=True))
             steps += [replace(way, letter) for letter, way in pair_letters().items()]
-            steps.append(replace(CAPITAL, ""))
+            steps += [replace(sign, "") for sign in (CAPITAL, CAPITALS)]
         if self.has_words:
             steps.append(replace(JOINER + " ", ""))
+            # One that no word follows yet, in a text that is still being written
+            steps.append(replace(rf"{JOINER}(?![{CODES}])", "", regex=True))
         if self.marked:
             steps.append(replace(LITERAL_MARK, MARK))
         if self.cased:
             steps.append(replace(LITERAL_CAPITAL, CAPITAL))
+            steps.append(replace(LITERAL_CAPITALS, CAPITALS))
         steps.append(replace(LITERAL, JOINER))
         if self.has_words:
             behind = "|".join(map(escape_all, specials))
             start = rf"(?:\A|(?<={behind}))" if behind else r"\A"
-            other = rf"(?! *(?:{behind}))" if behind else ""
-            steps.append(replace(rf"{start} {other}(?= *{self.word})", "", regex=True))
+            steps.append(replace(f"{start} ", "", regex=True))
         return steps
 
     def normalize(self, texts: Iterable[str]) -> list[str]:
@@ -210,8 +241,9 @@ class NormalForm:
         """Return what must hold behind a unit: no word goes on there."""
         if not self.has_words:
             return r"(?!\p{M})"
+        literal = f"(?<={JOINER})[{CODES}]"  # of which the unit would take the joiner
         return (
-            rf"(?:(?<!{self.inside})(?!\p{{M}})"
+            rf"(?:(?<!{self.inside})(?!\p{{M}}|{literal})"
             rf"|(?<={self.inside})(?!{self.sign}{self.inside}|{self.joins}))"
         )
 
@@ -223,12 +255,11 @@ class NormalForm:
         runs of spaces stand apart.
         """
         stop = r"(?!\g<bare>)" if bare else ""
-        codes = LITERAL[1] + LITERAL_MARK[1] + LITERAL_CAPITAL[1] + WHOLE[1]
-        mark = rf"(?:{JOINER}(?![{codes}]))?"
+        mark = rf"(?:{JOINER}(?![{CODES}]))?"
         byte = r"<(?=0x[0-9A-F]{2}>)"  # which names a byte in a model with byte fallback
         if not self.has_words:
             return rf"{byte}|(?:{stop}(?!{byte})[^{WHITE}]){{1,64}}|{stop}[{WHITE}]"
-        signs_of_ours = f"{JOINER}[{codes}]?"
+        signs_of_ours = f"{JOINER}[{CODES}]?"
         if self.profile.name == "transliteration":
             word = rf" ?{byte}| ?(?:(?!{byte}){self.word})+"
             return rf"{word}|[{WHITE}]+(?!{self.word}){mark}|{signs_of_ours}|[{WHITE}]{mark}"

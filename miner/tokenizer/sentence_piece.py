@@ -243,7 +243,7 @@ def _write_rules(folder: Path, rules: Rules, *, undo: NormalForm) -> dict[str, A
     """Write the rules as SentencePiece reads them; return the options that name the files."""
     back = {LITERAL: JOINER, LITERAL_MARK: MARK}
     if undo.has_words:
-        back[JOINER + " "] = ""
+        back |= {JOINER + " ": "", JOINER: ""}
     tables = {"normalization_rule_tsv": rules, "denormalization_rule_tsv": back}
     for name, table in tables.items():
         lines = [f"{_spell(old)}\t{_spell(new)}\n" for old, new in sorted(table.items())]
