@@ -175,13 +175,11 @@ def test_so_many_units_as_asked_for_are_tried(train: Callable[..., Made]) -> Non
     assert train("hf-unigram", exact=True, units=20).card["units"] <= 20
 
 
-def test_a_check_says_that_shorter_cuts_go_before_units(
+def test_every_unit_is_one_id_where_no_cut_is_shorter(
     train: Callable[..., Made], run: Path
 ) -> None:
     made = train("hf-unigram", exact=True)
     checks = {check.name: check for check in check_tokenizer(made.tokenizer, run)}
-    where = checks.pop("a unit is one id where it was found")
     assert all(check.holds for check in checks.values())
     assert checks["a unit is one id"].passed == made.card["unit_ids"]
-    assert where.passed > 0.9 * where.tried
-    assert "--objective meaning" in where.cure
+    assert checks["a unit is one id where it was found, or the cut is shorter"].tried > 100

@@ -224,7 +224,7 @@ def test_texts_with_units_are_no_longer_and_come_back_as_before(extended: Extend
 
 
 def test_a_unit_is_one_id_behind_a_space_and_beside_punctuation(extended: Extended) -> None:
-    marked = extended.base.spec and not extended.base.spec["pre_tokenizer"]  # puts a space itself
+    marked = "ByteLevel" not in json.dumps(extended.base.spec)  # puts a space itself
     listed = set(extended.ids["text"])
     texts = [text for text in UNITS if (text if marked else f" {text}") in listed]
     assert len(texts) >= 2

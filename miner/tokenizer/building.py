@@ -101,7 +101,7 @@ def build_fewest(entries: Entries, batches: Batches, size: int, told: Told) -> B
     """
     form, wanted = entries.form, entries.wanted
     room = size - len(SPECIALS) - len(BYTES) - len(wanted)
-    chosen = choose_superwords(batches, form, entries.normal, room, told=told)
+    chosen = choose_superwords(batches, form, entries.normal, room, wanted=wanted, told=told)
     spec = build_superwords(form, wanted, score_superwords(chosen))
     whole = mark_units(form, wanted, phrases=True)
     pieces = {
@@ -142,7 +142,9 @@ def build_fewest_sentencepiece(entries: Entries, batches: Batches, size: int, to
         size=min(size, SMALL + len(symbols)), kind="unigram",
     )  # fmt: skip
     room = size - len(SPECIALS) - len(BYTES) - len(symbols)
-    chosen = choose_superwords(batches, entries.form, entries.normal, room, told=told)
+    chosen = choose_superwords(
+        batches, entries.form, entries.normal, room, wanted=list(wanted), told=told
+    )
     pieces = {text: [text.replace(" ", MARK)] for text in entries.normal if text in chosen}
     content = replace_pieces(model, score_superwords(chosen))
     return Built(MODEL, content, pieces | wanted, b"")
@@ -151,6 +153,7 @@ def build_fewest_sentencepiece(entries: Entries, batches: Batches, size: int, to
 def _read_corpus(entries: Entries, batches: Batches) -> tuple[Mapping[str, int], dict[str, str]]:
     """Return the characters of a corpus and the rules of normalization for it."""
     seen = count_characters(batches)
+    seen.update(dict.fromkeys(set("".join(entries.table["text"])) - seen.keys(), 0))
     bare = [text for text in entries.normal if text[0] != " "]
     return seen, list_rules(entries.form, seen, bare)
 

@@ -23,8 +23,8 @@ class Entries:
     """The spellings of units that get an id, and the normal form in which a model knows them.
 
     `unit` (row of the run's ranking), `text`, `normal`, `side` (`add_sides`), `count`, `wanted`
-    (named by the user). Spellings of a unit stand together, the most frequent first, and units in
-    the order in which they get places.
+    (named by the user, and spelled so). Spellings of a unit stand together, the most frequent
+    first, and units in the order in which they get places.
     """
 
     table: pl.DataFrame
@@ -78,12 +78,13 @@ def keep_attested(forms: pl.DataFrame, units: Units, form: NormalForm) -> Entrie
     What the user named is kept as the user wrote it too.
     """
     about = units.table.select("kind", "surface")[forms["unit"]]
-    forms = forms.with_columns(wanted=about["kind"].is_in(list(NAMED.values())))
-    named = pl.col("wanted") & (pl.col("text").str.strip_prefix(" ") == about["surface"])
-    forms = forms.with_columns(named=named)
+    as_written = pl.col("text").str.strip_prefix(" ") == about["surface"]
+    forms = forms.with_columns(
+        wanted=about["kind"].is_in(list(NAMED.values())) & (as_written | (not form.exact))
+    )
     counted = forms.sort("unit", "count", descending=[False, True], maintain_order=True)
     first = (pl.int_range(pl.len()).over("unit", "side") == 0) & (pl.col("side") == "")
-    return Entries(counted.filter(first | pl.col("named") | (pl.col("count") >= ATTESTED)), form)
+    return Entries(counted.filter(first | pl.col("wanted") | (pl.col("count") >= ATTESTED)), form)
 
 
 def check_room(entries: Entries, room: int) -> Entries:
@@ -116,7 +117,7 @@ def order_entries(entries: Entries, units: Units, parts: Sequence[int]) -> Entri
     kinds = units.table["kind"].gather(entries.table["unit"])
     spared = (pl.col("parts") - 1) * pl.col("count")
     table = entries.table.with_columns(parts=pl.Series(parts, dtype=pl.Int64)).with_columns(
-        first=pl.when("wanted").then(2).otherwise(pl.lit(~kinds.is_in(RUNS)).cast(pl.Int32)),
+        first=pl.when(pl.col("wanted").any().over("unit")).then(2).otherwise(pl.lit(~kinds.is_in(RUNS)).cast(pl.Int32)),
         spared=(spared.sum() / pl.len()).over("unit"),
     )  # fmt: skip
     ordered = table.sort(

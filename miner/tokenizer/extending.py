@@ -82,6 +82,7 @@ def choose_units(
     if base.spec.get("model", {}).get("type") == "Unigram":
         # it would take a single word out of a longer one
         new = [form for form in new if " " in form.strip() or not any(map(str.isalnum, form))]
+        refuse_lost(base, entries.wanted, new)
     entries = replace(entries, table=entries.table.filter(pl.col("normal").is_in(new)))
     parts = [len(ids) for ids in base.tokenizer.encode(entries.normal)]
     entries = order_entries(entries, units, parts)
@@ -96,6 +97,19 @@ def choose_units(
         groups = entries.table.group_by("unit", maintain_order=True).len()
         entries = check_room(entries.take(int((groups["len"].cum_sum() <= room).sum())), room)
     return entries
+
+
+def refuse_lost(base: Base, wanted: Sequence[str], kept: Sequence[str]) -> None:
+    """TokenizerError where a token that the user named gets no id."""
+    names = {form.removeprefix(" ") for form in kept} | {*base.tokenizer.pieces}
+    for form in wanted:
+        name = form.removeprefix(" ")
+        if not names & {name, base.spell(form), base.spell(name)}:
+            raise TokenizerError(
+                f"cannot keep {name!r} whole: a Unigram model would take it out of longer words",
+                where=str(base.tokenizer.path),
+                cure="Take it off the list of --tokens, or extend a BPE",
+            )  # fmt: skip
 
 
 def prove_extended(tokenizer: LoadedTokenizer, built: Built, held: Sequence[str]) -> dict[str, int]:
@@ -215,8 +229,11 @@ def match_forms(base: Base, forms: Sequence[str]) -> list[str]:
         start = rf"(?:(?<![{WORD}])|(?=[{signs}])|(?![{WORD}]))"
         group = name_group(base.cut)
         ways.append(rf"(?<{group}>{start}(?:{build_trie_regex(bare)}){guard})")
-        space = "" if base.space == " " else base.space
-        ways.append(rf"[^\s{WORD}{space}]+?(?=\g<{group}>)")
+        if base.space == " ":
+            ways.append(rf"[^\S ](?=\g<{group}>)")
+            ways.append(rf"[^\s{WORD}]+?(?=\g<{group}>)")
+        else:
+            ways.append(rf"{base.space}?[^\s{WORD}{base.space}]+?(?=\g<{group}>)")
         ways.append(rf"[{signs}]+?(?=\g<{group}>)")
     return ways
 
@@ -238,11 +255,11 @@ def extend_spec(base: Base, forms: Sequence[str]) -> Spec:
     extended = dict(base.spec)
     extended["pre_tokenizer"] = sequence("pretokenizers", [*base.before, cut, *base.after])
     extended["model"] = _extend_model(base, new)
-    extended["decoder"] = _keep_spaces(base.spec.get("decoder"))
+    extended["decoder"] = keep_spaces(base.spec.get("decoder"))
     return extended
 
 
-def _keep_spaces(decoder: Spec | None) -> Spec | None:
+def keep_spaces(decoder: Spec | None) -> Spec | None:
     """Return a decoder that takes one space from the start: Metaspace takes all of a token."""
     if not decoder or decoder.get("type") != "Metaspace":
         return decoder

@@ -86,14 +86,15 @@ def open_finder(form: NormalForm, texts: Sequence[str]) -> Any:
 def mark_words(form: NormalForm, texts: Sequence[str], *, phrases: bool = False) -> list[Spec]:
     """Return the steps that mark the units of one word, where they stand by themselves.
 
-    A Unigram model chooses among all pieces in a word, and a BPE takes a part of a word whole that
-    a digit follows, so a whole word needs a sign of its own. `phrases`: units of several words are
-    marked too, for a model whose pieces cross words.
+    Words with a mark behind (`self.`) need none, and would be marked inside longer units too. A
+    Unigram model chooses among all pieces in a word, and a BPE takes a part of a word whole that a
+    digit follows, so a whole word needs a sign of its own. `phrases`: all units that begin with a
+    word are marked, for a model whose pieces cross words.
     """
     steps = []
     for sign in ("", CAPITAL, CAPITALS):
         bare = [text.removeprefix(sign + " ") for text in texts if text.startswith(sign + " ")]
-        words = [text for text in bare if phrases or " " not in text]
+        words = [text for text in bare if phrases or form.is_word(text)]
         if words:
             behind = f"(?<={sign})" if sign else ""
             found = rf"{behind} (?=(?:{build_trie_regex(words)}){form.guard()})"

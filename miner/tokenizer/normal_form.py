@@ -16,6 +16,7 @@ The same is said in the words of `tokenizer.json`, as data: nothing of miner is 
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -137,6 +138,18 @@ class NormalForm:
     def sign(self) -> str:
         """The sign of a capital, where there may be one."""
         return f"(?:{SECOND}|{CAPITAL}|{CAPITALS})?" if self.cased else ""
+
+    def is_word(self, text: str) -> bool:
+        """Say whether a text is one word and nothing else.
+
+        >>> [NormalForm.of("words", exact=True).is_word(text) for text in ("don't", "self.", "a b")]
+        [True, False, False]
+        """
+        if self.profile.name == "transliteration":
+            return not any(map(str.isspace, text))
+        joins = APOSTROPHES + HYPHENS if self.profile.name == "words" else ""
+        kinds = ("L", "N", "M", "Pc", "Co", "Cf")
+        return all(unicodedata.category(c).startswith(kinds) or c in joins for c in text)
 
     # Steps of tokenizer.json
 

@@ -45,13 +45,18 @@ Told = Callable[[str], None]
 
 
 def choose_superwords(
-    batches: Batches, form: NormalForm, units: Sequence[str], size: int, *, told: Told
-) -> dict[str, int]:
-    """Return at most `size` pieces in the normal form, and how often each is used, most first."""
+    batches: Batches, form: NormalForm, units: Sequence[str], size: int, *,
+    wanted: Sequence[str] = (), told: Told,
+) -> dict[str, int]:  # fmt: skip
+    """Return at most `size` pieces in the normal form, and how often each is used, most first.
+
+    No piece crosses one of `wanted`, the units that stay whole anyway.
+    """
     documents = take_documents(batches)
     pool = {*build_pool(documents, form, size), *(unit for unit in units if len(unit) <= LONGEST)}
+    pool -= {*wanted}
     told(f"{len(pool):,} pieces to choose from")
-    text = Text.join(form.normalize(documents))
+    text = Text.join(cut_out(form.normalize(documents), form, wanted))
     chosen, uses = prune_pieces(
         text, list(pool), size, told=lambda left: told(f"{left:,} pieces left")
     )
@@ -64,6 +69,20 @@ def take_documents(batches: Batches) -> list[str]:
     step = max(-(-total // MOST_CHARACTERS), 1)
     everyone = (text for batch in batches() for text in batch)
     return list(islice(everyone, 0, None, step))
+
+
+def cut_out(normal: list[str], form: NormalForm, units: Sequence[str]) -> list[str]:
+    """Return what texts in normal form are where units are taken out, each part by itself."""
+    if not units:
+        return normal
+    from tokenizers import Regex, pre_tokenizers
+
+    marks = mark_words(form, units, phrases=True)
+    ways = "|".join(match_units(form, apply_steps(marks, units)))
+    parts = pre_tokenizers.Split(Regex(ways), "removed")
+    return [
+        part for text in apply_steps(marks, normal) for part, _ in parts.pre_tokenize_str(text)
+    ]
 
 
 def build_pool(documents: list[str], form: NormalForm, size: int) -> set[str]:

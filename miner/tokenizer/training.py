@@ -184,17 +184,18 @@ def list_ids(
 def find_alone(texts: Sequence[str], tokenizer: LoadedTokenizer) -> pl.Series:
     """Return each text as it is one id alone, null where it is not: `unit`, or ` unit`.
 
-    A tokenizer that puts a space in front of a text wants none there.
+    A tokenizer that puts a space in front of a text wants none there, and may take one away.
     """
     plain = [text.removeprefix(" ") for text in texts]
     as_is, without = tokenizer.encode(texts), tokenizer.encode(plain)
     return pl.Series(
         [
-            text if len(ids) == 1 else bare if len(fewer) == 1 else None
+            bare if len(fewer) == 1 and (len(ids) != 1 or ids[0] == fewer[0])
+            else text if len(ids) == 1 else None
             for text, bare, ids, fewer in zip(texts, plain, as_is, without, strict=True)
         ],
         dtype=pl.String,
-    )
+    )  # fmt: skip
 
 
 def describe(

@@ -224,10 +224,13 @@ def _compare_lengths(old: Side, new: Side) -> list[Finding]:
         before, after = (side.tokenizer.spec.get(name) for side in (old, new))
         if old.kind != new.kind or before == after:
             continue
+        loses = name == "truncation" and after is not None
         findings.append(
             Finding(
-                "notice", name, f"{name} changed", "harmless: a text gets the same ids, filled up "
-                "or cut off at another length",
+                "warn" if loses else "notice", name, f"{name} changed",
+                "what is longer than the file says is lost" if loses else
+                "harmless: a text gets the same ids, filled up to another length or not cut off",
+                "Take the truncation out of the file" if loses else "",
                 examples=(_show_both(before, after),),
             )
         )  # fmt: skip
