@@ -33,6 +33,7 @@ from miner.tokenizer.training import TRAINERS, TrainConfig, train_tokenizer
 WORD = re.compile(r"[^\W_]+(?:['’ʼ\-‐‑][^\W_]+)*")
 PLAIN = re.compile(r"[^\W\d_]+(?: [^\W\d_]+)+")  # units of words only are looked for
 BASE = 32_768  # ids of the same tokenizer without units
+SPELLINGS = 1.4  # ids of a unit in exact mode, at most, on average
 LOAD = """
 import sys, time
 from transformers import AutoTokenizer
@@ -154,8 +155,9 @@ def measure(
     """Train one tokenizer with so many units and measure it."""
     out = folder / f"{trainer}_{exact}_{units}"
     started = time.perf_counter()
+    room = int(SPELLINGS * units) if exact else units
     config = TrainConfig(
-        take_units(run, units, folder), (str(corpus),), trainer, BASE + 2 * units, units=units,
+        take_units(run, units, folder), (str(corpus),), trainer, BASE + room, units=units,
         exact=exact,
     )  # fmt: skip
     card = train_tokenizer(config, out, overwrite=True).card
