@@ -17,7 +17,8 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 from watched import DEMO, MinedDemo, watch_command
 
 from miner.errors import TokenizerError
-from miner.tokenizer.checking import read_unit_ids
+from miner.tokenizer.checking import check_tokenizer, read_unit_ids
+from miner.tokenizer.diffing import diff_tokenizers
 from miner.tokenizer.loading import LoadedTokenizer, load_tokenizer
 from miner.tokenizer.training import TrainConfig, train_tokenizer
 
@@ -297,6 +298,40 @@ def test_named_tokens_come_first(demo: MinedDemo, llama3: Path, tmp_path: Path) 
     names.write_text(json.dumps({"never_split": ["weird phrase of mine"]}))
     extended = extend_base(demo, llama3, tmp_path / "out", units=3, tokens=names)
     assert len(extended.tokenizer.encode([" weird phrase of mine"])[0]) == 1
+
+
+def test_a_named_token_that_a_base_cannot_keep_is_refused_by_name(
+    demo: MinedDemo, tmp_path: Path
+) -> None:
+    names = tmp_path / "tokens.json"
+    names.write_text(json.dumps({"special_tokens": ["C++", "McDonald"]}))
+    base = tmp_path / "tokenizer.json"
+    base.write_text(json.dumps(make_unigram()), encoding="utf-8")
+    with pytest.raises(TokenizerError, match=r"cannot keep 'C\+\+' whole"):
+        extend_base(demo, base, tmp_path / "out", units=3, tokens=names)
+
+
+def test_a_unit_behind_a_tab_is_found(demo: MinedDemo, llama3: Path, tmp_path: Path) -> None:
+    names = tmp_path / "tokens.json"
+    names.write_text(json.dumps({"special_tokens": ["McDonald"]}))
+    extended = extend_base(demo, llama3, tmp_path / "out", units=3, tokens=names)
+    for text in ("x\tMcDonald", "\tMcDonald y", "(McDonald", "x (McDonald)", "McDonald"):
+        assert set(extended.tokenizer.encode([text])[0].tolist()) & extended.new, text
+
+
+def test_a_diff_calls_an_extension_safe(extended: Extended) -> None:
+    difference = diff_tokenizers(extended.base, extended.tokenizer)
+    assert difference.exit_code == 0, [f.what for f in difference.findings if f.severity == "break"]
+
+
+def test_units_are_checked_where_they_were_found(extended: Extended, demo: MinedDemo) -> None:
+    checks = {check.name: check for check in check_tokenizer(extended.tokenizer, demo.folder)}
+    assert checks["a unit comes back"].holds
+    found = checks["a unit is one id where it was found"]
+    assert found.tried > 10
+    if extended.tokenizer.kind == "tokenizers":
+        # a unit at the very start of a text has an id only where the corpus has it so twice
+        assert found.passed > 0.85 * found.tried, [failure.text for failure in found.failures]
 
 
 def test_an_extended_tokenizer_can_be_extended_again(
