@@ -78,7 +78,7 @@ def summarize_card(card: dict[str, Any], out: str) -> str:
     if "base" in card:
         lines.append(
             f"extends {card['base']}: its {card['base_size']:,} ids stay; of {card['compared']:,} "
-            f"texts without units {card['changed']:,} are cut otherwise"
+            f"lines without units {card['changed']:,} are cut otherwise"
         )
     elif card["vocab_size"] < card["asked_size"]:
         lines.append(

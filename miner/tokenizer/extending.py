@@ -25,6 +25,7 @@ from miner.tokenizer.loading import (
     HuggingFaceEngine,
     LoadedTokenizer,
     SentencePieceEngine,
+    cut_batches,
     find_file,
 )
 from miner.tokenizer.normal_form import MARK, NormalForm, Spec, list_signs
@@ -113,9 +114,9 @@ def refuse_lost(base: Base, wanted: Sequence[str], kept: Sequence[str]) -> None:
 
 
 def prove_extended(tokenizer: LoadedTokenizer, built: Built, held: Sequence[str]) -> dict[str, int]:
-    """Return on how many texts without units the cut was compared, and how many changed.
+    """Return on how many lines without units the cut was compared, and how many changed.
 
-    TokenizerError where an id moved, or where a text changed that should not: SentencePiece alone
+    TokenizerError where an id moved, or where a line changed that should not: SentencePiece alone
     may find a unit at the beginning of a longer word.
     """
     place = Path(built.file)
@@ -126,15 +127,16 @@ def prove_extended(tokenizer: LoadedTokenizer, built: Built, held: Sequence[str]
             "its ids would move", where=str(tokenizer.path),
             cure="Save it with its own library first, so that the file says the ids that it has",
         )  # fmt: skip
+    lines = list(dict.fromkeys(line for text in held for line in text.splitlines(keepends=True)))
     compared, changed = 0, 0
-    for text, before in zip(held, tokenizer.encode(held), strict=True):
-        after = extended.encode([text])[0]
-        if all(number < tokenizer.size for number in after):
-            compared += 1
-            changed += after != before.tolist()
+    for batch in cut_batches(lines):
+        for before, after in zip(tokenizer.encode(batch), extended.encode(batch), strict=True):
+            plain = max(after, default=0) < tokenizer.size
+            compared += plain
+            changed += plain and after != before.tolist()
     if changed and built.without:
         raise TokenizerError(
-            f"{changed} of {compared} texts without units would be cut otherwise",
+            f"{changed} of {compared} lines without units would be cut otherwise",
             where=str(tokenizer.path), cure="Train a new tokenizer instead of extending this one",
         )  # fmt: skip
     return {"compared": compared, "changed": changed}
