@@ -67,11 +67,12 @@ def main() -> None:
     parser.add_argument("--train", type=Path, required=True)
     parser.add_argument("--test", type=Path, required=True)
     parser.add_argument("--units", type=int, nargs="+", default=[1_000, 10_000, 100_000])
+    parser.add_argument("--min-count", type=int, default=4, help="lower where units are too few")
     parser.add_argument("--trainers", nargs="+", default=["hf-bpe"], choices=TRAINERS)
     arguments = parser.parse_args()
     lines = arguments.test.read_text(encoding="utf-8").rstrip("\n").split("\n")
     with tempfile.TemporaryDirectory() as folder:
-        run = mine_widely(arguments.train, Path(folder))
+        run = mine_widely(arguments.train, arguments.min_count, Path(folder))
         print_header()
         for trainer in arguments.trainers:
             for exact in (False, True):
@@ -95,11 +96,10 @@ class Quiet:
         return nullcontext(lambda _: None)
 
 
-def mine_widely(corpus: Path, folder: Path) -> Path:
+def mine_widely(corpus: Path, min_count: int, folder: Path) -> Path:
     """Return a run of the corpus with all its candidates."""
-    mine(
-        MineConfig(corpus=(str(corpus),), min_count=4, vocab_size=100_000), folder / "run", Quiet()
-    )
+    config = MineConfig(corpus=(str(corpus),), min_count=min_count, vocab_size=100_000)
+    mine(config, folder / "run", Quiet())
     return folder / "run"
 
 
