@@ -104,3 +104,4 @@ def test_sentencepiece_trains_with_fewer_ids_than_a_corpus_has_characters(
 ) -> None:
     run, file = mined("lzh_tang", shared)
     train_tokenizer(TrainConfig(run, (str(file),), trainer, 3000), tmp_path / "out")
+    assert load_tokenizer(tmp_path / "out").size == 3000
