@@ -7,57 +7,53 @@ the word is the one that stands anywhere else. On books not trained on this make
 longer in English and 1.8 % in Russian than with capitals in the pieces; with the sign behind the
 space, 0.3 and 0.4 %.
 
-For `tokenizer.json`, models that choose pieces across words, exact mode. Both ways are data of the
-tokenizer: the decoder knows each letter, so a text comes back byte for byte. Inside words it would
-lose: with a BPE the sign is a token of its own too often (4.08 bytes per token for 4.35). And a
-SentencePiece model puts the space before the sign at the start of a text, where no piece fits.
+For `tokenizer.json`, models that choose pieces across words, exact mode. It concerns the capitals
+that the corpus has; others stay as they are, and all come back, since each letter is a step of the
+decoder. Inside words it would lose: with a BPE the sign is a token of its own too often (4.08 bytes
+per token for 4.35). And a SentencePiece model puts the space before the sign at the start of a
+text, where no piece fits.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from functools import cache
+from collections.abc import Mapping
 
 CAPITAL = "⇧"  # U+21E7; a letter, or a space and a letter, behind it is a capital in the text
-LAST = 0x1FFFF  # no letter beyond has a case
 CAPITALS = "⇪"  # U+21EA; so are all letters of the word behind it
 LONGEST = 40  # letters of a word that has one sign for all
-SECOND = CAPITAL + "⁀"  # so is this, of the two capitals of one small letter the rarer: K, Å, ǅ
+RARE = 1e-4  # of all capitals: the rarest that are as many together get no sign
 
 
-@cache
-def pair_letters() -> dict[str, str]:
-    """Return each capital of Unicode with the sign and the letters that stand for it.
+def choose_capitals(seen: Mapping[str, int]) -> str:
+    """Return the capitals that get signs, the most frequent first; `seen` counts characters.
 
-    As the library that will write them knows capitals. No two of them are written alike.
+    Those that their small letters lead back to, letter for letter: not İ, K (the sign of Kelvin),
+    or ǅ.
 
-    >>> pair_letters()["T"], pair_letters()["\\u212a"]
-    ('⇧t', '⇧⁀k')
+    >>> choose_capitals({"T": 70, "É": 20, "a": 99, "İ": 9, "\u212a": 9})
+    'TÉ'
     """
-    from tokenizers.normalizers import Lowercase
+    capitals = [c for c in seen if is_capital(c)]
+    capitals.sort(key=lambda c: (-seen[c], c))
+    left = sum(seen[c] for c in capitals)
+    least = RARE * left
+    chosen = ""
+    for capital in capitals:
+        if left <= least:
+            break
+        chosen += capital
+        left -= seen[capital]
+    return chosen
 
-    lower = Lowercase().normalize_str
-    points = [chr(point) for point in range(LAST + 1) if not 0xD800 <= point < 0xE000]
-    cased = {letter: way for letter in points if (way := lower(letter)) != letter}
-    ways = Counter(cased.values())
-    return {
-        letter: (
-            CAPITAL if len(way) == 1 and (ways[way] == 1 or way.upper() == letter) else SECOND
-        ) + way
-        for letter, way in cased.items()
-    }  # fmt: skip
 
+def is_capital(character: str) -> bool:
+    """Say whether a character is a capital letter, and the only one of its small letter.
 
-@cache
-def match_capitals(sign: str) -> str:
-    """Return the capitals that `sign` stands for, as the inside of a class."""
-    points = sorted(
-        ord(letter) for letter, way in pair_letters().items()
-        if way.startswith(SECOND) == (sign == SECOND)
+    >>> [is_capital(c) for c in "TtİΣ1Ⓐ"]
+    [True, False, False, True, False, False]
+    """
+    small = character.lower()
+    return (
+        character.isalpha() and character.isupper() and len(small) == 1
+        and small.upper() == character
     )  # fmt: skip
-    edges = [i for i, point in enumerate(points) if i == 0 or point != points[i - 1] + 1]
-    ends = [*edges[1:], len(points)]
-    return "".join(
-        rf"\x{{{points[start]:x}}}-\x{{{points[end - 1]:x}}}"
-        for start, end in zip(edges, ends, strict=True)
-    )

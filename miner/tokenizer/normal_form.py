@@ -25,14 +25,7 @@ from typing import Any
 import numpy as np
 
 from miner.atoms import PROFILES, Profile
-from miner.tokenizer.capitals import (
-    CAPITAL,
-    CAPITALS,
-    LONGEST,
-    SECOND,
-    match_capitals,
-    pair_letters,
-)
+from miner.tokenizer.capitals import CAPITAL, CAPITALS, LONGEST
 from miner.unicode import CLASS, KATAKANA, SIGN, class_table
 
 JOINER = "⁀"  # U+2040; a space behind it: none stands here in the text
@@ -87,17 +80,17 @@ class NormalForm:
     """How the texts of one profile are written for a tokenizer.
 
     `marked`: the model wants `▁` for a space (Unigram, SentencePiece), so `▁` itself is escaped.
-    `cased`: a capital is a sign and its small letter (`capitals`).
+    `cased`: the capitals that are a sign and their small letter (`capitals`).
     """
 
     profile: Profile
     exact: bool
     marked: bool = False
-    cased: bool = False
+    cased: str = ""
 
     @classmethod
     def of(
-        cls, profile: str, *, exact: bool, marked: bool = False, cased: bool = False
+        cls, profile: str, *, exact: bool, marked: bool = False, cased: str = ""
     ) -> NormalForm:
         """Return the form for a profile by name; bytes are always exact."""
         return cls(PROFILES[profile], exact or profile == "bytes", marked, cased)
@@ -137,7 +130,7 @@ class NormalForm:
     @cached_property
     def sign(self) -> str:
         """The sign of a capital, where there may be one."""
-        return f"(?:{SECOND}|{CAPITAL}|{CAPITALS})?" if self.cased else ""
+        return f"[{CAPITAL}{CAPITALS}]?" if self.cased else ""
 
     def is_word(self, text: str) -> bool:
         """Say whether a text is one word and nothing else.
@@ -181,22 +174,18 @@ class NormalForm:
             steps.append(replace(rf"\A (?! |\z|{self.sign}{self.word})", "", regex=True))
         if self.cased:
             steps += [replace(" " + sign, sign + " ") for sign in (CAPITAL, CAPITALS)]
-            steps.append({"type": "Lowercase"})
         return steps
 
     def _sign_capitals(self) -> list[Spec]:
-        """Return the steps that put signs in front of capitals, behind the space."""
-        capital, second = (match_capitals(sign) for sign in (CAPITAL, SECOND))
-        letter = rf"[\p{{Lu}}&&[{capital}]]"
+        """Return the steps that put signs in front of capitals, behind the space, and fold them."""
+        letter = f"[{self.cased}]"
         word = rf" (?={letter}{{2,{LONGEST}}}(?!{self.letters}))"
+        inside = f"(?<!{CAPITALS}{letter}{{0,{LONGEST}}})"
         return [
             replace(word, " " + CAPITALS, regex=True),
-            replace(
-                rf"(?=[{capital}])(?:(?!{letter})|(?<!{CAPITALS}{letter}{{0,{LONGEST}}}))",
-                CAPITAL, regex=True,
-            ),
-            replace(rf"(?=[{second}])", SECOND, regex=True),
-        ]  # fmt: skip
+            replace(f"(?={letter}){inside}", CAPITAL, regex=True),
+            *(replace(capital, capital.lower()) for capital in self.cased),
+        ]
 
     def _fold(self) -> list[Spec]:
         """Return the steps of `Profile.normalize`."""
@@ -226,7 +215,7 @@ class NormalForm:
             steps += [replace(sign + " ", " " + sign) for sign in (CAPITAL, CAPITALS)]
             each = rf"(?<={CAPITALS}\p{{L}}{{0,{LONGEST}}})(?=\p{{L}})"
             steps.append(replace(each, CAPITAL, regex=True))
-            steps += [replace(way, letter) for letter, way in pair_letters().items()]
+            steps += [replace(CAPITAL + c.lower(), c) for c in self.cased]
             steps += [replace(sign, "") for sign in (CAPITAL, CAPITALS)]
         if self.has_words:
             steps.append(replace(JOINER + " ", ""))

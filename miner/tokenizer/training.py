@@ -15,6 +15,7 @@ import polars as pl
 from miner.errors import UsageError
 from miner.store import open_folder
 from miner.tokenizer.building import Built, Trainer, build, cut_apart
+from miner.tokenizer.capitals import choose_capitals
 from miner.tokenizer.card import CARD, FEWEST, write_card
 from miner.tokenizer.entries import Entries, check_room, list_entries, order_by_merges
 from miner.tokenizer.extending import extend
@@ -22,7 +23,7 @@ from miner.tokenizer.hugging_face import ALPHABET, SPECIALS, train_merges
 from miner.tokenizer.loading import LoadedTokenizer, load_tokenizer
 from miner.tokenizer.measuring import Point, choose_share, measure, measure_shares
 from miner.tokenizer.normal_form import NormalForm
-from miner.tokenizer.sentence_piece import trims
+from miner.tokenizer.sentence_piece import count_characters, trims
 from miner.tokenizer.texts import Corpus, open_corpus
 from miner.tokenizer.units import Units, add_tokens, read_tokens, read_units
 
@@ -124,9 +125,10 @@ def find_entries(
     """Return the spellings that get a place, and how the number of them was found."""
     marked = config.trainer != "hf-bpe"
     exact = config.exact or units.profile.name == "bytes"
+    signs = exact and units.profile.folds_case and cuts_fewest(config, units)
     cased = (
-        exact and units.profile.folds_case
-        and cuts_fewest(config, units) and config.trainer == "hf-unigram"
+        choose_capitals(count_characters(corpus.train))
+        if signs and config.trainer == "hf-unigram" else ""
     )  # fmt: skip
     form = NormalForm(units.profile, exact, marked, cased)
     sides = units.profile.name == "code" and config.trainer.startswith("hf")
