@@ -201,7 +201,7 @@ def count_whole(
     longest = max((text.count(" ") for text in ids), default=0) + 1
     seen = whole = 0
     for text, spans in zip(texts, tokenizer.spans(texts), strict=True):
-        ends = {end: (number, start) for number, start, end in spans}
+        ends = {end: (number, start) for number, start, end in spans if start < end}
         for start, end in find_units(text, ids, longest):
             number, first = ends.get(end, (-1, -1))
             if crossed(spans, start, end, everyone):

@@ -98,9 +98,12 @@ def list_rules(form: NormalForm, seen: Mapping[str, int], bare: Sequence[str]) -
     composed = [] if form.exact else list_composed(starts, seen)
     pairs = [(mark, way) for mark in (*marks, *symbols) for way in (*starts, *composed)]
     pairs += [(other, symbol) for symbol in symbols for other in (*marks, *symbols, *starts)]
+    if form.profile.name == "words":  # behind a space they are no part of a word
+        joins = [space + join for space in " \n" for join in APOSTROPHES + HYPHENS]
+        pairs += [(join, way) for join in joins for way in starts]
     for mark, way in pairs:
-        joined = f"{rules.get(mark, mark)}{JOINER} {rules.get(way, way)}"
-        rules.setdefault(mark + way, joined)
+        before = "".join(rules.get(character, character) for character in mark)
+        rules.setdefault(mark + way, f"{before}{JOINER} {rules.get(way, way)}")
     return rules
 
 
