@@ -89,6 +89,11 @@ class Checker:
         self.forms = set(self.plain["text"]) if self.ours else set()
 
     @property
+    def shorter(self) -> str:
+        """What the name of a check adds where a text is cut into the fewest pieces."""
+        return SHORTER if self.tokenizer.card.get("cut") == FEWEST else ""
+
+    @property
     def hard(self) -> tuple[str, ...]:
         """Texts that are easily damaged; a special token parts a text, which folding minds."""
         return HARD if self.ours and not self.exact else (*HARD, "<s> [SEP] <unk>")
@@ -151,12 +156,13 @@ class Checker:
         """Check that the middle of each three parts of a text is one token there.
 
         Or that a unit which reaches over an end of it has its place; with `fewest`, that the text
-        has no more tokens than its parts, the middle one being one.
+        has no more tokens than its parts, the middle one being whole.
         """
         texts = ["".join(part) for part in parts]
         sides = ([part[i] for part in parts] if fewest else [] for i in (0, 2))
         before, after = map(self.tokenizer.encode, sides)
-        enough = [len(one) + 1 + len(other) for one, other in zip(before, after, strict=True)]
+        whole = 2  # the unit, and a joiner in front of it, which its parts alone do not need
+        enough = [len(one) + whole + len(other) for one, other in zip(before, after, strict=True)]
         units = dict(self.units.select("id", "text").iter_rows()) if self.ours else {}
         spans = self.tokenizer.spans(texts)
 
@@ -261,7 +267,8 @@ class Checker:
                 checks.append(self.same_ids("the same in capitals", capitals, lower, folds))
         if self.profile.name in ("words", "code"):  # elsewhere a bracket is part of the word
             around = [("(", text, "), x") for text in texts]
-            checks.append(self.stands("the same in brackets and before a comma", around, keep))
+            name = f"the same in brackets and before a comma{self.shorter}"
+            checks.append(self.stands(name, around, keep, fewest=bool(self.shorter)))
         checks.append(self.check_contexts(run, add))
         return checks
 
@@ -271,8 +278,7 @@ class Checker:
         Where a text is cut into the fewest pieces, a cut that is no longer will do.
         """
         places = read_contexts(run)
-        fewest = self.tokenizer.card.get("cut") == FEWEST
-        check = Check(f"a unit is one id where it was found{SHORTER if fewest else ''}", cure)
+        check = Check(f"a unit is one id where it was found{self.shorter}", cure)
         if self.ours:
             named = pl.col("unit").str.strip_chars(" ") if self.exact else pl.col("token")
             known = places.filter(named.is_in([form.strip(" ") for form in self.forms]))
@@ -282,7 +288,7 @@ class Checker:
             (before + unit[: len(unit) - len(unit.lstrip(" "))], unit.lstrip(" "), after)
             for before, unit, after in places.select("before", "unit", "after").iter_rows()
         ]
-        found = self.stands(check.name, parts, cure, fewest=fewest)
+        found = self.stands(check.name, parts, cure, fewest=bool(self.shorter))
         found.absent = check.absent
         return found
 
