@@ -337,6 +337,8 @@ def compare(
 
     if not options["corpus"]:
         raise UsageError("no corpus is named", cure="Add --corpus PATH")
+    if page is not None and page.is_dir():
+        raise UsageError(f"--html {page} is a folder", cure="Name a file, such as compare.html")
     comparison = compare_tokenizers(tokenizers, told=_tell, **options)
     click.echo(json.dumps(comparison.record()) if as_json else summarize_comparison(comparison))
     if page is not None:

@@ -12,6 +12,8 @@ import polars as pl
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer
+from tokenizers.decoders import DecodeStream
 from watched import DEMO, watch_command
 
 from miner.atoms import PROFILES
@@ -165,6 +167,16 @@ def test_a_text_grows_as_its_tokens_come(train: Callable[..., Made]) -> None:
     written = made.tokenizer.decode([ids[:end] for end in range(1, len(ids) + 1)])
     assert written[-1] == text
     assert [text.startswith(part) for part in written if "\ufffd" not in part].count(False) == 0
+
+
+@pytest.mark.parametrize("text", ["THE RAILWAY STATION", "Жартишина ЖАРТИШИНА", "IV. DON'T (NATO)"])
+def test_a_stream_of_tokens_gives_capitals(train: Callable[..., Made], text: str) -> None:
+    tokenizer = Tokenizer.from_file(
+        str(train("hf-unigram", exact=True).folder / "tokenizer.json")
+    )
+    stream = DecodeStream(skip_special_tokens=False)
+    ids = tokenizer.encode(text, add_special_tokens=False).ids
+    assert "".join(stream.step(tokenizer, number) or "" for number in ids) == text
 
 
 @pytest.mark.parametrize("trainer", TRAINERS)

@@ -33,7 +33,7 @@ DANGEROUS = (
 )  # fmt: skip
 SIGNED = "ABCDEFGHIJKLMNOPQRSTUVWXYZÉΣΩΘЖКА\U00010400Ꮳ"
 CAPITALS = st.text(
-    st.sampled_from(" (\n⇧⇪⁀⁄⁅aTAКÉΣΩΘİIi\u0307\u212a\u2126ϴDžǄⅠⒶᏣꭳAß\U00010400"), max_size=12
+    st.sampled_from(" (\n⇧⁀⁄aTAКÉΣΩΘİIi\u0307\u212a\u2126ϴDžǄⅠⒶᏣꭳAß\U00010400"), max_size=12
 )
 EVERY = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 ASSIGNED = st.text(st.characters(exclude_categories=["Cs", "Cn"]), max_size=20)
@@ -108,10 +108,10 @@ def test_capitals_are_chosen_by_how_often_they_stand() -> None:
     [
         ("He said. The end", "⇧ he said.⇧ the end"),
         ("(The", "(⁀⇧ the"),
-        ("McDonald NATO x", "⇧ mc⇧donald⇪ nato x"),
-        ("DON'T Étaé ÉTÉ1 E\u0301TE", "⇪ don'⇧t⇧ étaé⇪ été1⇧ e\u0301⇧t⇧e"),
-        ("I AM NATo " + "A" * 41, "⇧ i⇪ am⇧ n⇧a⇧to⇧ a" + "⇧a" * 40),
-        ("(AB) A1 ⇪", "(⁀⇪ ab)⇧ a1 ⁀⁅"),
+        ("McDonald NATO x", "⇧ mc⇧donald NATO x"),
+        ("DON'T Étaé ÉTÉ1 E\u0301TE", " DON'⇧t⇧ étaé ÉTÉ1⇧ e\u0301TE"),
+        ("I AM NATo", "⇧ i AM NATo"),
+        ("(AB) A1", "(⁀ AB)⇧ a1"),
         ("Éa E\u0301 \u212a Ž", "⇧ éa⇧ e\u0301 \u212a Ž"),
         ("⇧a ⇧A", "⁀⁄⁀ a ⁀⁄⁀⇧ a"),
         ("Σίσυφος", "⇧ σίσυφος"),

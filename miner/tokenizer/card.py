@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +119,8 @@ def describe_card(card: dict[str, Any], ids: pl.DataFrame, *, file: str) -> str:
         + ("" if file == "tokenizer.json" else
            ", but for a literal `▁` in front of a unit, which comes back as a space"),
     }[card["mode"]]
+    if "base" in card:
+        mode = f"texts come back as they do from {card['base']}, which it extends"
     lines = [
         "# A tokenizer with units of meaning",
         "",
@@ -142,8 +144,7 @@ def describe_card(card: dict[str, Any], ids: pl.DataFrame, *, file: str) -> str:
         "",
         *_list_classes(ids),
         "",
-        "Special tokens: " + ", ".join(f"`{name}`" for name in card["specials"]) + ".",
-        "Several scenes: `[SCN]first scene[SEP]second scene`.",
+        *_list_specials(card["specials"]),
     ]
     return "\n".join(lines) + "\n"
 
@@ -158,6 +159,13 @@ def _list_code(file: str) -> Iterable[str]:
         "from sentencepiece import SentencePieceProcessor",
         f'tokenizer = SentencePieceProcessor(model_file=folder + "/{file}")',
     )
+
+
+def _list_specials(specials: Sequence[str]) -> Iterable[str]:
+    if specials:
+        yield "Special tokens: " + ", ".join(f"`{name}`" for name in specials) + "."
+    if {"[SCN]", "[SEP]"} <= {*specials}:
+        yield "Several scenes: `[SCN]first scene[SEP]second scene`."
 
 
 def _list_figures(measured: dict[str, Any]) -> Iterable[str]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from miner.errors import TokenizerError
+from miner.errors import TokenizerError, UsageError
 from miner.tokenizer.building import MODEL, Built, Told, dump
 from miner.tokenizer.entries import Entries, check_room, keep_attested, order_entries
 from miner.tokenizer.hugging_face import BYTES, Batches, sequence, spell_bytes, split
@@ -49,6 +49,11 @@ def extend(
 
     `number`: how many units, None for all that pay; `size`: the most ids, None for any number.
     """
+    if size is not None and size <= tokenizer.size:
+        raise UsageError(
+            f"--vocab-size {size:,} leaves no id: {tokenizer.name} has {tokenizer.size:,}",
+            cure="Give more, or leave it away: then as many units get ids as pay",
+        )
     told(f"extending {tokenizer.name}, {tokenizer.size:,} ids")
     base = open_base(tokenizer)
     entries = choose_units(base, units, corpus, number=number, size=size)

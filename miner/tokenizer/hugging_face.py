@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from miner.tokenizer.capitals import CAPITAL, CAPITALS
+from miner.tokenizer.capitals import CAPITAL
 from miner.tokenizer.normal_form import MARK, WHOLE, NormalForm, Spec, apply_steps, replace
 from miner.tokenizer.trie_regex import build_trie_regex, escape
 
@@ -88,13 +88,16 @@ def mark_words(form: NormalForm, texts: Sequence[str], *, phrases: bool = False)
 
     Words with a mark behind (`self.`) need none, and would be marked inside longer units too. A
     Unigram model chooses among all pieces in a word, and a BPE takes a part of a word whole that a
-    digit follows, so a whole word needs a sign of its own. `phrases`: all units that begin with a
-    word are marked, for a model whose pieces cross words.
+    digit follows, so a whole word needs a sign of its own. `phrases`: units of several words are
+    marked too, for a model whose pieces cross words.
     """
     steps = []
-    for sign in ("", CAPITAL, CAPITALS):
+    for sign in ("", CAPITAL):
         bare = [text.removeprefix(sign + " ") for text in texts if text.startswith(sign + " ")]
-        words = [text for text in bare if phrases or form.is_word(text)]
+        parts = [text.split(" ") if phrases else [text] for text in bare]
+        words = [
+            text for text, inner in zip(bare, parts, strict=True) if all(map(form.is_word, inner))
+        ]  # fmt: skip
         if words:
             behind = f"(?<={sign})" if sign else ""
             found = rf"{behind} (?=(?:{build_trie_regex(words)}){form.guard()})"

@@ -25,18 +25,15 @@ from typing import Any
 import numpy as np
 
 from miner.atoms import PROFILES, Profile
-from miner.tokenizer.capitals import CAPITAL, CAPITALS, LONGEST
+from miner.tokenizer.capitals import CAPITAL
 from miner.unicode import CLASS, KATAKANA, SIGN, class_table
 
 JOINER = "⁀"  # U+2040; a space behind it: none stands here in the text
 LITERAL = JOINER + "⁁"  # the joiner itself, as a character of the text
 LITERAL_MARK = JOINER + "⁂"  # ▁ itself, where ▁ stands for a space
 LITERAL_CAPITAL = JOINER + "⁄"  # ⇧ itself, where ⇧ stands for a capital
-LITERAL_CAPITALS = JOINER + "⁅"  # and ⇪
 WHOLE = JOINER + "⁃"  # in front of a word that is a unit by itself, for models without merges
-CODES = "".join(
-    sign[1] for sign in (LITERAL, LITERAL_MARK, LITERAL_CAPITAL, LITERAL_CAPITALS, WHOLE)
-)
+CODES = "".join(sign[1] for sign in (LITERAL, LITERAL_MARK, LITERAL_CAPITAL, WHOLE))
 MARK = "▁"
 
 # White space as `str.split` knows it, as the inside of a class.
@@ -130,7 +127,7 @@ class NormalForm:
     @cached_property
     def sign(self) -> str:
         """The sign of a capital, where there may be one."""
-        return f"[{CAPITAL}{CAPITALS}]?" if self.cased else ""
+        return f"{CAPITAL}?" if self.cased else ""
 
     def is_word(self, text: str) -> bool:
         """Say whether a text is one word and nothing else.
@@ -154,7 +151,6 @@ class NormalForm:
             steps.append(replace(MARK, LITERAL_MARK))
         if self.cased:
             steps.append(replace(CAPITAL, LITERAL_CAPITAL))
-            steps.append(replace(CAPITALS, LITERAL_CAPITALS))
         if self.has_words:
             within = (
                 rf"(?<!{self.letters}[{APOSTROPHES}])(?<!{self.inside}[{HYPHENS}])"
@@ -167,25 +163,17 @@ class NormalForm:
                 {"type": "Prepend", "prepend": " "},
             ]  # fmt: skip
         if self.cased:
-            steps += self._sign_capitals()
+            letter = f"[{self.cased}]"
+            alone = f"(?<!{letter})(?={letter}(?!{letter}))"
+            steps.append(replace(alone, CAPITAL, regex=True))
+            steps += [replace(CAPITAL + c, CAPITAL + c.lower()) for c in self.cased]
         if self.has_words:
             # A space stays, so that the first one of a form is never of the text: a decoder that
             # sees the tokens one by one must know it at once
             steps.append(replace(rf"\A (?! |\z|{self.sign}{self.word})", "", regex=True))
         if self.cased:
-            steps += [replace(" " + sign, sign + " ") for sign in (CAPITAL, CAPITALS)]
+            steps.append(replace(" " + CAPITAL, CAPITAL + " "))
         return steps
-
-    def _sign_capitals(self) -> list[Spec]:
-        """Return the steps that put signs in front of capitals, behind the space, and fold them."""
-        letter = f"[{self.cased}]"
-        word = rf" (?={letter}{{2,{LONGEST}}}(?!{self.letters}))"
-        inside = f"(?<!{CAPITALS}{letter}{{0,{LONGEST}}})"
-        return [
-            replace(word, " " + CAPITALS, regex=True),
-            replace(f"(?={letter}){inside}", CAPITAL, regex=True),
-            *(replace(capital, capital.lower()) for capital in self.cased),
-        ]
 
     def _fold(self) -> list[Spec]:
         """Return the steps of `Profile.normalize`."""
@@ -212,11 +200,9 @@ class NormalForm:
         """
         steps = []
         if self.cased:
-            steps += [replace(sign + " ", " " + sign) for sign in (CAPITAL, CAPITALS)]
-            each = rf"(?<={CAPITALS}\p{{L}}{{0,{LONGEST}}})(?=\p{{L}})"
-            steps.append(replace(each, CAPITAL, regex=True))
+            steps.append(replace(CAPITAL + " ", " " + CAPITAL))
             steps += [replace(CAPITAL + c.lower(), c) for c in self.cased]
-            steps += [replace(sign, "") for sign in (CAPITAL, CAPITALS)]
+            steps.append(replace(CAPITAL, ""))
         if self.has_words:
             steps.append(replace(JOINER + " ", ""))
             # One that no word follows yet, in a text that is still being written
@@ -225,7 +211,6 @@ class NormalForm:
             steps.append(replace(LITERAL_MARK, MARK))
         if self.cased:
             steps.append(replace(LITERAL_CAPITAL, CAPITAL))
-            steps.append(replace(LITERAL_CAPITALS, CAPITALS))
         steps.append(replace(LITERAL, JOINER))
         if self.has_words:
             behind = "|".join(map(escape_all, specials))

@@ -55,7 +55,7 @@ class TrainConfig:
     on_error: str = "stop"
 
     def __post_init__(self) -> None:
-        if self.vocab_size is not None and self.vocab_size < LEAST_SIZE:
+        if self.base is None and self.vocab_size is not None and self.vocab_size < LEAST_SIZE:
             raise UsageError(
                 f"--vocab-size is {self.vocab_size}, and {LEAST_SIZE} is the least",
                 cure="Bytes and special tokens alone take 262",
@@ -111,7 +111,7 @@ def train_tokenizer(
         (folder / built.file).write_bytes(built.content)
         tokenizer = load_tokenizer(folder / built.file)
         ids, lost = list_ids(entries, units, built, tokenizer)
-        card = describe(config, units, corpus, ids) | built.notes | {
+        card = describe(config, units, corpus, ids, base) | built.notes | {
             "vocab_size": tokenizer.size, "lost": lost,
             "measured": measure(tokenizer, held, ids, points, unseen=unseen),
         }  # fmt: skip
@@ -201,10 +201,13 @@ def find_alone(texts: Sequence[str], tokenizer: LoadedTokenizer) -> pl.Series:
 
 
 def describe(
-    config: TrainConfig, units: Units, corpus: Corpus, ids: pl.DataFrame
-) -> dict[str, Any]:
-    """Return what the card says of how a tokenizer was made."""
-    exact = config.exact or units.profile.name == "bytes" or config.base is not None
+    config: TrainConfig, units: Units, corpus: Corpus, ids: pl.DataFrame,
+    base: LoadedTokenizer | None,
+) -> dict[str, Any]:  # fmt: skip
+    """Return what the card says of how a tokenizer was made; a `base` folds what it folds."""
+    exact = config.exact or units.profile.name == "bytes"
+    if base is not None:
+        exact = base.card.get("mode") != "canonical"
     form = NormalForm(units.profile, exact)
     kinds = ids.group_by("kind").len()
     return {
@@ -216,7 +219,7 @@ def describe(
         "objective": units.objective,
         "cut": FEWEST if cuts_fewest(config, units) else "longest unit first",
         "asked_size": config.size,
-        "specials": list(SPECIALS),
+        "specials": [s for s in SPECIALS if base is None or s in base.pieces],
         "units": ids["token"].n_unique(),
         "unit_ids": ids.height,
         "classes": dict(kinds.sort("len", "kind", descending=True).iter_rows()),
