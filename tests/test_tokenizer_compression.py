@@ -169,6 +169,23 @@ def test_a_text_grows_as_its_tokens_come(train: Callable[..., Made]) -> None:
     assert [text.startswith(part) for part in written if "\ufffd" not in part].count(False) == 0
 
 
+@pytest.mark.parametrize("profile", ["symbols", "words"])
+def test_sentencepiece_gives_texts_without_spaces_back(profile: str, tmp_path: Path) -> None:
+    lines = ["白日依山盡黃河入海流", "欲窮千里目更上一層樓", "白日依山盡\0黃河入海流"] * 40
+    (tmp_path / "signs.txt").write_text("\n".join(lines), encoding="utf-8")
+    done = watch_command(
+        tmp_path / "used.json", "mine", "--corpus", str(tmp_path / "signs.txt"), "--objective",
+        "compression", "--profile", profile, "--out", str(tmp_path / "run"),
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    corpus = (str(tmp_path / "signs.txt"),)
+    config = TrainConfig(tmp_path / "run", corpus, "sentencepiece-unigram", 400, exact=True)
+    train_tokenizer(config, tmp_path / "out")
+    tokenizer = load_tokenizer(tmp_path / "out")
+    texts = [*lines[:3], "", " ", "x 學\0"]
+    assert tokenizer.decode(tokenizer.encode(texts)) == texts
+
+
 @pytest.mark.parametrize("text", ["THE RAILWAY STATION", "Жартишина ЖАРТИШИНА", "IV. DON'T (NATO)"])
 def test_a_stream_of_tokens_gives_capitals(train: Callable[..., Made], text: str) -> None:
     tokenizer = Tokenizer.from_file(

@@ -146,7 +146,10 @@ def build_fewest_sentencepiece(entries: Entries, batches: Batches, size: int, to
         batches, entries.form, entries.normal, room, wanted=list(wanted), told=told
     )
     pieces = {text: [text.replace(" ", MARK)] for text in entries.normal if text in chosen}
-    content = replace_pieces(model, score_superwords(chosen))
+    scores = score_superwords({text: uses for text, uses in chosen.items() if "\0" not in text})
+    if MARK not in scores:  # which every text begins with here; written in bytes it would be text
+        scores = {MARK: -1.0} | dict(list(scores.items())[: room - 1])
+    content = replace_pieces(model, scores)
     return Built(MODEL, content, pieces | wanted, b"")
 
 

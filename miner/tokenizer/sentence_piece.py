@@ -139,7 +139,8 @@ def _part(form: NormalForm, seen: Mapping[str, int]) -> tuple[list[str], list[st
     inside = (LETTER, DIGIT, CONNECTOR, KATAKANA, SIGN, EXTEND, VIRAMA, ZWJ)
     joins = APOSTROPHES + HYPHENS if form.profile.name == "words" else ""
     spaces = () if form.exact or form.profile.keeps_space else (SPACE,)
-    marks = [c for c in often if kinds[c] not in (*inside, *spaces) and c not in f" {joins}{MARK}"]
+    unfit = f" \0{joins}{MARK}"
+    marks = [c for c in often if kinds[c] not in (*inside, *spaces) and c not in unfit]
     return words[:MOST_STARTS], marks[:MOST_MARKS]
 
 
