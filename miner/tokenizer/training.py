@@ -107,7 +107,7 @@ def train_tokenizer(
             whole = cuts_fewest(config, units)  # nothing is settled on what is held back
             batches = corpus.all if whole else corpus.train
             built = build(config.trainer, entries, batches, config.size, fewest=whole, told=told)
-        unseen = corpus.has_held and not (cuts_fewest(config, units) and not base)
+        unseen = corpus.has_held and not cuts_fewest(config, units)
         (folder / built.file).write_bytes(built.content)
         tokenizer = load_tokenizer(folder / built.file)
         ids, lost = list_ids(entries, units, built, tokenizer)
@@ -147,8 +147,9 @@ def find_entries(
 
 
 def cuts_fewest(config: TrainConfig, units: Units) -> bool:
-    """Say whether the model cuts a text into the fewest pieces, units among others."""
-    return units.objective == "compression" and config.trainer.endswith("unigram")
+    """Say whether the model cuts a text into the fewest pieces; a base cuts as it did."""
+    wanted = units.objective == "compression" and config.trainer.endswith("unigram")
+    return wanted and config.base is None
 
 
 def list_ids(
