@@ -10,7 +10,8 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -29,9 +30,12 @@ from miner.corpus import Chunk, Skipped, Source, find_sources, hash_sources, is_
 from miner.corpus_encoder import save_encoder, train_encoder
 from miner.embeddings import embed_candidates, load_vectors, measure_closeness, measure_wholeness
 from miner.encoder import Encoder, load_encoder
-from miner.errors import ConfigError, CorpusError
+from miner.errors import ConfigError, CorpusError, RunError
+from miner.finished import open_finished
+from miner.layout import lay_out
 from miner.likeness import find_shown, judge_runs, mark_runs, read_seeds
-from miner.neighbors import choose_device, find_neighbors, group_families
+from miner.neighbors import choose_device
+from miner.originals import open_originals, record_documents
 from miner.proposals import (
     Verdict,
     list_units,
@@ -39,18 +43,16 @@ from miner.proposals import (
     settle_runs,
     tabulate_runs,
 )  # fmt: skip
-from miner.report import write_report
-from miner.reversibility import prove_units
+from miner.ranking import final_values, gather_families, prove_proposals, rank_kept
+from miner.report import CONTEXTS, list_shown, write_report
 from miner.savings import find_knee, measure_savings
 from miner.scores import find_splits, score_candidates
-from miner.settling import cut_stream
-from miner.spelling import list_keys, list_parts, spell_runs
+from miner.spelling import list_keys, spell_runs
 from miner.store import MANIFEST, Existing, Run, open_run, write_json
 from miner.vocabulary import order_merges, write_vocabulary
 
-NEIGHBORS = 10
-FAMILY = 0.93  # cosine from which two units mean nearly the same; lower, `eight` joins `nine`
 SAMPLE = 1 << 20  # bytes from which the profile is told
+PLACES, REACH = 2, 48  # of a unit in the report, and the characters on each side
 _FALLING = [True, False]  # by number, then by name
 
 
@@ -87,7 +89,7 @@ def mine(
         proposals = propose(run, config, atoms, candidates, scores, vectors, min_count)
         vocabulary, curve = rank_units(run, config, atoms, candidates, proposals, vectors)
         manifest = describe_run(run, key, sources, atoms, candidates, proposals, curve)
-        write_run(run, config, vocabulary, proposals, curve, manifest)
+        write_run(run, config, candidates, vocabulary, proposals, curve, manifest)
     return Mined(out, vocabulary, manifest)
 
 
@@ -144,11 +146,16 @@ def cut_corpus(
                     "no document in it", where=", ".join(config.corpus), cure="Name other files"
                 )
             profile = choose_profile(config, sources, first)
-            atoms = cut_chunks(
-                chain([first], chunks), folder, profile=profile, patterns=config.patterns
-            )
-        left_out = [asdict(entry) for entry in skipped]
-        write_json(folder / "reading.json", {"profile": profile.name, "skipped": left_out})
+            documents: Iterator[Chunk] = chain([first], chunks)
+            if profile.name != "bytes":
+                documents = record_documents(documents, folder)
+            atoms = cut_chunks(documents, folder, profile=profile, patterns=config.patterns)
+        reading = {
+            "profile": profile.name,
+            "patterns": config.patterns,
+            "skipped": [asdict(entry) for entry in skipped],
+        }
+        write_json(folder / "reading.json", reading)
         return int(atoms.table["count"].sum())
 
     def load(folder: Path) -> Atoms:
@@ -275,46 +282,13 @@ def propose(
             patterns=config.patterns,
         )  # fmt: skip
         proposals = list_units(pl.concat([runs, whole]), budget=config.vocab_size)
-        proposals = _prove(proposals, atoms, candidates, config)
+        proposals = prove_proposals(proposals, atoms, candidates, patterns=config.patterns)
         proposals.write_parquet(folder / "proposals.parquet")
         return proposals.height
 
     return run.stage(
         "proposals", compute, lambda folder: pl.read_parquet(folder / "proposals.parquet")
     )
-
-
-def _prove(
-    proposals: pl.DataFrame, atoms: Atoms, candidates: Candidates, config: MineConfig
-) -> pl.DataFrame:
-    """Refuse what cannot be taken apart again, and count the places of what is left once more."""
-    kept = proposals.filter(pl.col("verdict") == Verdict.KEPT).sort("order")
-    proven = prove_units(
-        kept.select("token", "candidate", "atom", "score"), atoms, candidates,
-        patterns=config.patterns,
-    ).select("token", "candidate", "atom", "verdict", "detail", "glued")  # fmt: skip
-    keys = ["token", "candidate", "atom"]
-    joined = proposals.join(
-        proven, on=keys, how="left", nulls_equal=True, suffix="_proven", maintain_order="left",
-        validate="1:1",
-    ).with_columns(pl.coalesce("verdict_proven", "verdict").alias("verdict"))  # fmt: skip
-    stays = (pl.col("verdict") == Verdict.KEPT) & pl.col("candidate").is_not_null()
-    values = final_values(joined.filter(stays), candidates)
-    counts = cut_stream(atoms.mined, candidates, values)
-    settled = pl.Series(counts[joined["candidate"].fill_null(0).to_numpy()])
-    return joined.drop("verdict_proven").with_columns(
-        settled=pl.when(stays).then(settled).otherwise(
-            pl.when(pl.col("verdict") == Verdict.KEPT).then(pl.col("settled")).otherwise(0)
-        )
-    )  # fmt: skip
-
-
-def final_values(kept: pl.DataFrame, candidates: Candidates) -> np.ndarray:
-    """Return what each candidate is worth in the final cut, float64 (candidates,)."""
-    values = np.zeros(candidates.table.height)
-    rows = kept.filter(pl.col("candidate").is_not_null())
-    values[rows["candidate"].to_numpy()] = rows["value"].to_numpy()
-    return values
 
 
 def rank_units(
@@ -324,17 +298,20 @@ def rank_units(
     """Rank what was kept, order its merges, gather families and measure what it saves."""
 
     def compute(folder: Path) -> int:
-        kept = proposals.filter(pl.col("verdict") == Verdict.KEPT).sort("order")
-        kept = kept.with_columns(rank=pl.int_range(1, kept.height + 1, dtype=pl.UInt32))
-        units = _spell_units(kept, atoms, candidates)
-        units, nearest = _gather_families(units, vectors, config)
+        units, rows, near = gather_families(
+            rank_kept(proposals, atoms, candidates), vectors, device=config.device,
+            seed=config.seed,
+        )  # fmt: skip
         spaced = atoms.profile.name in ("words", "transliteration")
-        write_vocabulary(folder, units, order_merges(units), spaced=spaced)
-        units.write_parquet(folder / "units.parquet")
-        curve = _measure_curve(units, atoms, candidates, seed=config.seed)
-        curve.write_parquet(folder / "savings.parquet")
-        nearest["knee"] = find_knee(curve)
-        write_json(folder / "search.json", nearest)
+        with ThreadPoolExecutor(1) as drawing:  # beside the rest: it is as long
+            drawn = drawing.submit(lay_out, rows, near.table, seed=config.seed)
+            write_vocabulary(folder, units, order_merges(units), spaced=spaced)
+            units.write_parquet(folder / "units.parquet")
+            curve = _measure_curve(units, atoms, candidates, seed=config.seed)
+            curve.write_parquet(folder / "savings.parquet")
+            _write_map(folder, units, drawn.result())
+        about = {"index": near.index, "recall_at_10": near.recall, "device": near.device}
+        write_json(folder / "search.json", {**about, "knee": find_knee(curve)})
         return units.height
 
     def load(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -344,27 +321,11 @@ def rank_units(
     return run.stage("vocabulary", compute, load)
 
 
-def _spell_units(kept: pl.DataFrame, atoms: Atoms, candidates: Candidates) -> pl.DataFrame:
-    """Return the units with their atoms and their most frequent spelling."""
-    keys = list_keys(kept, candidates)
-    return kept.with_columns(
-        surface=spell_runs(keys, atoms.table["surface"]),
-        atoms=list_parts(keys, atoms.table["text"]),
-    )
-
-
-def _gather_families(
-    units: pl.DataFrame, vectors: np.ndarray, config: MineConfig
-) -> tuple[pl.DataFrame, dict[str, Any]]:
-    """Give each unit that is a run the rank of its family's head."""
-    runs = units.filter(pl.col("candidate").is_not_null())
-    rows = np.asarray(vectors[runs["candidate"].to_numpy()], np.float32)
-    near = find_neighbors(rows, k=NEIGHBORS, device=config.device, seed=config.seed)
-    heads = group_families(near.table, np.arange(len(rows)), threshold=FAMILY)
-    families = runs.select("rank", family=runs["rank"].gather(heads))
-    joined = units.join(families, on="rank", how="left", validate="1:1", maintain_order="left")
-    search = {"index": near.index, "recall_at_10": near.recall, "device": near.device}
-    return joined, search
+def _write_map(folder: Path, units: pl.DataFrame, points: np.ndarray) -> None:
+    """Write where each unit that is a run lies on the map."""
+    ranks = units.filter(pl.col("candidate").is_not_null())["rank"]
+    x, y = points.T
+    pl.DataFrame({"rank": ranks, "x": x, "y": y}).write_parquet(folder / "map.parquet")
 
 
 def _measure_curve(
@@ -438,8 +399,8 @@ def list_versions() -> dict[str, str]:
 
 
 def write_run(
-    run: Run, config: MineConfig, vocabulary: pl.DataFrame, proposals: pl.DataFrame,
-    curve: pl.DataFrame, manifest: dict[str, Any],
+    run: Run, config: MineConfig, candidates: Candidates, vocabulary: pl.DataFrame,
+    proposals: pl.DataFrame, curve: pl.DataFrame, manifest: dict[str, Any],
 ) -> None:  # fmt: skip
     """Put the files for other programs at the top of the run folder."""
     last = run.folder / f"{len(run.stages)}_vocabulary"
@@ -452,11 +413,48 @@ def write_run(
             encoder, run.folder / "encoder", copy_function=_link, dirs_exist_ok=True
         )
     (run.folder / "config.toml").write_text(write_config(config), encoding="utf-8")
-    write_report(
-        run.folder / "report.html", vocabulary=vocabulary, proposals=proposals, curve=curve,
-        manifest=manifest,
-    )  # fmt: skip
+    draw_report(run.folder, candidates, vocabulary, proposals, curve, manifest)
     write_json(run.folder / MANIFEST, manifest)
+
+
+def draw_report(
+    folder: Path, candidates: Candidates, vocabulary: pl.DataFrame, proposals: pl.DataFrame,
+    curve: pl.DataFrame, manifest: dict[str, Any], *, decisions: Mapping[str, int] | None = None,
+) -> Path:  # fmt: skip
+    """Write the report of a run, with places of its best units; return where it is."""
+    originals = open_originals(folder)
+    shown = list_shown(vocabulary)
+    keys = list(list_keys(shown, candidates)) if shown.height else []
+    found = originals.find_all(keys, most=PLACES, reach=REACH)
+    rows = [
+        (rank, place.before, place.unit, place.after)
+        for rank, places in zip(shown["rank"] if keys else [], found, strict=True)
+        for place in places
+    ]
+    drawn = folder / "6_vocabulary" / "map.parquet"
+    write_report(
+        folder / "report.html", vocabulary=vocabulary, proposals=proposals, curve=curve,
+        manifest=manifest, contexts=pl.DataFrame(rows, schema=CONTEXTS, orient="row"),
+        exact=originals.exact, places=pl.read_parquet(drawn) if drawn.exists() else None,
+        decisions=decisions,
+    )  # fmt: skip
+    return folder / "report.html"
+
+
+def rewrite_report(run: Path, *, decisions: Mapping[str, int] | None = None) -> Path:
+    """Write the report of a finished run again; RunError where the run is damaged."""
+    finished = open_finished(run)
+    try:
+        curve = pl.read_parquet(run / "6_vocabulary" / "savings.parquet")
+        return draw_report(
+            run, finished.candidates, finished.units, finished.proposals.drop("row"), curve,
+            finished.manifest, decisions=decisions,
+        )  # fmt: skip
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise RunError(
+            f"its report cannot be written ({type(error).__name__})", where=str(run),
+            cure="Check the folder's permissions, copy the whole run, or mine again",
+        ) from error  # fmt: skip
 
 
 def _link(source: str | Path, target: str | Path) -> None:

@@ -225,6 +225,7 @@ def _told_simply(out: Path) -> Iterator[None]:
 def _is_full(error: Exception) -> bool:
     """Say whether a disk or a quota is full: by the message, as libraries drop the number."""
     words = [os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT)]
+    words.append("Invalid thrift: transport error")  # polars, at the end of a Parquet file
     short = re.fullmatch(r"\d+ requested and \d+ written", str(error)) is not None
     return short or any(word in str(error) for word in words)
 

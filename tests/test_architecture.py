@@ -45,6 +45,14 @@ ROOMS: dict[str, set[str]] = {
     "embeddings": {
         *FOUNDATION, "candidates", "corpus_encoder", "encoder", "neighbors", "scores", "spelling",
     },
+    "originals": {*FOUNDATION, "atoms", "corpus"},
+    "layout": FOUNDATION,
+    "ranking": {
+        *FOUNDATION, "atoms", "candidates", "neighbors", "proposals", "reversibility", "settling",
+        "spelling",
+    },
+    "finished": {*FOUNDATION, "atoms", "candidates", "embeddings", "store"},
+    "decisions": FOUNDATION,
     "summary": FOUNDATION,
     "report": {*FOUNDATION, "savings"},
     # wings: they read what the house wrote, and no room of the house opens them

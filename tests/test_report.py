@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,23 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from watched import DEMO, MinedDemo
 
+from miner.errors import RunError
+from miner.pipeline import rewrite_report
 from miner.proposals import Verdict
-from miner.report import VERDICTS, draw_scatter, find_decades, is_invisible, show, write_report
+from miner.report import (
+    CONTEXTS,
+    VERDICTS,
+    draw_scatter,
+    find_decades,
+    is_invisible,
+    list_shown,
+    show,
+    write_report,
+)
+from miner.report.map import MOST_LABELS, WIDTH, draw_map, name_color, place_labels
+from miner.report.text import KINDS, mark
 from miner.savings import CURVE
 
 VOID = {"meta", "br"}
@@ -25,6 +40,10 @@ NASTY = [
     "safe\u202egnp.exe\u202c",
     "a\x00b\tc\nd\x1b[31m",
     "http://evil.example/x.js",
+    "javascript:alert(1)",
+    "</svg></text><script>",
+    "<a href='javascript:x'>",
+    "]]><svg onload=alert(1)>",
     "&lt;b&gt; &amp;",
     "<!-- ]]> -->",
     "שלום עולם",
@@ -141,16 +160,38 @@ def write_nasty_page(folder: Path) -> str:
         verdicts=dict.fromkeys(["kept", "outbid", *NASTY], 3),
         stages=[{"name": text, "seconds": 1.0} for text in NASTY],
     )  # fmt: skip
-    vocabulary = make_vocabulary(NASTY, kind=NASTY, family=[1] * len(NASTY))
-    proposals = make_proposals(NASTY)
-    return write_page(folder, vocabulary=vocabulary, proposals=proposals, manifest=manifest)
+    return write_page(
+        folder, vocabulary=make_vocabulary(NASTY, kind=NASTY, family=[1] * len(NASTY)),
+        proposals=make_proposals(NASTY), manifest=manifest, contexts=make_contexts(NASTY),
+        places=make_places(len(NASTY)), decisions=dict.fromkeys(NASTY, 2),
+    )  # fmt: skip
+
+
+def make_contexts(texts: list[str]) -> pl.DataFrame:
+    """Two places of each unit, the second with its text on all sides."""
+    rows = [(rank, "before\n ", text, "\u00a0after") for rank, text in enumerate(texts, 1)]
+    rows += [(rank, text, text, text) for rank, text in enumerate(texts, 1)]
+    return pl.DataFrame(rows, schema=CONTEXTS, orient="row")
+
+
+def make_places(units: int) -> pl.DataFrame:
+    """Units in rows of four, far apart."""
+    at = np.arange(units)
+    return pl.DataFrame(
+        {"rank": at + 1, "x": at % 4 / 2 - 1, "y": 1 - at // 4 / 2},
+        schema={"rank": pl.UInt32, "x": pl.Float32, "y": pl.Float32},
+    )
 
 
 def test_corpus_stays_text(tmp_path: Path) -> None:
     source = write_nasty_page(tmp_path)
     page = Page(source)
-    assert {"script", "img"}.isdisjoint(page.tags)
+    assert {"script", "img", "base", "link"}.isdisjoint(page.tags)
     assert not [name for _, name, _ in page.attributes if name.startswith("on")]
+    assert not [value for _, _, value in page.attributes if "javascript" in value]
+    assert page.tags.count("svg") == 3
+    assert page.tags.count("mark") == 2 * len(NASTY)
+    assert page.text.count(NASTY[7]) >= 6  # unit, places, map, refusals, settings
     assert NASTY[0] in page.text
     assert NASTY[2] in page.text
     assert NASTY[6] in page.text
@@ -297,13 +338,132 @@ def test_ticks_of_a_narrow_log_axis() -> None:
     assert find_decades(4.5, 25) == [5, 10, 20]
 
 
+def test_places_stand_below_their_units(tmp_path: Path) -> None:
+    contexts = make_contexts(["жар тишина", "new york"])
+    source = write_page(tmp_path, contexts=contexts)
+    assert (
+        '<tr class="noted"><td class="n">1</td><td><bdi>жар тишина</bdi></td>' in source
+    )
+    assert (
+        '<tr class="note"><td colspan="5"><bdi class="place">before <mark>жар тишина</mark> after'
+        '</bdi><bdi class="place">жар тишина<mark>жар тишина</mark>жар тишина</bdi></td></tr>'
+    ) in source
+    text = Page(source).text
+    assert "Below a unit is how the corpus has it." in text
+    assert "spell" in Page(write_page(tmp_path, contexts=contexts, exact=False)).text
+    assert "Below a unit" not in Page(write_page(tmp_path)).text
+
+
+def test_the_same_place_is_shown_once(tmp_path: Path) -> None:
+    contexts = pl.concat([make_contexts(["new york"]).tail(1)] * 3)
+    assert Page(write_page(tmp_path, contexts=contexts)).tags.count("mark") == 1
+
+
+def test_only_the_first_units_have_two_places(tmp_path: Path) -> None:
+    tokens = [f"unit {number}" for number in range(30)]
+    contexts = pl.concat([make_contexts(tokens), make_contexts(["a"])])
+    page = Page(write_page(tmp_path, vocabulary=make_vocabulary(tokens), contexts=contexts))
+    assert page.tags.count("mark") == 10 * 2 + 20
+
+
+def test_the_best_of_each_kind_are_shown() -> None:
+    tokens = [f"unit {number}" for number in range(180)]
+    vocabulary = make_vocabulary(tokens, kind=["link", "link", "formula"] * 60)
+    shown = list_shown(vocabulary)
+    assert dict(shown["kind"].value_counts().iter_rows()) == {"link": 50, "formula": 50}
+    assert shown["rank"].is_sorted()
+    assert list_shown(pl.DataFrame()).height == 0
+
+
+@given(st.text(), st.text(), st.text())
+def test_marked_text_is_read_back(before: str, text: str, after: str) -> None:
+    page = Page(mark(before, text, after))
+    assert set(page.tags) <= {"bdi", "mark", "span"}
+    assert page.tags.count("mark") == 1
+    assert set(page.attributes) <= {("span", "class", "hidden"), ("bdi", "class", "place")}
+
+
+def test_the_largest_families_are_listed(tmp_path: Path) -> None:
+    tokens = [f"unit {number}" for number in range(100)]
+    families = [7] * 20 + [number // 2 + 100 for number in range(80)]
+    page = Page(write_page(tmp_path, vocabulary=make_vocabulary(tokens, family=families)))
+    assert "100 units are in families; the largest 20 of 41" in page.text
+    assert "unit 0unit 1, unit 2, " in page.text
+    assert "unit 12 and 7 more" in page.text
+    assert "Families" not in Page(write_page(tmp_path)).text
+
+
+def test_decisions_are_counted(tmp_path: Path) -> None:
+    page = Page(write_page(tmp_path, decisions={"accepted by Ann": 1234, "<b>": 1}))
+    assert "accepted by Ann1,234" in page.text
+    assert "Reviewers" in page.text
+    assert "Nothing yet" in Page(write_page(tmp_path, decisions={})).text
+    assert "Reviewers" not in Page(write_page(tmp_path)).text
+
+
+def test_the_map_draws_every_unit_that_has_a_place(tmp_path: Path) -> None:
+    tokens = [f"unit {number}" for number in range(12)]
+    kinds = ["link", "hyperlexeme", "symbol"] * 4
+    figure = draw_map(make_vocabulary(tokens, kind=kinds), make_places(9))
+    dots = re.findall(r'<path class="(k\d)" stroke-width="([\d.]+)" d="([^"]+)"', figure)
+    assert sum(marks.count("M") for _, _, marks in dots) == 9
+    assert {color for color, _, _ in dots} == {name_color(kind) for kind in kinds}
+    widths = [float(width) for _, width, _ in dots]
+    assert widths == sorted(widths, reverse=True) and widths[0] > widths[-1]
+    for name in ("Links", "Hyperlexemes", "Symbols"):
+        assert name in figure
+    assert "<title>unit 0: rank 1, 100 times</title>" in figure
+    source = write_page(tmp_path, vocabulary=make_vocabulary(tokens), places=make_places(9))
+    assert '<a href="#map">' in source
+
+
+def test_the_map_of_nothing() -> None:
+    vocabulary = make_vocabulary(["a b", "c d"])
+    assert draw_map(vocabulary, make_places(0)) == ""
+    assert draw_map(vocabulary, make_places(2).with_columns(x=float("nan"))) == ""
+    for same in (make_places(1), make_places(2).with_columns(x=0.0, y=0.0)):
+        figure = draw_map(vocabulary, same.cast({"x": pl.Float32, "y": pl.Float32}))
+        assert "nan" not in figure
+        assert figure.count("M") == same.height + 1  # one in "Map of"
+
+
+@given(
+    st.lists(
+        st.tuples(st.text(max_size=30), st.floats(0, WIDTH), st.floats(0, 400)), max_size=60
+    )
+)
+def test_labels_do_not_touch(dots: list[tuple[str, float, float]]) -> None:
+    tokens, points = [dot[0] for dot in dots], np.array([dot[1:] for dot in dots]).reshape(-1, 2)
+    labels = list(place_labels(tokens, points, 400))
+    assert len(labels) <= MOST_LABELS
+    for place, one in enumerate(labels):
+        assert 0 <= one.x <= WIDTH
+        left, top, right, bottom = one.box
+        assert left <= one.x <= right and top < one.y < bottom
+        for other in labels[:place]:
+            beside = left > other.box[2] or right < other.box[0]
+            assert beside or top > other.box[3] or bottom < other.box[1]
+
+
+def test_every_kind_has_a_colour_in_every_theme(tmp_path: Path) -> None:
+    style = Page(write_page(tmp_path)).style
+    for number in range(len(KINDS)):
+        assert len(re.findall(rf"--k{number}:#[0-9a-f]{{6}}", style)) == 3  # light, dark, paper
+    assert name_color("something else") == name_color("atom")
+
+
 def test_page_is_small_and_the_same(tmp_path: Path) -> None:
     tokens = [f"{n}" + "\u202e<&\"'" * 2_000 for n in range(600)]
     kinds = ["link", "hyperlexeme", "formula", "symbol", "marker", "atom"] * 100
-    vocabulary = make_vocabulary(tokens, kind=kinds, family=[n // 2 for n in range(600)])
-    page = write_page(tmp_path, vocabulary=vocabulary, proposals=make_proposals(tokens))
-    assert page == write_page(tmp_path, vocabulary=vocabulary, proposals=make_proposals(tokens))
-    assert len(page.encode()) < 600_000
+    parts: dict[str, Any] = {
+        "vocabulary": make_vocabulary(tokens, kind=kinds, family=[n // 2 for n in range(600)]),
+        "proposals": make_proposals(tokens),
+        "contexts": make_contexts(tokens),
+        "places": make_places(600),
+    }
+    page = write_page(tmp_path, **parts)
+    assert page == write_page(tmp_path, **parts)
+    assert len(page.encode()) < 1_500_000
     assert page.count("<h3>") >= 6
 
 
@@ -324,3 +484,58 @@ def test_long_text_is_cut() -> None:
 def test_joiners_stay() -> None:
     assert show("👩🏽‍🚀") == "<bdi>👩🏽‍🚀</bdi>"
     assert show("क्‍ष") == "<bdi>क्‍ष</bdi>"
+
+
+# The report of a run
+
+
+@pytest.fixture
+def copied(demo: MinedDemo, tmp_path: Path) -> Path:
+    """A copy of the run of the demo corpus, to be changed."""
+    return Path(shutil.copytree(demo.folder, tmp_path / "run"))
+
+
+def test_the_report_of_the_demo_shows_its_text(demo: MinedDemo) -> None:
+    source = (demo.folder / "report.html").read_text(encoding="utf-8")
+    page = Page(source)
+    assert len(source.encode()) < 1_500_000
+    assert page.tags.count("svg") == 3
+    places = re.findall(r'<bdi class="place">(.*?)</bdi>', source)
+    assert len(places) > 150
+    corpus = " ".join(DEMO.read_text(encoding="utf-8").split())
+    for place in places:
+        assert " ".join(Page(place).text.split()) in corpus
+        marked = re.findall("<mark>(.*?)</mark>", place)
+        assert len(marked) == 1
+
+
+def test_a_report_is_written_again(copied: Path) -> None:
+    before = (copied / "report.html").read_bytes()
+    (copied / "report.html").unlink()
+    assert rewrite_report(copied) == copied / "report.html"
+    assert (copied / "report.html").read_bytes() == before
+    rewrite_report(copied, decisions={"accepted": 3})
+    assert "accepted3" in Page((copied / "report.html").read_text(encoding="utf-8")).text
+
+
+def test_a_run_of_an_earlier_version_has_a_report_too(copied: Path) -> None:
+    for file in ("1_atoms/originals.zst", "1_atoms/originals.places.u32",
+                 "1_atoms/originals.blocks.i64", "6_vocabulary/map.parquet"):  # fmt: skip
+        (copied / file).unlink()
+    page = Page(rewrite_report(copied).read_text(encoding="utf-8"))
+    assert "as its atoms spell it" in page.text
+    assert page.tags.count("svg") == 2
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["manifest.json", "1_atoms/originals.zst", "2_candidates/keys.npy",
+     "6_vocabulary/savings.parquet", "6_vocabulary/units.parquet", "6_vocabulary/map.parquet"],
+)  # fmt: skip
+def test_a_damaged_run_has_no_new_report(copied: Path, name: str) -> None:
+    before = (copied / "report.html").read_bytes()
+    content = (copied / name).read_bytes()
+    (copied / name).write_bytes(content[: len(content) // 2])
+    with pytest.raises(RunError, match=r"mine again|Copy"):
+        rewrite_report(copied)
+    assert (copied / "report.html").read_bytes() == before

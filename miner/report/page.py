@@ -1,0 +1,80 @@
+"""The parts to one page: what was found, why, and what was refused?"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from miner.report.map import write_map
+from miner.report.sections import (
+    name_inputs,
+    write_decisions,
+    write_header,
+    write_making,
+    write_reasons,
+    write_refusals,
+    write_savings,
+    write_summary,
+)
+from miner.report.style import POLICY, STYLE
+from miner.report.text import spell
+from miner.report.units import CONTEXTS, write_families, write_units
+
+
+def write_report(
+    path: Path,
+    *,
+    vocabulary: pl.DataFrame,
+    proposals: pl.DataFrame,
+    curve: pl.DataFrame,
+    manifest: dict[str, Any],
+    contexts: pl.DataFrame | None = None,
+    exact: bool = True,
+    places: pl.DataFrame | None = None,
+    decisions: Mapping[str, int] | None = None,
+) -> None:
+    """Write the page to `path`, first under another name.
+
+    `vocabulary` in rank order and `proposals` as in the files of a run, with `verdict` and
+    `rival`; `curve` as `measure_savings` gives it; any of them may be empty. `manifest` as saved;
+    what it lacks is left out. A `measured_on` of `mined` says that no text was held back.
+    `contexts`: places of units in columns of `CONTEXTS`, `exact` if they are the text itself;
+    `places`: where units lie on the map, `rank`, `x`, `y`; `decisions`: how many of each kind.
+    """
+    contexts = pl.DataFrame(schema=CONTEXTS) if contexts is None else contexts
+    names = name_inputs(manifest)
+    sections = {
+        ("found", "Found"): write_units(vocabulary, contexts, exact=exact),
+        ("families", "Families"): write_families(vocabulary),
+        ("map", "Map"): "" if places is None else write_map(vocabulary, places),
+        ("savings", "Shorter text"): write_savings(curve, manifest),
+        ("why", "Why"): write_reasons(proposals, manifest),
+        ("refused", "Refused"): write_refusals(proposals, manifest),
+        ("decisions", "Reviewers"): "" if decisions is None else write_decisions(decisions),
+        ("making", "How it was made"): write_making(manifest),
+    }
+    links = dict(name for name, section in sections.items() if section)
+    summary = write_summary(vocabulary, proposals, curve, manifest)
+    body = [write_header(names, manifest, links), summary, *filter(None, sections.values())]
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(_make_page(names, body), encoding="utf-8", newline="\n")
+    partial.replace(path)
+
+
+def _make_page(names: str, body: list[str]) -> str:
+    return "\n".join(
+        (
+            "<!DOCTYPE html>",
+            '<html lang="en"><head><meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
+            '<meta name="viewport" content="width=device-width,initial-scale=1">',
+            f"<title>{html.escape(spell(names))} - miner</title>",
+            f"<style>{STYLE}</style></head><body>",
+            *body,
+            "</body></html>\n",
+        )
+    )

@@ -1,0 +1,256 @@
+"""A run to the parts of its page: what does each number say?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePath
+from typing import Any
+
+import polars as pl
+
+from miner.report.charts import draw_curve, draw_scatter
+from miner.report.text import (
+    make_bar,
+    make_section,
+    make_table,
+    show,
+    tell_duration,
+    tell_number,
+    tell_percent,
+    tell_size,
+)
+from miner.savings import find_knee
+
+EXAMPLES = 10  # of each verdict
+MOST_INPUTS = 20
+VERDICTS = {
+    "kept": "Good enough, owner of its places in the text, and it comes back whole.",
+    "chance": "Its parts meet no more often than chance has it.",
+    "weak": "It repeats, but other runs look much more like units.",
+    "fragment": "Most of its places lie inside one longer unit.",
+    "outbid": "Better units own its places.",
+    "budget": "Good enough, but one too many for <code>--vocab-size</code>.",
+    "changes": "Encoding and decoding does not give its canonical form back.",
+    "duplicate": "A better unit has the same canonical form.",
+    "rebuild": "The merges do not rebuild it from its atoms.",
+    "inside": "It would match inside a word, or cut a grapheme.",
+    "rejected": "A reviewer said so.",
+}
+SCORES = {
+    "meaning": """
+<p>Every candidate is ranked among all of them by several kinds of evidence, and the score is a
+weighted mean of those ranks: 1 would be the best in all of them.</p>
+<ul><li><b>Association</b>: how surprising it is that its parts meet (NPMI), and how sure that is
+(log-likelihood), at the place where the run falls apart most easily.</li>
+<li><b>Freedom</b>: how many different things can follow it, and how much more often it ends a
+clause than its last atom does. A fragment goes on in one way; a unit stands by itself.</li>
+<li><b>Likeness</b>: how much it resembles, in all its statistics and in the vectors of its edges,
+the units that the corpus itself points out (written with a hyphen elsewhere), those given as
+seeds, and those that association and freedom already put on top.</li></ul>""",
+    "compression": """
+<p>The text is cut into the fewest pieces. The score is what a unit saves: how often it owns its
+place in that cut, times the pieces that the text would pay there without it, as a share of what
+the best unit saves.</p>""",
+}
+
+
+def name_inputs(manifest: Mapping[str, Any]) -> str:
+    """Return the names of the first inputs, without their folders."""
+    paths = [entry["path"] for entry in manifest.get("inputs", [])]
+    names = ["standard input" if path == "-" else PurePath(path).name or path for path in paths]
+    more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+    return (", ".join(names[:3]) or "a corpus") + more
+
+
+def write_header(names: str, manifest: Mapping[str, Any], sections: Mapping[str, str]) -> str:
+    """Return the title, what was read, and links to `sections`: their titles by name."""
+    size = sum(entry.get("bytes", 0) for entry in manifest.get("inputs", []))
+    facts = [tell_size(size)] if size else []
+    facts += [
+        f"{tell_number(manifest[name])} {name}"
+        for name in ("atoms", "documents")
+        if name in manifest
+    ]
+    if "profile" in manifest:
+        facts.append(f"profile {show(manifest['profile'])}")
+    if "min_count" in manifest:
+        facts.append(f"candidates occur {tell_number(manifest['min_count'])} times or more")
+    links = " ".join(f'<a href="#{name}">{title}</a>' for name, title in sections.items())
+    return (
+        f"<header><h1>Units of meaning in {show(names)}</h1>"
+        f'<p class="facts">{" · ".join(facts)}</p><nav>{links}</nav></header>'
+    )
+
+
+def write_summary(
+    vocabulary: pl.DataFrame, proposals: pl.DataFrame, curve: pl.DataFrame,
+    manifest: Mapping[str, Any],
+) -> str:  # fmt: skip
+    kept, all_ = tell_number(vocabulary.height), tell_number(proposals.height)
+    kept = f"<b>{kept}</b> of <b>{all_}</b> candidates"
+    lines = [f"{kept} act as one unit each and were kept; every other one has its reason below."]
+    if curve.height:
+        last = curve.row(-1, named=True)
+        lines.append(
+            f"With them, {_name_slice(manifest)} is <b>{tell_percent(last['saved'])}</b> shorter, "
+            f"counted in atoms (95 % interval: {_interval(last)})."
+        )
+        lines.append(_tell_knee(curve))
+    return f'<p class="lead">{" ".join(lines)}</p>'
+
+
+def _name_slice(manifest: Mapping[str, Any]) -> str:
+    if manifest.get("measured_on") == "mined":
+        return "the mined text itself (too little to hold any back, so this flatters)"
+    return "text that was held back"
+
+
+def _interval(point: Mapping[str, Any]) -> str:
+    return f"{tell_percent(point['low'])} to {tell_percent(point['high'])}"
+
+
+def _tell_knee(curve: pl.DataFrame) -> str:
+    knee, last = find_knee(curve), int(curve["units"].to_numpy().max(initial=0))
+    if knee == 0:
+        return "No number of units makes it shorter for sure."
+    if knee == last:
+        units = tell_number(last)
+        return f"The last of the {units} units still pay: more would make it shorter yet."
+    return f"After about <b>{tell_number(knee)}</b> units more of them stop paying."
+
+
+def write_savings(curve: pl.DataFrame, manifest: Mapping[str, Any]) -> str:
+    title = '<h2 id="savings">How much shorter the text gets</h2>'
+    if curve.height < 2:
+        return f"{title}<p>Not measured: there are no units.</p>"
+    rows = [
+        (
+            tell_number(point["units"]),
+            tell_percent(point["saved"]),
+            _interval(point),
+            "" if point["per_unit"] is None else f"{point['per_unit']:,.2f}",
+        )
+        for point in curve.iter_rows(named=True)
+    ]
+    return f"""{title}
+<p>Measured on {_name_slice(manifest)}, cut with the best units only, then with more and more of
+them. A unit of three atoms saves two wherever it stands. {_tell_knee(curve)} A unit pays while it
+saves at least one atom in a million, and something for sure.</p>
+<figure>{draw_curve(curve)}<figcaption>Share of atoms saved against the number of units, with its
+95 % interval as a band.</figcaption></figure>
+<div class="narrow">
+{make_table(["#units", "#saved", "#95 % interval", "#atoms per added unit"], rows)}</div>"""
+
+
+def write_reasons(proposals: pl.DataFrame, manifest: Mapping[str, Any]) -> str:
+    config = manifest.get("config", {})
+    made = SCORES.get(config.get("objective", "meaning"), "")
+    picture = draw_scatter(proposals, seed=int(config.get("seed") or 0))
+    return f"""<h2 id="why">Why</h2>{made}{picture}"""
+
+
+def write_refusals(proposals: pl.DataFrame, manifest: Mapping[str, Any]) -> str:
+    """Return how many got each verdict, what it means, and the best-scored examples."""
+    counts = dict(manifest.get("verdicts", {}))
+    if not counts and "verdict" in proposals.columns:
+        counts = dict(proposals["verdict"].value_counts().sort("verdict").iter_rows())
+    ordered = [name for name in VERDICTS if counts.get(name)]
+    ordered += sorted(name for name in set(counts) - set(VERDICTS) if counts[name])
+    if not ordered:
+        return '<h2 id="refused">What was refused</h2><p>Nothing: there were no candidates.</p>'
+    most = max(counts.values())
+    rows = [
+        (show(name), VERDICTS.get(name, ""), make_bar(count, most, tell_number(count)))
+        for name, count in ((name, counts[name]) for name in ordered)
+    ]
+    examples = "".join(_write_examples(proposals, name) for name in ordered if name != "kept")
+    return f"""<h2 id="refused">What was refused</h2>
+<p>Every candidate has a verdict. The examples are those with the highest score: the nearest
+misses.</p>
+<div class="names">{make_table(["verdict", "what it means", "#candidates"], rows)}</div>
+<div class="columns">{examples}</div>"""
+
+
+def _write_examples(proposals: pl.DataFrame, verdict: str) -> str:
+    if "verdict" not in proposals.columns:
+        return ""
+    found = proposals.filter(pl.col("verdict") == verdict)
+    found = found.sort(["score", "token"], descending=[True, False], nulls_last=True).head(EXAMPLES)
+    rivals = "rival" in found.columns and found["rival"].is_not_null().any()
+    rows = [
+        (
+            show(row["token"]),
+            *((show(row["rival"]) if row["rival"] is not None else "",) if rivals else ()),
+            tell_number(row.get("count")),
+            f"{row.get('score') or 0:.2f}",
+        )
+        for row in found.iter_rows(named=True)
+    ]
+    heads = ["token", *(["lost to"] if rivals else []), "#count", "#score"]
+    return make_section(show(verdict), heads, rows)
+
+
+def write_decisions(decisions: Mapping[str, int]) -> str:
+    """Return what people decided: each kind of decision with its count."""
+    rows = [(show(name), tell_number(count)) for name, count in decisions.items()]
+    table = make_section("", ["decision", "#units"], rows) or "<p>Nothing yet.</p>"
+    return f"""<h2 id="decisions">What reviewers decided</h2>
+<div class="names narrow">{table}</div>"""
+
+
+def write_making(manifest: Mapping[str, Any]) -> str:
+    inputs = manifest.get("inputs", [])
+    files = [
+        (
+            show(entry["path"]),
+            tell_size(entry.get("bytes", 0)),
+            show((entry.get("sha256") or "")[:16]),
+        )
+        for entry in inputs[:MOST_INPUTS]
+    ]
+    more = f"<p>and {len(inputs) - MOST_INPUTS:,} more</p>" if len(inputs) > MOST_INPUTS else ""
+    settings = [(show(k), show(v)) for k, v in flatten(manifest.get("config", {}))]
+    versions = [(show(k), show(v)) for k, v in flatten(manifest.get("versions", {}))]
+    return f"""<h2 id="making">How it was made</h2>
+{_write_stages(manifest.get("stages", []))}
+{make_section("Corpus", ["file", "#size", "SHA-256 begins"], files)}{more}
+<div class="columns">{make_section("Settings", ["setting", "value"], settings)}
+{make_section("Versions", ["package", "version"], versions)}</div>"""
+
+
+def _write_stages(stages: Sequence[Mapping[str, Any]]) -> str:
+    if not stages:
+        return ""
+    longest = max(stage.get("seconds") or 0 for stage in stages)
+    largest = max(stage.get("peak_mb") or 0 for stage in stages)
+    rows = [
+        (
+            show(stage.get("name", "")) + _tell_rows(stage.get("rows")),
+            make_bar(stage.get("seconds") or 0, longest, tell_duration(stage.get("seconds") or 0)),
+            tell_duration(stage.get("cpu_seconds") or 0),
+            make_bar(peak, largest, f"{tell_number(peak)} MB"),
+        )
+        for stage, peak in ((stage, stage.get("peak_mb") or 0) for stage in stages)
+    ]
+    total = tell_duration(sum(stage.get("seconds") or 0 for stage in stages))
+    table = make_table(["stage", "#time", "#CPU time", "#peak memory"], rows)
+    return f'<h3>Time and memory: {total} in all</h3><div class="names narrow">{table}</div>'
+
+
+def _tell_rows(rows: int | None) -> str:
+    return "" if rows is None else f"<small>{tell_number(rows)} rows</small>"
+
+
+def flatten(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each setting by its dotted name.
+
+    >>> list(flatten({"seed": 0, "encoder": {"name": "corpus", "dim": None}}))
+    [('seed', '0'), ('encoder.name', 'corpus'), ('encoder.dim', '-')]
+    """
+    for name, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            yield from flatten(value, f"{prefix}{name}.")
+        elif isinstance(value, list | tuple):
+            yield f"{prefix}{name}", ", ".join(map(str, value)) or "-"
+        else:
+            yield f"{prefix}{name}", "-" if value is None or value == {} else str(value)
