@@ -113,6 +113,17 @@ def commands() -> None:
 )
 @click.option("--seeds", metavar="FILE", help="Units known to be good, one a line, to learn from.")
 @click.option(
+    "--decisions",
+    metavar="FILE",
+    help="What reviewers decided: a run, a folder of logs, or one log. Accepted units compete as "
+    "the best there is, rejected ones do not.",
+)
+@click.option(
+    "--policy",
+    type=click.Choice(CHOICES["policy"]),
+    help="What holds where reviewers differ.  [default: majority]",
+)
+@click.option(
     "--text-column",
     metavar="NAME",
     help="Of tables and JSON lines.  [default: text, or the only column of text]",
@@ -174,7 +185,12 @@ def mine(
 
 TRAINERS = ("hf-bpe", "hf-unigram", "sentencepiece-bpe", "sentencepiece-unigram")
 SHAPES = ("llama-3-8b", "llama-3-70b", "mistral-7b", "qwen2.5-0.5b", "qwen2.5-7b", "gpt2")
+EXPORTS = ("jsonl", "csv", "parquet", "txt", "json", "merges")
 folder_or_file = click.Path(path_type=Path)
+policy_option = click.option(
+    "--policy", type=click.Choice(CHOICES["policy"]), default="majority", show_default=True,
+    help="What holds where reviewers of the run differ.",
+)  # fmt: skip
 
 
 @commands.command()
@@ -213,6 +229,7 @@ folder_or_file = click.Path(path_type=Path)
 )
 @click.option("--text-column", metavar="NAME", help="Of tables and JSON lines.")
 @click.option("--on-error", type=click.Choice(CHOICES["on_error"]), default="stop")
+@policy_option
 @click.option("--overwrite", is_flag=True, help="Replace a tokenizer that is there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the card as JSON.")
 def train(overwrite: bool, as_json: bool, out: Path, **options: Any) -> None:
@@ -343,6 +360,47 @@ def compare(
     click.echo(json.dumps(comparison.record()) if as_json else summarize_comparison(comparison))
     if page is not None:
         write_page(page, comparison)
+
+
+@commands.command()
+@click.argument("run", type=folder_or_file, metavar="RUN")
+@click.option(
+    "--format", "form", type=click.Choice(EXPORTS), default="jsonl", show_default=True,
+    help="jsonl, csv, parquet: every column; txt: a token a line; json: special_tokens and "
+    "never_split; merges: the forced merges.",
+)
+@click.option("--out", type=folder_or_file, metavar="FILE", required=True)
+@policy_option
+def export(run: Path, form: str, out: Path, policy: Any) -> None:
+    """Write the vocabulary of RUN as its reviewers want it to one file.
+
+    \b
+    Examples:
+      miner export outputs/run --format jsonl --out units.jsonl
+      miner export outputs/run --format merges --out merges.tsv --policy latest
+    """
+    from miner.review.export import export_vocabulary
+
+    exported = export_vocabulary(run, out, form=form, policy=policy)
+    for note in exported.notes:
+        _tell(note)
+    said = ", ".join(f"{count:,} {name}" for name, count in exported.counts.items())
+    click.echo(f"{exported.units:,} units in {out}; decisions: {said or 'none'}")
+
+
+@commands.command()
+@click.argument("run", type=folder_or_file, metavar="RUN")
+@policy_option
+def report(run: Path, policy: Any) -> None:
+    """Write the report of RUN again, with what reviewers have decided since.
+
+    \b
+    Example:
+      miner report outputs/run
+    """
+    from miner.pipeline import rewrite_report
+
+    click.echo(f"Next: open {rewrite_report(run, policy=policy)}")
 
 
 def _tell(line: str) -> None:

@@ -51,6 +51,12 @@ class MineConfig:
     seeds: str | None = _setting(
         None, "A file of units known to be good, one a line, to learn from."
     )
+    decisions: str | None = _setting(
+        None, "What reviewers decided on another run: that run, a folder of logs, or one log."
+    )
+    policy: str = _setting(
+        "majority", "majority, latest or unanimous: what holds where reviewers differ."
+    )
     text_column: str | None = _setting(
         None, "The column of tables and JSON lines; by default `text`, or the only one of text."
     )
@@ -88,6 +94,7 @@ CHOICES = {
     "objective": ("meaning", "compression"),
     "profile": ("auto", "words", "transliteration", "code", "symbols", "bytes"),
     "device": ("auto", "cpu", "cuda"),
+    "policy": ("majority", "latest", "unanimous"),
     "on_error": ("stop", "skip"),
 }
 

@@ -26,7 +26,7 @@ from typing import IO, Any, Literal
 
 from miner.errors import ConfigError, RunError, UsageError
 
-FOLDER = "decisions"
+FOLDER = "decisions"  # of a run; `store` keeps it when a run is replaced
 ENDING = ".jsonl"
 KINDS = ("link", "hyperlexeme", "formula", "symbol", "marker", "atom")
 POLICIES = ("majority", "latest", "unanimous")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import platform
 import shutil
@@ -28,6 +29,7 @@ from miner.candidates import Candidates, count_candidates, default_min_count
 from miner.config import MineConfig, parse_size, write_config
 from miner.corpus import Chunk, Skipped, Source, find_sources, hash_sources, is_bytes, read_chunks
 from miner.corpus_encoder import save_encoder, train_encoder
+from miner.decisions import Policy, Settled, Unit, name_log, read_logs, settle_logs
 from miner.embeddings import embed_candidates, load_vectors, measure_closeness, measure_wholeness
 from miner.encoder import Encoder, load_encoder
 from miner.errors import ConfigError, CorpusError, RunError
@@ -43,14 +45,25 @@ from miner.proposals import (
     settle_runs,
     tabulate_runs,
 )  # fmt: skip
-from miner.ranking import final_values, gather_families, prove_proposals, rank_kept
+from miner.ranking import final_values, prove_proposals
 from miner.report import CONTEXTS, list_shown, write_report
+from miner.reviewed import (
+    Applied,
+    apply_decisions,
+    count_decisions,
+    find_units,
+    list_wishes,
+    rank_reviewed,
+    review_run,
+    tell_outcome,
+)
 from miner.savings import find_knee, measure_savings
 from miner.scores import find_splits, score_candidates
 from miner.spelling import list_keys, spell_runs
 from miner.store import MANIFEST, Existing, Run, open_run, write_json
 from miner.vocabulary import order_merges, write_vocabulary
 
+LOG = logging.getLogger(__name__)
 SAMPLE = 1 << 20  # bytes from which the profile is told
 PLACES, REACH = 2, 48  # of a unit in the report, and the characters on each side
 _FALLING = [True, False]  # by number, then by name
@@ -86,10 +99,17 @@ def mine(
         candidates, min_count = count_runs(run, config, atoms, watcher)
         scores = score_runs(run, atoms, candidates)
         vectors = embed_runs(run, config, atoms, candidates, encoder, watcher)
-        proposals = propose(run, config, atoms, candidates, scores, vectors, min_count)
-        vocabulary, curve = rank_units(run, config, atoms, candidates, proposals, vectors)
+        decisions = read_decisions(config)
+        proposals = propose(
+            run, config, atoms, candidates, scores, vectors, min_count, decisions=decisions
+        )
+        vocabulary, curve, proposals = rank_units(
+            run, config, atoms, candidates, proposals, vectors, decisions=decisions
+        )
         manifest = describe_run(run, key, sources, atoms, candidates, proposals, curve)
-        write_run(run, config, candidates, vocabulary, proposals, curve, manifest)
+        write_run(
+            run, config, candidates, vocabulary, proposals, curve, manifest, decisions=decisions
+        )
     return Mined(out, vocabulary, manifest)
 
 
@@ -102,7 +122,23 @@ def describe_input(config: MineConfig, sources: tuple[Source, ...]) -> dict[str,
     ]
     seeds = hash_seeds(config.seeds) if config.seeds else None
     key = {"miner": __version__, "config": asdict(config), "inputs": inputs, "seeds": seeds}
+    if config.decisions:
+        key["decisions"] = hash_logs(Path(config.decisions))
     return dict(json.loads(json.dumps(key)))
+
+
+def hash_logs(place: Path) -> str:
+    """Return the SHA-256 of all that reviewers decided."""
+    logs = [log.path.read_bytes() for log in read_logs(place)]
+    return hashlib.sha256(b"\0".join(logs)).hexdigest()
+
+
+def read_decisions(config: MineConfig) -> Settled | None:
+    """Return what holds of the decisions that the user named."""
+    if not config.decisions:
+        return None
+    policy: Any = config.policy
+    return settle_logs(read_logs(Path(config.decisions)), policy)
 
 
 def hash_seeds(path: str) -> str:
@@ -257,7 +293,7 @@ def embed_runs(
 
 def propose(
     run: Run, config: MineConfig, atoms: Atoms, candidates: Candidates, scores: pl.DataFrame,
-    vectors: np.ndarray, min_count: int,
+    vectors: np.ndarray, min_count: int, *, decisions: Settled | None = None,
 ) -> pl.DataFrame:  # fmt: skip
     """Weigh the evidence, let the runs compete for the text and prove what is left."""
 
@@ -267,12 +303,13 @@ def propose(
         wanted = read_seeds(Path(config.seeds), atoms) if config.seeds else set()
         seeds = mark_runs(candidates, rows, wanted)
         likeness = judge_runs(candidates, scores, vectors, shown, seeds, seed=config.seed)
+        tokens = spell_runs(candidates.keys[rows], atoms.table["text"])
         settled = settle_runs(
             atoms.mined, candidates, scores, likeness, objective=config.objective,
             budget=config.vocab_size, min_count=min_count,
+            **find_wanted(decisions, candidates, tokens, rows, atoms, config.patterns),
         )  # fmt: skip
         splits = find_splits(candidates)
-        tokens = spell_runs(candidates.keys[rows], atoms.table["text"])
         runs = tabulate_runs(scores, likeness, settled, tokens).with_columns(
             closeness=pl.Series(measure_closeness(vectors, splits, rows)),
             wholeness=pl.Series(measure_wholeness(vectors, splits, rows)),
@@ -291,39 +328,76 @@ def propose(
     )
 
 
+def find_wanted(
+    decisions: Settled | None, candidates: Candidates, tokens: pl.Series, rows: np.ndarray,
+    atoms: Atoms, patterns: Mapping[str, str],
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """Return the rows of the candidates that people accepted and rejected, for `settle_runs`."""
+    if decisions is None:
+        return {}
+    table = pl.DataFrame({"token": tokens, "candidate": pl.Series(rows, dtype=pl.UInt32)})
+    table = table.with_columns(atom=pl.lit(None, pl.UInt32))
+    wishes, _ = list_wishes(decisions.decisions, atoms, patterns)
+    wanted: dict[str, list[Unit]] = {
+        "accepted": [wish.form.unit for wish in wishes],
+        "rejected": [unit for unit, said in decisions.decisions.items() if said.verdict == "reject"]
+        + [wish.source for wish in wishes if wish.form.unit != wish.source],
+    }
+    return {
+        name: rows[list(find_units(table, units, atoms, candidates).values())]
+        for name, units in wanted.items()
+        if units
+    }
+
+
 def rank_units(
     run: Run, config: MineConfig, atoms: Atoms, candidates: Candidates, proposals: pl.DataFrame,
-    vectors: np.ndarray,
-) -> tuple[pl.DataFrame, pl.DataFrame]:  # fmt: skip
-    """Rank what was kept, order its merges, gather families and measure what it saves."""
+    vectors: np.ndarray, *, decisions: Settled | None = None,
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:  # fmt: skip
+    """Rank what was kept, order its merges, gather families and measure what it saves.
+
+    Decisions of reviewers are obeyed: the proposals come back as they leave them.
+    """
 
     def compute(folder: Path) -> int:
-        units, rows, near = gather_families(
-            rank_kept(proposals, atoms, candidates), vectors, device=config.device,
-            seed=config.seed,
-        )  # fmt: skip
+        applied = Applied(proposals, atoms, candidates)
+        if decisions is not None:
+            applied = apply_decisions(
+                proposals, decisions.decisions, atoms, candidates, patterns=config.patterns,
+                objective=config.objective,
+            )  # fmt: skip
+            for note in tell_outcome(decisions, applied):
+                LOG.warning("%s", note)
+            known = applied.proposals[: proposals.height].drop("place")
+            known.sort("order").write_parquet(folder / "proposals.parquet")
+        units, rows, near = rank_reviewed(
+            applied, vectors, device=config.device, seed=config.seed
+        )
         spaced = atoms.profile.name in ("words", "transliteration")
         with ThreadPoolExecutor(1) as drawing:  # beside the rest: it is as long
             drawn = drawing.submit(lay_out, rows, near.table, seed=config.seed)
-            write_vocabulary(folder, units, order_merges(units), spaced=spaced)
+            merges = order_merges(units, avoid=applied.rejected)
+            write_vocabulary(folder, units, merges, spaced=spaced)
             units.write_parquet(folder / "units.parquet")
-            curve = _measure_curve(units, atoms, candidates, seed=config.seed)
+            curve = _measure_curve(units, atoms, applied.candidates, seed=config.seed)
             curve.write_parquet(folder / "savings.parquet")
-            _write_map(folder, units, drawn.result())
+            _write_map(folder, units, drawn.result(), len(vectors))
         about = {"index": near.index, "recall_at_10": near.recall, "device": near.device}
         write_json(folder / "search.json", {**about, "knee": find_knee(curve)})
         return units.height
 
-    def load(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
+    def load(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
         units = pl.read_parquet(folder / "units.parquet")
-        return units, pl.read_parquet(folder / "savings.parquet")
+        decided = folder / "proposals.parquet"
+        left = pl.read_parquet(decided) if decided.exists() else proposals
+        return units, pl.read_parquet(folder / "savings.parquet"), left
 
     return run.stage("vocabulary", compute, load)
 
 
-def _write_map(folder: Path, units: pl.DataFrame, points: np.ndarray) -> None:
-    """Write where each unit that is a run lies on the map."""
-    ranks = units.filter(pl.col("candidate").is_not_null())["rank"]
+def _write_map(folder: Path, units: pl.DataFrame, points: np.ndarray, vectors: int) -> None:
+    """Write where each unit that has one of the vectors lies on the map."""
+    ranks = units.filter(pl.col("candidate") < vectors)["rank"]
     x, y = points.T
     pl.DataFrame({"rank": ranks, "x": x, "y": y}).write_parquet(folder / "map.parquet")
 
@@ -400,21 +474,37 @@ def list_versions() -> dict[str, str]:
 
 def write_run(
     run: Run, config: MineConfig, candidates: Candidates, vocabulary: pl.DataFrame,
-    proposals: pl.DataFrame, curve: pl.DataFrame, manifest: dict[str, Any],
+    proposals: pl.DataFrame, curve: pl.DataFrame, manifest: dict[str, Any], *,
+    decisions: Settled | None = None,
 ) -> None:  # fmt: skip
     """Put the files for other programs at the top of the run folder."""
     last = run.folder / f"{len(run.stages)}_vocabulary"
     for name in ("vocabulary.jsonl", "vocabulary.txt", "merges.tsv", "tokens.json"):
         _link(last / name, run.folder / name)
-    _link(run.folder / "5_proposals" / "proposals.parquet", run.folder / "proposals.parquet")
+    decided = last / "proposals.parquet"
+    found = decided if decided.exists() else run.folder / "5_proposals" / "proposals.parquet"
+    _link(found, run.folder / "proposals.parquet")
+    if config.decisions:
+        copy_logs(Path(config.decisions), run.folder)
     encoder = run.folder / "4_vectors" / "encoder"
     if encoder.exists():
         shutil.copytree(
             encoder, run.folder / "encoder", copy_function=_link, dirs_exist_ok=True
         )
     (run.folder / "config.toml").write_text(write_config(config), encoding="utf-8")
-    draw_report(run.folder, candidates, vocabulary, proposals, curve, manifest)
+    draw_report(
+        run.folder, candidates, vocabulary, proposals, curve, manifest,
+        decisions=count_decisions(decisions) if decisions else None,
+    )  # fmt: skip
     write_json(run.folder / MANIFEST, manifest)
+
+
+def copy_logs(place: Path, folder: Path) -> None:
+    """Put the logs that were obeyed into the new run: its reviewers go on with them."""
+    for log in read_logs(place):
+        target = name_log(folder, log.reviewer)
+        target.parent.mkdir(exist_ok=True)
+        shutil.copyfile(log.path, target)
 
 
 def draw_report(
@@ -424,6 +514,8 @@ def draw_report(
     """Write the report of a run, with places of its best units; return where it is."""
     originals = open_originals(folder)
     shown = list_shown(vocabulary)
+    known = pl.col("candidate").fill_null(0) < candidates.table.height  # not what people added
+    shown = shown.filter(known)
     keys = list(list_keys(shown, candidates)) if shown.height else []
     found = originals.find_all(keys, most=PLACES, reach=REACH)
     rows = [
@@ -441,14 +533,23 @@ def draw_report(
     return folder / "report.html"
 
 
-def rewrite_report(run: Path, *, decisions: Mapping[str, int] | None = None) -> Path:
-    """Write the report of a finished run again; RunError where the run is damaged."""
+def rewrite_report(run: Path, *, policy: Policy = "majority") -> Path:
+    """Write the report of a finished run again, with what reviewers have decided since.
+
+    RunError where the run is damaged.
+    """
     finished = open_finished(run)
+    reviewed = review_run(run, policy)
+    units, proposals = finished.units, finished.proposals.drop("row")
+    manifest = finished.manifest
+    if reviewed:
+        units, proposals = reviewed.units, reviewed.proposals
+        manifest = manifest | {"verdicts": dict(proposals["verdict"].value_counts().iter_rows())}
     try:
         curve = pl.read_parquet(run / "6_vocabulary" / "savings.parquet")
         return draw_report(
-            run, finished.candidates, finished.units, finished.proposals.drop("row"), curve,
-            finished.manifest, decisions=decisions,
+            run, finished.candidates, units, proposals, curve, manifest,
+            decisions=reviewed.counts if reviewed else None,
         )  # fmt: skip
     except (OSError, pl.exceptions.PolarsError) as error:
         raise RunError(

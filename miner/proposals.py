@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -82,20 +82,42 @@ def settle_runs(
     objective: Objective,
     budget: int,
     min_count: int,
+    accepted: np.ndarray | None = None,
+    rejected: np.ndarray | None = None,
 ) -> Settled:
-    """Let the runs of `scores` compete for the text, for at most `budget` units."""
+    """Let the runs of `scores` compete for the text, for at most `budget` units.
+
+    `accepted` and `rejected`, int64 rows of `candidates`: what people want, which competes as the
+    best there is, and what they do not want, which does not compete. An objective of compression
+    counts what is saved and heeds the second only.
+    """
     rows = scores["candidate"].to_numpy()
     worth = np.zeros(candidates.table.height)
     worth[rows] = likeness.score
     verdict = np.full(candidates.table.height, _CODE[Verdict.WEAK], np.int8)
     chance = scores["log_likelihood"].to_numpy() < SURE
+    if rejected is not None:
+        rows, chance, likeness = _leave_out(rows, chance, likeness, rejected)
     verdict[rows[chance]] = _CODE[Verdict.CHANCE]
     if objective == "compression":
         return _settle_for_savings(stream, candidates, worth, verdict, rows, budget=budget)
     able = rows[~chance & (likeness.score >= LEAST_SCORE)]
-    return _settle_for_meaning(
-        stream, candidates, worth, verdict, able, budget=budget, min_count=min_count
+    bids = worth
+    if accepted is not None:
+        able, bids = np.union1d(able, accepted), worth.copy()
+        bids[accepted] = 1.0
+    settled = _settle_for_meaning(
+        stream, candidates, bids, verdict, able, budget=budget, min_count=min_count
     )
+    return replace(settled, worth=worth)
+
+
+def _leave_out(
+    rows: np.ndarray, chance: np.ndarray, likeness: Likeness, rejected: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, Likeness]:
+    """Return what competes without the rejected rows."""
+    stays = ~np.isin(rows, rejected)
+    return rows[stays], chance[stays], replace(likeness, score=likeness.score[stays])
 
 
 def _settle_for_meaning(

@@ -28,11 +28,15 @@ def prove_proposals(
         kept.select("token", "candidate", "atom", "score"), atoms, candidates, patterns=patterns
     ).select("token", "candidate", "atom", "verdict", "detail", "glued")
     keys = ["token", "candidate", "atom"]
-    joined = proposals.join(
+    if "detail" not in proposals.columns:
+        proposals = proposals.with_columns(detail=pl.lit(None, pl.String))
+    joined = proposals.drop("glued", strict=False).join(
         proven, on=keys, how="left", nulls_equal=True, suffix="_proven", maintain_order="left",
         validate="1:1",
-    ).with_columns(pl.coalesce("verdict_proven", "verdict").alias("verdict"))  # fmt: skip
-    return count_places(joined.drop("verdict_proven"), atoms, candidates)
+    )  # fmt: skip
+    told = [pl.coalesce(f"{name}_proven", name).alias(name) for name in ("verdict", "detail")]
+    joined = joined.with_columns(told).drop("verdict_proven", "detail_proven")
+    return count_places(joined, atoms, candidates)
 
 
 def count_places(proposals: pl.DataFrame, atoms: Atoms, candidates: Candidates) -> pl.DataFrame:

@@ -246,7 +246,7 @@ def find_recut(contexts: Contexts, atoms: Atoms, patterns: Mapping[str, str]) ->
     Where only a neighbour does, the unit is whole.
     """
     texts = spell_runs(contexts.keys, contexts.spelling).to_list()
-    cut = _cut_again(texts, atoms, patterns)
+    cut = cut_again(texts, atoms, patterns)
     width = contexts.keys.shape[1] + 1
     sizes = np.diff(cut.first)
     column = np.arange(len(cut.keys)) - np.repeat(cut.first[:-1], sizes)
@@ -271,7 +271,7 @@ def _find_lost(
     start, end, column = contexts.start[places], contexts.end[places], np.arange(keys.shape[1])
     before = spell_runs(np.where(column < start[:, None], keys, np.uint32(0)), spelling)
     after = spell_runs(np.where(column >= end[:, None], keys, np.uint32(0)), spelling)
-    sides = _cut_again([*before, *after], atoms, patterns)
+    sides = cut_again([*before, *after], atoms, patterns)
     lost = np.zeros(len(places), bool)
     for i, place in enumerate(places.tolist()):
         found, left = cut.list_keys(place), len(sides.list_keys(i))
@@ -313,8 +313,8 @@ class Recut:
         return [self.forms[key >> 1] for key in keys.tolist() if key]
 
 
-def _cut_again(texts: list[str], atoms: Atoms, patterns: Mapping[str, str]) -> Recut:
-    """Cut texts as the corpus was cut; an atom that it does not have gets a number past all."""
+def cut_again(texts: list[str], atoms: Atoms, patterns: Mapping[str, str]) -> Recut:
+    """Return texts cut as the corpus was; an atom that it does not have gets a number past all."""
     encoded = [text.encode() for text in texts]
     lengths = np.array([len(text) for text in encoded], np.int64)
     starts = np.cumsum(lengths + 1) - lengths - 1
@@ -364,7 +364,7 @@ def _split_pairs(pairs: np.ndarray, spelling: pl.Series, atoms: Atoms) -> list[b
         spell_runs(pairs[:, :1], spelling), spell_runs(pairs[:, 1:], spelling),
         spell_runs(pairs, spelling),
     ]  # fmt: skip
-    cut = _cut_again([text for column in texts for text in column], atoms, {})
+    cut = cut_again([text for column in texts for text in column], atoms, {})
     count = len(pairs)
     return [
         cut.list_forms(i) + cut.list_forms(count + i) != cut.list_forms(2 * count + i)

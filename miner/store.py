@@ -27,6 +27,7 @@ from miner.errors import RunError
 
 Existing = Literal["refuse", "overwrite", "resume"]
 MANIFEST = "manifest.json"
+KEPT = "decisions"  # a folder of a run that outlives it
 _KEY = "run.json"
 T = TypeVar("T")
 
@@ -185,11 +186,24 @@ def _recover(out: Path) -> None:
 
 def _publish(partial: Path, out: Path) -> None:
     """Give the finished run its name; an old run there goes only when the new one stands."""
+    _keep(out, partial)
     _sync(partial)
     old = _swap(partial, out)
     (out / _KEY).unlink()
     if old:
+        _keep(old, out)  # what was decided since
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _keep(old: Path, new: Path) -> None:
+    """Copy what people wrote into an old run, and no stage makes again; the longer file wins."""
+    for path in sorted((old / KEPT).glob("*")) if (old / KEPT).is_dir() else ():
+        target = new / KEPT / path.name
+        if path.is_file() and (
+            not target.exists() or target.stat().st_size < path.stat().st_size
+        ):
+            target.parent.mkdir(exist_ok=True)
+            shutil.copyfile(path, target)
 
 
 def _swap(draft: Path, out: Path) -> Path | None:

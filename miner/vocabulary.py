@@ -159,29 +159,33 @@ def write_vocabulary(
     `spaced`: words stand between spaces in this profile, so each token of words gets `▁` in front.
     """
     texts = {
-        "vocabulary.jsonl": _lines(_write_row(row) for row in _list_rows(units)),
+        "vocabulary.jsonl": _lines(_write_row(row) for row in list_rows(units).to_dicts()),
         "vocabulary.txt": _lines(mark_spaces(units, spaced=spaced)),
-        "merges.tsv": _lines(
-            "\t".join(map(_escape, row)) for row in (tuple(MERGES), *merges.select(*MERGES).rows())
-        ),
+        "merges.tsv": write_merges(merges),
         "tokens.json": json.dumps(list_tokens(units), ensure_ascii=False, indent=1) + "\n",
     }
     for name, text in texts.items():
         (folder / name).write_bytes(text.encode())
 
 
+def write_merges(merges: pl.DataFrame) -> str:
+    """Return merges as `merges.tsv` holds them; `read_merges` reads them back."""
+    rows = (tuple(MERGES), *merges.select(*MERGES).rows())
+    return _lines("\t".join(map(_escape, row)) for row in rows)
+
+
 def _lines(lines: Iterable[str]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _list_rows(units: pl.DataFrame) -> Iterable[dict[str, Any]]:
-    """Yield a dictionary a unit, in the order of `FIRST`; no real number is left as it came."""
+def list_rows(units: pl.DataFrame) -> pl.DataFrame:
+    """Return the columns that others may read, those of `FIRST` in front; reals rounded."""
     ranked = units.drop("rank", strict=False).with_row_index("rank", offset=1)
     rest = [name for name in ranked.columns if name not in (*FIRST, *BOOKKEEPING)]
     chosen = ranked.select(*FIRST, *rest)
     reals = [name for name, dtype in chosen.schema.items() if dtype.is_float()]
     rounded = [pl.Series(name, [round_real(x) for x in chosen[name]], pl.Float64) for name in reals]
-    return chosen.with_columns(rounded).iter_rows(named=True)
+    return chosen.with_columns(rounded)
 
 
 def _write_row(row: dict[str, Any]) -> str:

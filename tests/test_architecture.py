@@ -53,15 +53,24 @@ ROOMS: dict[str, set[str]] = {
     },
     "finished": {*FOUNDATION, "atoms", "candidates", "embeddings", "store"},
     "decisions": FOUNDATION,
+    "reviewed": {
+        *FOUNDATION, "atoms", "candidates", "decisions", "finished", "neighbors", "originals",
+        "proposals", "ranking", "reversibility", "spelling", "vocabulary",
+    },
     "summary": FOUNDATION,
     "report": {*FOUNDATION, "savings"},
     # wings: they read what the house wrote, and no room of the house opens them
     "tokenizer": {
-        *FOUNDATION, "atoms", "candidates", "corpus", "cutting", "report", "savings", "store",
-        "vocabulary",
+        *FOUNDATION, "atoms", "candidates", "corpus", "cutting", "decisions", "report", "reviewed",
+        "savings", "store", "vocabulary",
+    },
+    "review": {
+        *FOUNDATION, "atoms", "candidates", "decisions", "embeddings", "finished", "layout",
+        "likeness", "neighbors", "originals", "proposals", "report", "reversibility", "reviewed",
+        "settling", "spelling", "store", "vocabulary",
     },
 }  # fmt: skip
-WINGS = {"tokenizer"}
+WINGS = {"review", "tokenizer"}
 DOORS = {"pipeline": set(ROOMS) - WINGS,
          "cli": {"config", "errors", "pipeline", "store", "summary", *WINGS},
          "__main__": {"cli"}, "__init__": set()}  # fmt: skip

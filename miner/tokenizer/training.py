@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from miner.decisions import Policy
 from miner.errors import UsageError
 from miner.store import open_folder
 from miner.tokenizer.building import Built, Trainer, build, cut_apart
@@ -53,6 +54,7 @@ class TrainConfig:
     base: Path | None = None
     text_column: str | None = None
     on_error: str = "stop"
+    policy: Policy = "majority"
 
     def __post_init__(self) -> None:
         if self.base is None and self.vocab_size is not None and self.vocab_size < LEAST_SIZE:
@@ -86,7 +88,9 @@ def train_tokenizer(
     config: TrainConfig, out: Path, *, overwrite: bool = False, told: Told = lambda _: None
 ) -> Trained:
     """Train a tokenizer that has the units of a run, or extend one, and write its folder."""
-    units = read_units(config.run)
+    units = read_units(config.run, config.policy)
+    for note in units.about.get("notes", []):
+        told(note)
     if config.tokens:
         units = add_tokens(units, read_tokens(config.tokens, profile=units.profile))
     base = load_tokenizer(config.base) if config.base else None

@@ -11,7 +11,9 @@ from typing import Any
 import polars as pl
 
 from miner.atoms import PROFILES, Profile
+from miner.decisions import Policy
 from miner.errors import RunError, TokenizerError
+from miner.reviewed import review_run
 from miner.store import MANIFEST
 
 LONGEST = 512  # characters of a unit; SentencePiece and readers of tables stop near here
@@ -39,8 +41,11 @@ class Units:
     about: dict[str, Any] = field(default_factory=dict)
 
 
-def read_units(run: Path) -> Units:
-    """Return the units of a run folder; RunError where it is none."""
+def read_units(run: Path, policy: Policy = "majority") -> Units:
+    """Return the units of a run folder as its reviewers want them; RunError where it is none.
+
+    `about` then holds `decisions`, how many there are of each sort, and `notes` for people.
+    """
     manifest = _read_manifest(run / MANIFEST)
     place = run / "vocabulary.jsonl"
     try:
@@ -69,8 +74,14 @@ def read_units(run: Path) -> Units:
     inputs = manifest.get("inputs", [])
     if not isinstance(inputs, list) or not all(isinstance(entry, dict) for entry in inputs):
         raise RunError("names no inputs", where=str(run / MANIFEST), cure=_CURE)
-    about = {"corpus": [entry.get("path") for entry in inputs]}
+    about: dict[str, Any] = {"corpus": [entry.get("path") for entry in inputs]}
     config = manifest["config"]
+    reviewed = review_run(run, policy)
+    if reviewed:
+        table = reviewed.units.select(
+            "token", "surface", "kind", pl.col("atoms").list.len().cast(pl.Int64), "count"
+        )
+        about |= {"decisions": dict(reviewed.counts), "notes": list(reviewed.notes)}
     return Units(table, PROFILES[manifest["profile"]], config["objective"], about)
 
 

@@ -1,0 +1,94 @@
+"""A run to the reviewed vocabulary in one file, for people and other programs."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import polars as pl
+
+from miner.decisions import Policy
+from miner.errors import RunError, UsageError
+from miner.finished import open_finished
+from miner.reviewed import review_run
+from miner.vocabulary import (
+    list_rows,
+    list_tokens,
+    mark_spaces,
+    order_merges,
+    write_merges,
+)
+
+FORMATS = ("jsonl", "csv", "parquet", "txt", "json", "merges")
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written: how many units, what the decisions came to, what a person should know."""
+
+    units: int
+    counts: dict[str, int]
+    notes: tuple[str, ...]
+
+
+def export_vocabulary(run: Path, out: Path, *, form: str, policy: Policy = "majority") -> Exported:
+    """Write the vocabulary of a run, as its reviewers want it, to the file `out`.
+
+    `jsonl`, `csv` and `parquet` hold every column, `txt` one token a line with `▁` for a space,
+    `json` the `special_tokens` and `never_split` of tokenizer configs, `merges` the forced merges.
+    """
+    if form not in FORMATS:
+        raise UsageError(f"--format is {form!r}", cure=f"It must be {' or '.join(FORMATS)}")
+    if out.is_dir():
+        raise UsageError(f"--out {out} is a folder", cure=f"Name a file, such as units.{form}")
+    finished = open_finished(run)
+    reviewed = review_run(run, policy)
+    units = reviewed.units if reviewed else finished.units
+    spaced = finished.manifest["profile"] in ("words", "transliteration")
+    if form == "merges":
+        merges = reviewed.merges if reviewed else order_merges(units)
+        content = write_merges(merges).encode()
+    else:
+        content = _write_units(units, form, spaced=spaced)
+    write_file(out, content)
+    if reviewed is None:
+        return Exported(units.height, {}, ())
+    return Exported(units.height, dict(reviewed.counts), reviewed.notes)
+
+
+def _write_units(units: pl.DataFrame, form: str, *, spaced: bool) -> bytes:
+    if form == "json":
+        return (json.dumps(list_tokens(units), ensure_ascii=False, indent=1) + "\n").encode()
+    if form == "txt":
+        return "".join(f"{line}\n" for line in mark_spaces(units, spaced=spaced)).encode()
+    rows = list_rows(units)
+    if form == "jsonl":
+        lines = (json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows.to_dicts())
+        return "".join(f"{line}\n" for line in lines).encode()
+    if form == "csv":
+        atoms = [json.dumps(list(parts), ensure_ascii=False) for parts in rows["atoms"]]
+        return rows.with_columns(pl.Series("atoms", atoms, pl.String)).write_csv().encode()
+    buffer = BytesIO()
+    rows.write_parquet(buffer)
+    return buffer.getvalue()
+
+
+def write_file(out: Path, content: bytes) -> None:
+    """Write a file under another name, then give it its own; RunError where that fails."""
+    partial = out.with_name(f"{out.name}.partial")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as handle:
+            handle.write(content)
+            handle.flush()
+            os.fsync(handle.fileno())
+        partial.replace(out)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        reason = (error.strerror or str(error)).lower()
+        raise RunError(
+            f"cannot be written ({reason})", where=str(out), cure="Check the path and the disk"
+        ) from error
