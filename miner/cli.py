@@ -403,6 +403,33 @@ def report(run: Path, policy: Any) -> None:
     click.echo(f"Next: open {rewrite_report(run, policy=policy)}")
 
 
+@commands.command()
+@click.argument("run", type=folder_or_file, metavar="RUN")
+@click.argument("text", metavar="TEXT")
+@click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
+def explain(run: Path, text: str, as_json: bool) -> None:
+    """Tell why TEXT became a unit of RUN, or why not, and what would change that.
+
+    \b
+    Examples:
+      miner explain outputs/run "in order to"
+      miner explain outputs/run Δ41 --json
+    """
+    from miner.decisions import read_logs
+    from miner.finished import open_finished
+    from miner.review.explain import Explainer
+    from miner.review.explain_view import describe
+
+    explainer = Explainer(open_finished(run))
+    row = explainer.find(text)
+    found = explainer.explain_absent(text) if row is None else explainer.explain(row)
+    unit = ("", ()) if row is None else explainer.unit(row)
+    found["decisions"] = {
+        log.reviewer: log.state[unit].said() for log in read_logs(run) if unit in log.state
+    }
+    click.echo(json.dumps(found) if as_json else describe(found))
+
+
 def _tell(line: str) -> None:
     """Write how far a command is to standard error."""
     click.echo(line, err=True)

@@ -352,8 +352,10 @@ class Settled:
         )
 
 
-def settle_logs(logs: Sequence[Log], policy: Policy = "majority") -> Settled:
-    """Return what holds when several reviewers have spoken.
+def settle_logs(
+    logs: Sequence[Log], policy: Policy = "majority", units: Iterable[Unit] | None = None
+) -> Settled:
+    """Return what holds when several reviewers have spoken: of `units`, or of all in the logs.
 
     Each field by itself. `majority`: what most say; `latest`: what was said last; `unanimous`:
     what all who spoke say. Where that tells nothing (a tie, a dissent), nothing holds and the
@@ -361,9 +363,9 @@ def settle_logs(logs: Sequence[Log], policy: Policy = "majority") -> Settled:
     """
     if policy not in POLICIES:
         raise UsageError(f"the policy is {policy!r}", cure=f"It must be {' or '.join(POLICIES)}")
-    units = dict.fromkeys(unit for log in logs for unit in log.state)
+    chosen = (unit for log in logs for unit in log.state) if units is None else units
     decisions, reviewers, conflicts = {}, {}, []
-    for unit in units:
+    for unit in dict.fromkeys(chosen):
         spoke = [log for log in logs if log.state.get(unit, NOTHING) != NOTHING]
         held: dict[str, str | None] = {}
         for name in FIELDS:

@@ -72,7 +72,8 @@ ROOMS: dict[str, set[str]] = {
 }  # fmt: skip
 WINGS = {"review", "tokenizer"}
 DOORS = {"pipeline": set(ROOMS) - WINGS,
-         "cli": {"config", "errors", "pipeline", "store", "summary", *WINGS},
+         "cli": {"config", "decisions", "errors", "finished", "pipeline", "store", "summary",
+                 *WINGS},
          "__main__": {"cli"}, "__init__": set()}  # fmt: skip
 
 # Libraries that only some modules may import; those marked must wait inside a function.

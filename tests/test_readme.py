@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -51,8 +52,9 @@ def run_ci(checkout: Path, *lines: str, more: str = "") -> subprocess.CompletedP
     body = "".join(f"{line}\n" for line in lines)
     (checkout / "README.md").write_text(f"# x\n\n```bash\n{body}```\n{more}")
     return subprocess.run(
-        ["bash", ".ci/run"], cwd=checkout, capture_output=True, text=True, check=False
-    )
+        ["bash", ".ci/run"], cwd=checkout, capture_output=True, text=True, check=False,
+        env={**os.environ, "NO_BROWSER": "1"},
+    )  # fmt: skip
 
 
 def test_ci_runs_the_two_commands(checkout: Path) -> None:

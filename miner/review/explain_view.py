@@ -1,0 +1,150 @@
+"""Reasons to a screen of text: an explanation as a person reads it in a terminal."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from miner.proposals import Verdict
+from miner.report import spell
+from miner.review.explain import LACK, LISTED, quote, tell_share
+
+WIDTH = 88  # columns of a text for a terminal
+SIDE = 32  # columns of a context on each side
+
+
+def describe(explanation: Mapping[str, Any]) -> str:
+    """Return an explanation as text for a terminal; nothing invisible is left in it."""
+    head = f"{quote(explanation['token'])}{_describe_state(explanation)}"
+    blocks = [head + "\n" + _wrap(explanation["headline"])]
+    if explanation["row"] is None:
+        blocks.append("\n".join(_wrap(reason) for reason in explanation["reasons"][1:]))
+        blocks.append(_describe_atoms(explanation))
+    else:
+        blocks += [
+            _describe_evidence(explanation), _describe_built(explanation),
+            _describe_owners(explanation),
+            _describe_runs("Inside it", explanation["contains"]),
+            _describe_runs("Around it", explanation["contained_in"]),
+        ]  # fmt: skip
+    known = explanation["row"] is not None
+    blocks.append(
+        _describe_runs("Nearest" if known else "Spelled alike", explanation["neighbors"])
+    )
+    blocks.append(_describe_contexts(explanation))
+    changes = explanation.get("changes", [])
+    blocks.append(_block("What would change it", [_wrap(line, "  - ") for line in changes]))
+    blocks.append(_describe_said(explanation.get("decisions", {})))
+    return "\n\n".join(block for block in blocks if block)
+
+
+def _describe_said(said: Mapping[str, Mapping[str, str]]) -> str:
+    rows = {
+        reviewer: ", ".join(f"{name} {spell(value)}" for name, value in row.items())
+        for reviewer, row in said.items()
+    }
+    lines = [f"  {spell(reviewer)}: {row}" for reviewer, row in rows.items() if row]
+    return _block("What reviewers said", lines)
+
+
+def _describe_state(explanation: Mapping[str, Any]) -> str:
+    if explanation["row"] is None:
+        return "  is no proposal of this run"
+    rank = f", rank {explanation['rank']:,}" if explanation["rank"] else ""
+    family = f", family of {quote(explanation['family'])}" if explanation["family"] else ""
+    return f"  {explanation['kind']}, {explanation['verdict']}{rank}{family}"
+
+
+def _block(title: str, lines: Sequence[str]) -> str:
+    return "\n".join([title, *lines]) if lines else ""
+
+
+def _wrap(text: str, start: str = "") -> str:
+    return textwrap.fill(text, WIDTH, initial_indent=start, subsequent_indent=" " * len(start))
+
+
+def _describe_evidence(explanation: Mapping[str, Any]) -> str:
+    owns = f", owns {explanation['settled']:,}" if len(explanation["atoms"]) > 1 else ""
+    score = "" if explanation["score"] is None else f", score {explanation['score']:.3f}"
+    lines = [f"  count {explanation['count']:,}{owns}{score}"]
+    for entry in explanation["evidence"]:
+        share = entry["better_than"]
+        told = share is None or entry["name"].startswith("likeness")
+        better = "" if told else f" (better than {tell_share(share)} of all runs)"
+        lines.append(_wrap(f"{entry['text']}{better}", f"  {entry['name']:<19} "))
+    return _block("Evidence", lines)
+
+
+def _describe_built(explanation: Mapping[str, Any]) -> str:
+    lines = [f"  {spell(left)} + {spell(right)}" for left, right, _ in explanation["merges"]]
+    if explanation["verdict"] != Verdict.KEPT and len(explanation["pieces"]) > 1:
+        lines = ["  " + " | ".join(map(spell, explanation["pieces"]))]
+        return _block("The merges of the run leave", lines)
+    if explanation["built_on"]:
+        names = ", ".join(quote(token) for token in explanation["built_on"][:LISTED])
+        more = len(explanation["built_on"]) - LISTED
+        more_ = f" and {more:,} more" if more > 0 else ""
+        lines.append(_wrap(f"a piece of {names}{more_}", "  "))
+    return _block("Built", lines)
+
+
+def _describe_owners(explanation: Mapping[str, Any]) -> str:
+    owners = explanation["owners"]
+    lines = [
+        f"  {tell_share(entry['share']):>8}  "
+        + ("itself" if entry["row"] == explanation["row"] else spell(entry["token"]))
+        for entry in owners[:LISTED]
+    ]
+    nobody = 1 - sum(entry["share"] for entry in owners)
+    if explanation["looked_at"] and nobody > 1e-9 and lines:
+        lines.append(f"  {tell_share(nobody):>8}  no unit")
+    looked = f"Who owns its places ({explanation['looked_at']:,} of {explanation['count']:,})"
+    return _block(looked, lines)
+
+
+def _describe_runs(title: str, entries: Sequence[Mapping[str, Any]]) -> str:
+    lines = []
+    for entry in entries:
+        number = f"{entry['cosine']:.2f}" if "cosine" in entry else f"{entry['count']:,}"
+        lines.append(f"  {number:>8}  {entry['verdict']:<9}  {spell(entry['token'])}")
+    return _block(title, lines)
+
+
+def _describe_atoms(explanation: Mapping[str, Any]) -> str:
+    lines = [
+        f"  {entry['count'] or LACK:>8}  {spell(entry['text'])}"
+        for entry in explanation["atoms"][: 2 * LISTED]
+    ]
+    more = len(explanation["atoms"]) - len(lines)
+    return _block("Its atoms", [*lines, f"  and {more:,} more"] if more else lines)
+
+
+def _describe_contexts(explanation: Mapping[str, Any]) -> str:
+    """Return the contexts as a concordance: the unit in the middle, the text on both sides."""
+    lines = []
+    for context in explanation["contexts"]:
+        parts = [context[name] for name in ("before", "unit", "after")]
+        before, unit, after = (spell(re.sub(r"\s+", " ", part)) for part in parts)
+        before, after = _fit(before, SIDE, left=True), _fit(after, SIDE, left=False)
+        lines.append(f"  {' ' * (SIDE - measure(before))}{before}[{_fit(unit, SIDE)}]{after}")
+    note = "" if explanation["exact"] else ", as its atoms spell it"
+    return _block(f"In the corpus{note}", [line.rstrip() for line in lines])
+
+
+def measure(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    wide = sum(unicodedata.east_asian_width(sign) in "WF" for sign in text)
+    marks = sum(unicodedata.category(sign) in ("Mn", "Me", "Cf") for sign in text)
+    return len(text) + wide - marks
+
+
+def _fit(text: str, columns: int, *, left: bool = False) -> str:
+    """Return the beginning, or with `left` the end, of a text in so many columns."""
+    if measure(text) <= columns:
+        return text
+    while measure(text) >= columns:
+        text = text[1:] if left else text[:-1]
+    return "…" + text if left else text + "…"
