@@ -54,6 +54,7 @@ def commands() -> None:
     \b
     Start here:
       miner mine  --corpus my_texts/ --out outputs/run
+      miner review outputs/run
       miner train outputs/run --corpus my_texts/ --trainer hf-bpe --vocab-size 32768 --out tok
       miner check tok --run outputs/run
     """
@@ -401,6 +402,26 @@ def report(run: Path, policy: Any) -> None:
     from miner.pipeline import rewrite_report
 
     click.echo(f"Next: open {rewrite_report(run, policy=policy)}")
+
+
+@commands.command()
+@click.argument("run", type=folder_or_file, metavar="RUN")
+@click.option("--reviewer", metavar="NAME", help="Whose log it is.  [default: the system's user]")
+@click.option("--port", type=int, metavar="N", help="Of JupyterLab.  [default: a free one]")
+@click.option("--no-browser", is_flag=True, help="Print the address instead of opening it.")
+def review(run: Path, reviewer: str | None, port: int | None, no_browser: bool) -> int:
+    """Open RUN in JupyterLab: a table of its proposals and a map, to decide on.
+
+    Needs pip install 'miner[review]'. What is decided is saved at once, in RUN/decisions.
+
+    \b
+    Examples:
+      miner review outputs/run
+      miner review outputs/run --reviewer anna --no-browser --port 8899
+    """
+    from miner.review.lab import open_lab
+
+    return open_lab(run, reviewer, browser=not no_browser, port=port)
 
 
 @commands.command()

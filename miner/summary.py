@@ -18,7 +18,7 @@ def summarize(vocabulary: pl.DataFrame, manifest: dict[str, Any], folder: str) -
         sections.append("no unit was kept: mine a larger corpus, or see proposals.parquet for why")
     sections.append(_verdicts(manifest))
     sections.append(_costs(manifest))
-    sections.append(f"Next: read {folder}/report.html, or {folder}/vocabulary.jsonl")
+    sections.append(f"Next: open {folder}/report.html, or miner review {folder}")
     return "\n\n".join(sections)
 
 

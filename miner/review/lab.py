@@ -1,0 +1,94 @@
+"""A run to JupyterLab: how is its review opened from the command line?"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from miner.errors import RunError, UsageError
+from miner.finished import read_manifest
+
+NOTEBOOK = Path("review", "review.ipynb")
+NEEDED = ("anywidget", "ipykernel", "jupyterlab")
+TEXT = """\
+# Review
+
+Run the cell below (Shift+Enter). Decisions are saved at once, in `decisions/` of the run.
+
+`j` `k` move, `a` accepts, `r` rejects, `c` clears, `e` renames, `u` undoes, `/` searches; \
+`?` lists all keys.
+"""
+
+
+def open_lab(
+    run: Path, reviewer: str | None, *, browser: bool = True, port: int | None = None
+) -> int:
+    """Open the notebook of a run in JupyterLab, on this machine alone; back when it is closed.
+
+    Returns its exit code. UsageError where the extra is not installed.
+    """
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UsageError(
+            f"the review in Jupyter needs {', '.join(missing)}",
+            cure="Run pip install 'miner[review]'",
+        )
+    read_manifest(run)
+    notebook = write_notebook(run, reviewer)
+    from jupyterlab.labapp import LabApp
+
+    try:
+        LabApp.launch_instance(list_options(notebook, browser=browser, port=port))
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0
+
+
+def list_options(notebook: Path, *, browser: bool = True, port: int | None = None) -> list[str]:
+    """Return the command line of JupyterLab; its token stays its own."""
+    options = [
+        str(notebook), "--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={notebook.parent}",
+        f"--LabApp.default_url=/lab/tree/{notebook.name}",
+        "--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    ]  # fmt: skip
+    if port is not None:
+        options += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        options.append("--allow-root")  # in a container; it listens to this machine alone
+    return options if browser else [*options, "--no-browser"]
+
+
+def write_notebook(run: Path, reviewer: str | None) -> Path:
+    """Return the notebook of a run, written anew: one that came with the run is not opened."""
+    place = run.absolute() / NOTEBOOK
+    try:
+        place.parent.mkdir(exist_ok=True)
+        fresh = place.with_suffix(".part")
+        text = json.dumps(make_notebook("..", reviewer), ensure_ascii=False, indent=1)
+        fresh.write_text(text + "\n", encoding="utf-8")
+        fresh.replace(place)
+    except OSError as error:
+        raise RunError(
+            f"the notebook cannot be written ({(error.strerror or str(error)).lower()})",
+            where=str(place), cure="Check the permissions of the run folder",
+        ) from error  # fmt: skip
+    return place
+
+
+def make_notebook(run: str, reviewer: str | None) -> dict[str, Any]:
+    """Return a notebook that reviews a run; `run` is told from where the notebook lies."""
+    named = "" if reviewer is None else f", reviewer={reviewer!r}"
+    code = f"from miner.review.widget import Review\n\nRUN = {run!r}\nReview(RUN{named})"
+    return {
+        "cells": [
+            {"cell_type": "markdown", "id": "keys", "metadata": {}, "source": TEXT},
+            {"cell_type": "code", "id": "review", "metadata": {}, "execution_count": None,
+             "outputs": [], "source": code},
+        ],
+        "metadata": {"kernelspec": {"display_name": "Python 3", "language": "python",
+                                    "name": "python3"}},
+        "nbformat": 4, "nbformat_minor": 5,
+    }  # fmt: skip

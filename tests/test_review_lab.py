@@ -1,0 +1,362 @@
+"""The review in a real JupyterLab, in a real browser, with no network: does a person get by?"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from watched import ROOT, MinedDemo
+
+from miner.decisions import Log, name_log
+from miner.finished import open_finished
+from miner.review.lab import make_notebook
+
+for library in ("anywidget", "jupyterlab", "ipykernel", "playwright"):
+    pytest.importorskip(library)
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+if not CHROMIUM:
+    pytest.skip("no chromium", allow_module_level=True)
+
+FLAGS = ["--no-sandbox", "--disable-dev-shm-usage"]
+OPTIONS = [
+    "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", "--ServerApp.port_retries=0",
+    "--IdentityProvider.token=", "--ServerApp.disable_check_xsrf=True",
+    "--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly",
+]  # fmt: skip
+QUIET = '{"fetchNews": "false", "checkForUpdates": false}'
+Page = Any
+
+
+def wait_until(happened: Callable[[], object], what: str, seconds: float = 20) -> None:
+    """Wait for something to be true."""
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, what
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """JupyterLab in a process of its own: its address and the folder that it shows."""
+    place = tmp_path_factory.mktemp("lab")
+    settings = place / "config" / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension"
+    settings.mkdir(parents=True)
+    (settings / "notification.jupyterlab-settings").write_text(QUIET)
+    (work := place / "work").mkdir()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{(port := free.getsockname()[1])}"
+    private = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data",
+               "JUPYTER_RUNTIME_DIR": "runtime", "IPYTHONDIR": "ipython"}  # fmt: skip
+    environment = os.environ | {name: str(place / folder) for name, folder in private.items()}
+    command = [sys.executable, "-m", "jupyterlab", *OPTIONS, f"--ServerApp.port={port}",
+               f"--ServerApp.root_dir={work}"]  # fmt: skip
+    with (place / "lab.log").open("w") as told:
+        process = subprocess.Popen(
+            command, stdout=told, stderr=told, env=environment | {"PYTHONPATH": str(ROOT)}
+        )
+        try:
+            wait_until(lambda: answers(url, process), "JupyterLab did not start", 60)
+            yield url, work
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def answers(url: str, process: subprocess.Popen[bytes]) -> bool:
+    """Say whether the server is there."""
+    assert process.poll() is None, "JupyterLab ended"
+    with contextlib.suppress(OSError):
+        return bool(urllib.request.urlopen(f"{url}/api/status", timeout=1).status == 200)  # noqa: S310
+    return False
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """One Chromium for all tests."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+
+
+class Notebook:
+    """A notebook with one review, in its page."""
+
+    def __init__(self, page: Page, url: str, run: Path, reviewer: str) -> None:
+        self.page = page
+        self.log = Log(name_log(run, reviewer))
+        page.goto(f"{url}/lab/workspaces/{run.name}/tree/{run.name}.ipynb?reset")
+        page.wait_for_function(
+            "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel"
+            "?.status === 'idle'", timeout=60_000,
+        )  # fmt: skip
+        self.run_cells()
+
+    def run_cells(self) -> None:
+        self.page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+        self.page.wait_for_selector(".miner-review .row .count:not(:empty)", timeout=60_000)
+        self.page.locator(".miner-review .grid").focus()
+
+    def restart(self) -> None:
+        """Restart the kernel, as its menu does, and run the cells again."""
+        self.page.evaluate(
+            "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
+        )
+        self.page.evaluate(
+            "() => window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')"
+        )
+        self.run_cells()
+
+    def count_cells(self) -> int:
+        return int(
+            self.page.evaluate("() => window.jupyterapp.shell.currentWidget.content.widgets.length")
+        )
+
+    def press(self, keys: str) -> None:
+        for key in keys.split():
+            self.page.keyboard.press(key)
+
+    def text(self, selector: str) -> str:
+        return str(self.page.locator(f".miner-review {selector}").first.inner_text())
+
+    def tokens(self, column: str = "token") -> list[str]:
+        return list(self.page.locator(f".miner-review .row .{column}").all_inner_texts())
+
+    def wait(self, happened: Callable[[], object], what: str) -> None:
+        end = time.monotonic() + 20
+        while not happened():
+            assert time.monotonic() < end, f"{what}; it says {self.text('.message')!r}"
+            self.page.wait_for_timeout(30)
+
+    def wait_saved(self) -> None:
+        self.page.wait_for_function(
+            "() => document.querySelector('.miner-review .saved').textContent === 'saved'"
+        )
+
+    def decided(self) -> dict[str, dict[str, str]]:
+        """What the log says now, by token."""
+        self.wait_saved()
+        self.log.read()
+        return {unit[0]: said.said() for unit, said in self.log.state.items() if said.said()}
+
+
+@pytest.fixture
+def review(
+    lab: tuple[str, Path], browser: Any, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Notebook]]:
+    """Open the review of a run; what leaves the machine or breaks on the page fails the test."""
+    url, work = lab
+    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    page = context.new_page()
+    away: list[str] = []
+    broken: list[str] = []
+
+    def watch(route: Any) -> None:
+        if route.request.url.startswith((url, "data:", "blob:")):
+            route.continue_()
+        else:
+            away.append(route.request.url)
+            route.abort()
+
+    context.route("**/*", watch)
+    page.on("pageerror", lambda error: broken.append(str(error)))
+
+    def open_review(run: Path, reviewer: str = "anna") -> Notebook:
+        book = work / f"{run.name}.ipynb"
+        book.write_text(json.dumps(make_notebook(str(run), reviewer)))
+        return Notebook(page, url, run, reviewer)
+
+    yield open_review
+    if shots := os.environ.get("REVIEW_SHOTS"):
+        page.screenshot(path=Path(shots) / f"{request.node.name}.png")
+    context.close()
+    assert not away, f"needs the network: {away}"
+    assert not broken, broken
+
+
+def copy_run(demo: MinedDemo, place: Path) -> Path:
+    """A copy of the demo's run that a test may decide on."""
+    shutil.copytree(demo.folder, place)
+    return place
+
+
+def test_a_reader_decides_by_key_and_by_mouse(
+    review: Callable[..., Notebook], demo: MinedDemo, tmp_path: Path
+) -> None:
+    book = review(copy_run(demo, tmp_path / "keys"))
+    page, cells = book.page, book.count_cells()
+    first = book.tokens()[:4]
+    book.press("a r x d d j")
+    assert book.count_cells() == cells
+    assert book.decided() == {first[0]: {"verdict": "accept"}, first[1]: {"verdict": "reject"}}
+    assert book.tokens()[:4] == first  # a decided row stays where it is
+    book.press("u")
+    book.wait(lambda: first[1] not in book.decided(), "undo")
+    book.press("y")
+    book.wait(lambda: first[1] in book.decided(), "redo")
+    page.locator(".miner-review .row").nth(2).click()
+    page.locator(".miner-review .bar .accept").click()
+    assert book.decided()[first[2]] == {"verdict": "accept"}
+    book.restart()
+    assert page.locator(".miner-review .row.is-accept").count() == 2
+    assert book.tokens()[:4] == first
+
+
+def test_the_table_sorts_searches_and_filters(
+    review: Callable[..., Notebook], demo: MinedDemo, tmp_path: Path
+) -> None:
+    book = review(copy_run(demo, tmp_path / "find"))
+    page = book.page
+    kept = open_finished(demo.folder).proposals.filter(verdict="kept").height
+    page.locator(".miner-review .head .count button").focus()
+    page.keyboard.press("Enter")
+    book.wait(lambda: _falling(book.tokens("count")), "sorted by count")
+    page.get_by_label("Verdict of the run").select_option("kept")
+    book.wait(lambda: book.text(".shown").startswith(f"{kept:,} of"), "only kept ones")
+    page.locator(".miner-review .grid").focus()
+    page.keyboard.press("/")
+    page.keyboard.type("ЖАР", delay=20)
+    book.wait(lambda: all("жар" in token for token in book.tokens()), "found")
+    page.keyboard.press("Escape")
+    book.press("End")
+    last = page.locator(".miner-review .row.current")
+    assert last.get_attribute("aria-rowindex") == page.locator(".miner-review .grid").get_attribute(
+        "aria-rowcount"
+    )
+    book.press("a")
+    page.get_by_label("My decision").select_option("accept")
+    book.wait(lambda: book.text(".shown").startswith("1 of"), "only accepted ones")
+
+
+def _falling(texts: list[str]) -> bool:
+    numbers = [int(text.replace(",", "")) for text in texts if text]
+    return len(numbers) > 10 and numbers == sorted(numbers, reverse=True)
+
+
+def test_a_lasso_chooses_and_all_of_it_is_decided_after_a_question(
+    review: Callable[..., Notebook], demo: MinedDemo, tmp_path: Path
+) -> None:
+    book = review(copy_run(demo, tmp_path / "lasso"))
+    page = book.page
+    page.wait_for_selector(".miner-review .legend i")
+    box = page.locator(".miner-review .over").bounding_box()
+    x, y, w, h = box["x"], box["y"], box["width"], box["height"]
+    page.mouse.move(x + 0.1 * w, y + 0.1 * h)
+    page.mouse.down()
+    for across, down in ((0.45, 0.1), (0.45, 0.9), (0.1, 0.9)):
+        page.mouse.move(x + across * w, y + down * h, steps=5)
+    page.mouse.up()
+    book.wait(lambda: "of the lasso" in book.text(".chips"), "a chip")
+    chosen = int(book.text(".shown").split()[0].replace(",", ""))
+    assert 0 < chosen < demo.proposals.height
+    book.press("Shift+R")
+    assert f"Reject {chosen:,} rows of the lasso?" in book.text(".dialog")
+    assert not book.decided()
+    book.press("Tab Tab Tab Escape")
+    assert not book.decided()
+    book.press("x x Shift+A")
+    assert "Accept 2 selected rows?" in book.text(".dialog")
+    page.keyboard.press("Enter")
+    book.wait(lambda: len(book.decided()) == 2, "two are decided")
+    book.press("u")
+    book.wait(lambda: not book.decided(), "undo takes both back")
+    page.locator(".miner-review .chip").first.click()
+    whole = f"{demo.proposals.height:,} of"
+    book.wait(lambda: book.text(".shown").startswith(whole), "all again")
+    page.mouse.click(x + 0.3 * w, y + 0.5 * h)
+    book.wait(lambda: book.text(".detail .unit"), "a click on the map shows a unit")
+
+
+def test_a_name_that_cannot_be_is_refused_and_others_are_heard(
+    review: Callable[..., Notebook], demo: MinedDemo, tmp_path: Path
+) -> None:
+    run = copy_run(demo, tmp_path / "others")
+    named = open_finished(run).proposals["token"]
+    link = next(row for row, token in enumerate(named) if token == "жар тишина")  # noqa: S105
+    log = Log(name_log(run, "boris"))
+    log.set([(named[link], ("жар", "тишина"))], {"verdict": "reject"})
+    book = review(run)
+    page = book.page
+    page.keyboard.press("/")
+    page.keyboard.type("жар тишина")
+    page.keyboard.press("Enter")
+    book.wait(lambda: all("жар тишина" in token for token in book.tokens()), "found")
+    place = book.tokens().index("жар тишина")
+    page.locator(".miner-review .row").nth(place).click()
+    book.wait(lambda: "boris" in book.text(".detail .others"), "what boris said")
+    book.press("a")
+    book.wait(lambda: book.text(".said") == "1 accepted · 1 in conflict", "a conflict")
+    page.locator(".miner-review .row").nth(place).click()
+    book.wait(lambda: "Reviewers differ" in book.text(".detail .others"), "it says so")
+    assert page.locator(".miner-review .contexts mark").count() > 0
+    book.press("e")
+    page.keyboard.type("жар. тишина")
+    page.keyboard.press("Enter")
+    book.wait(lambda: "Not saved: жар. тишина cannot be its form" in book.text(".lost"), "why")
+    assert book.decided() == {"жар тишина": {"verdict": "accept"}}
+    book.press("e")
+    page.keyboard.type("Тишина  Жара")
+    page.keyboard.press("Enter")
+    book.wait(lambda: "Saved" in book.text(".message"), "saved")
+    assert book.decided()["жар тишина"]["token"] == "тишина жара"  # noqa: S105
+
+
+def test_hostile_text_is_text_and_many_rows_are_quick(
+    review: Callable[..., Notebook], demo: MinedDemo, tmp_path: Path
+) -> None:
+    run = copy_run(demo, tmp_path / "many")
+    path = run / "proposals.parquet"
+    proposals = pl.read_parquet(path)
+    evil = [
+        "<script>window.evil=1</script>",
+        "<img src=x onerror=window.evil=1>",
+        "a\u202eb\u2066c",
+    ]
+    evil += [f"unit {i}" for i in range(50_000 - proposals.height - len(evil))]
+    single = proposals.filter(pl.col("candidate").is_null())[:1]
+    more = pl.concat([single] * len(evil)).with_columns(token=pl.Series(evil))
+    many = pl.concat([more[:3], proposals, more[3:]])
+    many.write_parquet(path)
+    book = review(run)
+    page = book.page
+    assert book.tokens()[:3] == [*evil[:2], "a[U+202E]b[U+2066]c"]
+    assert page.evaluate("() => window.evil") is None
+    taken = []
+    page.wait_for_timeout(2000)
+    for _ in range(30):
+        taken.append(page.evaluate(TIMED, "a"))
+        page.wait_for_timeout(40)
+    assert statistics.median(taken) < 50, taken
+    book.press("End")
+    book.wait(lambda: page.locator(".row.current .count:not(:empty)").count() == 1, "the last row")
+    assert page.locator(".row.current").get_attribute("aria-rowindex") == "50001"
+    shutil.move(run / "decisions", tmp_path / "away")
+    (run / "decisions").write_text("a file where the folder was")
+    book.press("r")
+    book.wait(lambda: "Not saved: " in book.text(".lost"), "what is not saved is told")
+    book.wait(lambda: not page.locator(".row.current .mark").count(), "and taken back")
+
+
+TIMED = """key => new Promise(done => {
+  const start = performance.now();
+  const grid = document.querySelector('.miner-review .grid');
+  const before = grid.getAttribute('aria-activedescendant');
+  grid.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
+  const look = () => grid.getAttribute('aria-activedescendant') !== before
+    ? requestAnimationFrame(() => done(performance.now() - start)) : requestAnimationFrame(look);
+  look();
+})"""
