@@ -2,7 +2,8 @@
 
     python docs/take_pictures.py outputs/demo
 
-Needs `pip install -e '.[test]'`, chromium and fonts with emoji and symbols. The run is copied, and nothing of it is changed.
+Needs `pip install -e '.[test]'`, chromium and fonts with emoji and symbols. The run is copied,
+and nothing of it is changed.
 """
 
 from __future__ import annotations
