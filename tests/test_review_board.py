@@ -164,12 +164,13 @@ def test_the_map_places_the_refused_and_remembers_it(run: Path) -> None:
     assert (open_board(run).points().places == points.places).all()
 
 
-def test_the_notebook_is_written_once_and_stores_no_output(run: Path) -> None:
+def test_the_notebook_is_written_anew_and_stores_no_output(run: Path) -> None:
     place = write_notebook(run, "anna")
     assert place == run / "review" / "review.ipynb"
     assert "reviewer='anna'" in place.read_text(encoding="utf-8")
+    place.write_text("one that came with the run", encoding="utf-8")
     write_notebook(run, "boris")
-    assert "boris" not in place.read_text(encoding="utf-8")
+    assert "reviewer='boris'" in place.read_text(encoding="utf-8")
     assert make_notebook("..", None)["cells"][1]["outputs"] == []
 
 

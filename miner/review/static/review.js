@@ -351,6 +351,7 @@ function render({ model, el }) {
   }
 
   async function decide(rows, changes) {
+    const before = new Map(rows.map((row) => [row, state.rows.get(row)?.mine]));
     for (const row of rows) {
       waiting.set(row, [...(waiting.get(row) ?? []), changes]);
       const known = state.rows.get(row);
@@ -372,9 +373,18 @@ function render({ model, el }) {
     }
     state.pending -= rows.length;
     tellLost(refused);
-    if (refused) await reload(rows);
+    if (refused) { takeBack(before); await reload(rows); }
     paint(); showState();
     return !refused;
+  }
+
+  // At once, for a kernel that is gone cannot be asked; later decisions on the row are put on top again
+  function takeBack(before) {
+    for (const [row, mine] of before) {
+      const known = state.rows.get(row);
+      if (known && mine) state.rows.set(row, mergePending({ ...known, mine }));
+      map.mark([row], mine?.verdict);
+    }
   }
 
   function forget(rows, changes) {
