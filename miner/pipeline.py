@@ -337,7 +337,8 @@ def find_wanted(
         return {}
     table = pl.DataFrame({"token": tokens, "candidate": pl.Series(rows, dtype=pl.UInt32)})
     table = table.with_columns(atom=pl.lit(None, pl.UInt32))
-    wishes, _ = list_wishes(decisions.decisions, atoms, patterns)
+    known = find_units(table, decisions.decisions, atoms, candidates)
+    wishes, _ = list_wishes(decisions.decisions, atoms, patterns, known=known)
     wanted: dict[str, list[Unit]] = {
         "accepted": [wish.form.unit for wish in wishes],
         "rejected": [unit for unit, said in decisions.decisions.items() if said.verdict == "reject"]

@@ -8,7 +8,7 @@ same proof as what was mined, and is left out with the reason where it fails.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -235,7 +235,8 @@ def apply_decisions(
     """Return the proposals with the verdicts that `decisions` give them, all proven again."""
     if "label" not in proposals.columns:
         proposals = proposals.with_columns(label=pl.lit(None, pl.String))
-    wishes, refused = list_wishes(decisions, atoms, patterns)
+    known = find_units(proposals, decisions, atoms, candidates)
+    wishes, refused = list_wishes(decisions, atoms, patterns, known=known)
     rows = find_units(proposals, [*decisions, *(w.form.unit for w in wishes)], atoms, candidates)
     new = {w.form.unit: w.form for w in wishes if w.form.unit not in rows}
     more_atoms, more_candidates, numbers = add_runs(list(new.values()), atoms, candidates)
@@ -272,9 +273,13 @@ def _name_rejected(decisions: Mapping[Unit, Decision], wishes: Iterable[Wish]) -
 
 
 def list_wishes(
-    decisions: Mapping[Unit, Decision], atoms: Atoms, patterns: Mapping[str, str]
-) -> tuple[list[Wish], dict[Unit, str]]:
-    """Return the units that are to be there, and why some cannot."""
+    decisions: Mapping[Unit, Decision], atoms: Atoms, patterns: Mapping[str, str], *,
+    known: Container[Unit],
+) -> tuple[list[Wish], dict[Unit, str]]:  # fmt: skip
+    """Return the units that are to be there, and why some cannot.
+
+    A unit that is `known`, a proposal, is taken as it is; any other is cut from its text.
+    """
     asked = [
         (unit, said)
         for unit, said in decisions.items()
@@ -282,18 +287,13 @@ def list_wishes(
     ]
     forms = cut_forms([said.token or unit[0] for unit, said in asked], atoms, patterns)
     wishes, refused = [], {}
-    for (unit, said), form in zip(asked, forms, strict=True):
-        if said.token is None and form.unit != unit and not form.problem:
-            form = Form(unit, form.keys)  # as the run has it: the proof says what is wrong
-        if form.problem and (said.token or not _is_single(unit)):
+    for (unit, said), cut in zip(asked, forms, strict=True):
+        form = Form(unit, ()) if said.token is None and unit in known else cut
+        if form.problem:
             refused[unit] = form.problem
         else:
-            wishes.append(Wish(form if said.token else replace(form, unit=unit), said, unit))
+            wishes.append(Wish(form, said, unit))
     return wishes, refused
-
-
-def _is_single(unit: Unit) -> bool:
-    return len(unit[1]) == 1
 
 
 def _mark(

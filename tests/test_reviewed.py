@@ -122,6 +122,19 @@ def test_what_was_refused_comes_in_when_accepted(run: Path) -> None:
     assert_rebuilt(found)
 
 
+def test_a_proposal_is_taken_as_it_is_though_its_text_would_be_cut_otherwise(run: Path) -> None:
+    """`vxs_δc1:r8k` is one atom by its capitals, which its canonical form lacks."""
+    proposals = pl.read_parquet(run / "proposals.parquet")
+    held = proposals.filter(
+        pl.col("token").str.contains("vxs_δc1:r8k", literal=True), pl.col("length") == 2,
+        pl.col("verdict") == "weak",
+    )  # fmt: skip
+    token = held.filter(pl.col("token").str.starts_with("vxs_δc1:r8k "))["token"][0]
+    decide(run, token, verdict="accept")
+    found = reviewed(run)
+    assert token in set(found.units["token"]), found.notes
+
+
 def test_another_form_takes_the_place_of_the_old_one(run: Path) -> None:
     old = "соответствии с действующим законодательством"
     form = "В соответствии  с действующим законодательством"

@@ -13,6 +13,7 @@ import polars as pl
 from miner.atoms import PROFILES, Profile
 from miner.decisions import Policy
 from miner.errors import RunError, TokenizerError
+from miner.finished import read_manifest
 from miner.reviewed import review_run
 from miner.store import MANIFEST
 
@@ -46,7 +47,7 @@ def read_units(run: Path, policy: Policy = "majority") -> Units:
 
     `about` then holds `decisions`, how many there are of each sort, and `notes` for people.
     """
-    manifest = _read_manifest(run / MANIFEST)
+    manifest = read_manifest(run)
     place = run / "vocabulary.jsonl"
     try:
         rows = [json.loads(line) for line in place.read_text(encoding="utf-8").split("\n") if line]
@@ -83,19 +84,6 @@ def read_units(run: Path, policy: Policy = "majority") -> Units:
         )
         about |= {"decisions": dict(reviewed.counts), "notes": list(reviewed.notes)}
     return Units(table, PROFILES[manifest["profile"]], config["objective"], about)
-
-
-def _read_manifest(place: Path) -> dict[str, Any]:
-    try:
-        manifest = json.loads(place.read_text(encoding="utf-8"))
-        known = manifest["profile"] in PROFILES and manifest["config"]["objective"]
-    except OSError as error:
-        raise RunError("holds no run of miner", where=str(place.parent), cure=_CURE) from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise RunError("is no manifest of a run", where=str(place), cure=_CURE) from error
-    if not known:
-        raise RunError("names a profile that is not known", where=str(place), cure=_CURE)
-    return dict(manifest)
 
 
 def read_tokens(path: Path, *, profile: Profile) -> pl.DataFrame:
