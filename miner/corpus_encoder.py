@@ -222,7 +222,7 @@ class StaticEncoder:
         return int(self.rows.shape[1])
 
     def encode(
-        self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None
+        self, texts: Sequence[str] | pl.Series, *, progress: Callable[[int], None] | None = None
     ) -> np.ndarray:
         """Return float32 unit rows in the order of `texts`; zeros where no token is known."""
         parts = [np.zeros((0, self.dimension), np.float32)]

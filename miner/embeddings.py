@@ -40,7 +40,7 @@ def embed_candidates(
             if isinstance(encoder, CorpusEncoder):
                 vectors = embed_runs(encoder.vectors, encoder.weights, *flatten_keys(keys))
             else:
-                vectors = encoder.encode(spell_runs(keys, surfaces).to_list())
+                vectors = encoder.encode(spell_runs(keys, surfaces))
             rows.write(vectors.astype(STORED).data)
             if progress:
                 progress(len(keys))

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -229,7 +230,8 @@ def test_half_precision_keeps_the_direction(plain_rows: np.ndarray) -> None:
 def test_word_reader_gives_the_tokens_of_the_tokenizer(loaded: Encoder, texts: list[str]) -> None:
     assert isinstance(loaded, SentenceEncoder)
     tokenizer = loaded.model.tokenizer
-    plain, fast = PlainReader(tokenizer, 16)(texts), _make_word_reader(tokenizer, 16)(texts)
+    column = pl.Series(texts, dtype=pl.String)
+    plain, fast = PlainReader(tokenizer, 16)(column), _make_word_reader(tokenizer, 16)(column)
     assert np.array_equal(plain.offsets, fast.offsets)
     assert np.array_equal(plain.ids, fast.ids)
 

@@ -79,6 +79,16 @@ def test_result_does_not_depend_on_threads(exact_below: int) -> None:
     assert tables[0].equals(tables[1])
 
 
+@pytest.mark.parametrize("exact_below", [1000, 10])
+def test_queries_in_blocks_find_the_same(
+    exact_below: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vectors = topics(200)
+    whole = find_neighbors(vectors, k=5, exact_below=exact_below).table
+    monkeypatch.setattr("miner.neighbors.QUERIES_AT_ONCE", 7)
+    assert find_neighbors(vectors, k=5, exact_below=exact_below).table.equals(whole)
+
+
 @pytest.mark.parametrize("exact_below", [1000, 5])
 def test_no_row_is_its_own_neighbor_even_among_duplicates(exact_below: int) -> None:
     vectors = np.repeat(random_rows(2), 30, axis=0)
