@@ -424,11 +424,11 @@ def review(run: Path, reviewer: str | None, port: int | None, no_browser: bool) 
     return open_lab(run, reviewer, browser=not no_browser, port=port)
 
 
-@commands.command()
+@commands.command("explain")
 @click.argument("run", type=folder_or_file, metavar="RUN")
 @click.argument("text", metavar="TEXT")
 @click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
-def explain(run: Path, text: str, as_json: bool) -> None:
+def tell_reasons(run: Path, text: str, as_json: bool) -> None:
     """Tell why TEXT became a unit of RUN, or why not, and what would change that.
 
     \b
@@ -438,12 +438,14 @@ def explain(run: Path, text: str, as_json: bool) -> None:
     """
     from miner.decisions import read_logs
     from miner.finished import open_finished
-    from miner.review.explain import Explainer
+    from miner.review.absent import explain_absent
     from miner.review.explain_view import describe
+    from miner.review.explainer import Explainer
+    from miner.review.reasons import explain
 
     explainer = Explainer(open_finished(run))
     row = explainer.find(text)
-    found = explainer.explain_absent(text) if row is None else explainer.explain(row)
+    found = explain_absent(explainer, text) if row is None else explain(explainer, row)
     unit = ("", ()) if row is None else explainer.unit(row)
     found["decisions"] = {
         log.reviewer: log.state[unit].said() for log in read_logs(run) if unit in log.state

@@ -80,9 +80,7 @@ def test_result_does_not_depend_on_threads(exact_below: int) -> None:
 
 
 @pytest.mark.parametrize("exact_below", [1000, 10])
-def test_queries_in_blocks_find_the_same(
-    exact_below: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_queries_in_blocks_find_the_same(exact_below: int, monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = topics(200)
     whole = find_neighbors(vectors, k=5, exact_below=exact_below).table
     monkeypatch.setattr("miner.neighbors.QUERIES_AT_ONCE", 7)

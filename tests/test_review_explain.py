@@ -19,10 +19,13 @@ from miner.config import MineConfig
 from miner.decisions import Log, name_log
 from miner.finished import open_finished
 from miner.pipeline import mine
-from miner.proposals import LEAST_SCORE, SURE, Verdict
+from miner.proposals import LEAST_SCORE, STEEPNESS, SURE, Verdict, raise_bids
 from miner.report import is_invisible
-from miner.review.explain import Explainer, mean_of, tell_share, tell_shortly
+from miner.review.absent import explain_absent
 from miner.review.explain_view import WIDTH, describe, measure
+from miner.review.explainer import Explainer, mean_of
+from miner.review.reasons import explain
+from miner.review.words import tell_share, tell_shortly
 from miner.scores import log_likelihood
 from miner.settling import count_pieces, cut_stream
 from miner.vocabulary import join_pieces, read_merges, split_unit
@@ -81,7 +84,7 @@ def ask(explainer: Explainer, text: str) -> dict[str, Any]:
     """Explain what must be a proposal."""
     row = explainer.find(text)
     assert row is not None, text
-    return explainer.explain(row)
+    return explain(explainer, row)
 
 
 def first(explainer: Explainer, verdict: str) -> int:
@@ -128,7 +131,7 @@ def test_a_unit_is_told_by_its_form_and_its_atoms(known: Explainer) -> None:
     absent = [("нет такого", ("нет", "такого")), (units[0][0], ("имя",))]
     assert known.find_rows([*units, *absent]) == dict(zip(units, rows, strict=True))
     with pytest.raises(ValueError, match="0 to"):
-        known.explain(known.table.height)
+        explain(known, known.table.height)
 
 
 def test_two_units_of_one_form_are_told_by_their_atoms(tmp_path: Path) -> None:
@@ -180,7 +183,7 @@ def test_numbers_are_what_the_corpus_says(city: Explainer) -> None:
 def test_better_than_is_the_share_of_runs_below(known: Explainer) -> None:
     row = first(known, "kept")
     runs = known.table.filter(pl.col("candidate").is_not_null())
-    evidence = {entry["name"]: entry for entry in known.explain(row)["evidence"]}
+    evidence = {entry["name"]: entry for entry in explain(known, row)["evidence"]}
     for name, column in (("log-likelihood", "log_likelihood"), ("documents", "documents")):
         below = runs.filter(pl.col(column) < known.table[column][row]).height / runs.height
         assert evidence[name]["better_than"] == pytest.approx(below, rel=1e-4)
@@ -195,7 +198,7 @@ def test_what_lies_inside_and_around(known: Explainer) -> None:
     }  # fmt: skip
     assert found["contained_in"]
     for entry in found["contained_in"]:
-        inner = known.explain(entry["row"])["contains"]
+        inner = explain(known, entry["row"])["contains"]
         rows = known.list_inner(entry["row"])
         assert found["token"] in entry["token"] and found["row"] in rows and inner
     atom = ask(known, "Δ41")
@@ -246,7 +249,7 @@ def test_an_atom_owns_what_no_longer_unit_takes(known: Explainer) -> None:
 def test_merges_join_the_atoms_to_the_unit(known: Explainer) -> None:
     listed = {tuple(row) for row in read_merges(known.run.folder / "merges.tsv").iter_rows()}
     for row in known.kept_runs[::50].tolist():
-        found = known.explain(row)
+        found = explain(known, row)
         assert found["pieces"] == [found["token"]] == [found["merges"][-1][2]]
         assert len(found["merges"]) == len(found["atoms"]) - 1
         assert {tuple(step) for step in found["merges"]} <= listed
@@ -261,7 +264,7 @@ def test_what_is_built_on_a_unit_falls_apart_without_it(known: Explainer) -> Non
         for row in rows:
             assert len(join_pieces(split_unit(*known.unit(row)), without)) > 1
     piece, rows = next(iter(known.built_on.items()))
-    assert known.explain(piece)["built_on"] == known.table["token"].gather(rows).to_list()
+    assert explain(known, piece)["built_on"] == known.table["token"].gather(rows).to_list()
 
 
 # What would change it
@@ -270,12 +273,12 @@ def test_what_is_built_on_a_unit_falls_apart_without_it(known: Explainer) -> Non
 def test_kept(known: Explainer, city: Explainer) -> None:
     row = known.find("имя приходит после огня")
     assert row is not None
-    changes = known.explain(row)["changes"]
+    changes = explain(known, row)["changes"]
     assert "It occurs 38 times: --min-count 39 " in changes[0]
     assert f"--vocab-size {known.table['order'][row] - 1} " in changes[1]
-    assert "--vocab-size" not in city.explain(0)["changes"][1].replace("no --vocab-size", "")
+    assert "--vocab-size" not in explain(city, 0)["changes"][1].replace("no --vocab-size", "")
     partly = known.table.filter(KEPT & (pl.col("settled") < pl.col("count")))
-    told = known.explain(int(partly["row"][0]))["changes"][0]
+    told = explain(known, int(partly["row"][0]))["changes"][0]
     assert read_number(r"--min-count ([\d,]+) would", told) == partly["settled"][0] + 1
     assert read_number(r", ([\d,]+) in any case", told) == partly["count"][0] + 1
 
@@ -284,7 +287,7 @@ def test_weak(known: Explainer) -> None:
     """The part that is named, raised as is said, lifts the score to the least that competes."""
     for row in known.table.filter(pl.col("verdict") == "weak")["row"][::900].to_list():
         about = known.table.row(row, named=True)
-        changes = known.explain(row)["changes"]
+        changes = explain(known, row)["changes"]
         assert f"{about['score']:.3f}; from {LEAST_SCORE:.3f}" in changes[0]
         needed = re.search(r"with (\d+)% there", changes[1])
         names = ["association", "freedom", "shown", "confirmed"]
@@ -302,7 +305,7 @@ def test_chance(known: Explainer) -> None:
     row = first(known, "chance")
     about = known.table.row(row, named=True)
     assert about["log_likelihood"] > 0
-    needed = read_number(r"about ([\d,]+) occurrences", known.explain(row)["changes"][0])
+    needed = read_number(r"about ([\d,]+) occurrences", explain(known, row)["changes"][0])
     total = float(known.run.manifest["atoms"])
     chance = about["count"] / 2 ** about["pmi"] * total
     left = 2 * about["count"] / about["dice"] / 2
@@ -328,21 +331,23 @@ def test_fragment(known: Explainer) -> None:
 
 def cut_without(explainer: Explainer, row: int, rival: int | None) -> int:
     """Return what a run owns if the whole corpus is cut with it, and without a rival."""
-    values = explainer.values.copy()
+    candidates, table = explainer.run.candidates, explainer.table
+    units, worth = explainer.values > 0, np.zeros(len(explainer.values))
     candidate = explainer.candidate_of[row]
-    joints = explainer.table["length"][row] - 1
-    values[candidate] = joints * np.exp(30 * explainer.table["score"][row])
+    units[candidate] = True
     if rival is not None:
-        values[explainer.candidate_of[rival]] = 0
-    atoms = explainer.run.atoms
-    return int(cut_stream(atoms.mined, explainer.run.candidates, values)[candidate])
+        units[explainer.candidate_of[rival]] = False
+    worth[units] = table["score"].to_numpy()[explainer.row_of[units]]
+    joints = candidates.table["length"].to_numpy() - 1.0
+    values = np.where(units, joints * np.exp(STEEPNESS * raise_bids(candidates, worth, units)), 0)
+    return int(cut_stream(explainer.run.atoms.mined, candidates, values)[candidate])
 
 
 def test_outbid(known: Explainer) -> None:
     """What is said that it would own is what it owns in a cut of the whole corpus."""
     seen = 0
-    for row in known.table.filter(pl.col("verdict") == "outbid")["row"][::10].to_list():
-        found = known.explain(row)
+    for row in known.table.filter(pl.col("verdict") == "outbid")["row"][::7].to_list():
+        found = explain(known, row)
         for told in found["changes"]:
             rival = re.search(r"Without «(.*)», were that rejected", told)
             own = re.search(r"it would own ([\d,]+) of its", told)
@@ -356,7 +361,7 @@ def test_outbid(known: Explainer) -> None:
 def test_budget(tmp_path: Path, known: Explainer) -> None:
     small = open_mined(tmp_path, DEMO, vocab_size=300)
     row = first(small, "budget")
-    found = small.explain(row)
+    found = explain(small, row)
     size = read_number(r"of about ([\d,]+) would", found["changes"][0])
     assert 300 < size < 320
     assert tell_shortly(small.table.row(row, named=True)) == "beyond --vocab-size"
@@ -374,16 +379,16 @@ def test_savings(saving: Explainer) -> None:
     saved = kept["settled"].to_numpy() * (pieces - 1)
     assert saving.least_saved == saved.min()
     row = int(saving.kept_runs[0])
-    told = saving.explain(row)["headline"]
+    told = explain(saving, row)["headline"]
     number = read_number(r"saves ([\d,]+) tokens", told)
     assert number == saved[0]
     same = np.isclose(kept["score"] / kept["score"][0], saved / saved[0])
     assert same.mean() > 0.9
-    outbid = saving.explain(first(saving, "outbid"))["changes"][0]
+    outbid = explain(saving, first(saving, "outbid"))["changes"][0]
     assert f"the least of those kept saves {saved.min():,}" in outbid
     idle = [verdict for verdict in ("weak", "chance") if verdict in saving.table["verdict"]]
     for verdict in idle:
-        found = saving.explain(first(saving, verdict))
+        found = explain(saving, first(saving, verdict))
         assert "promised to save more" in found["headline"]
         assert re.search("can save .* at most|must stand in 3", found["changes"][0])
 
@@ -394,7 +399,7 @@ def test_what_cannot_be_taken_apart_says_what_was_found(tmp_path: Path) -> None:
     refused = explainer.table.filter(pl.col("verdict") == "changes")
     assert refused.height
     about = refused.row(0, named=True)
-    found = explainer.explain(about["row"])
+    found = explain(explainer, about["row"])
     assert about["detail"] in found["headline"] and about["detail"] in found["changes"][0]
     assert tell_shortly(about) == about["detail"]
 
@@ -416,7 +421,7 @@ def test_what_cannot_be_taken_apart_says_what_was_found(tmp_path: Path) -> None:
 )
 def test_absent(known: Explainer, text: str, reasons: list[str]) -> None:
     assert known.find(text) is None
-    found = known.explain_absent(text)
+    found = explain_absent(known, text)
     assert found["row"] is None
     for reason, told in zip(reasons, found["reasons"], strict=False):
         assert reason in told
@@ -425,18 +430,18 @@ def test_absent(known: Explainer, text: str, reasons: list[str]) -> None:
 
 
 def test_absent_has_its_places_and_what_is_near(known: Explainer) -> None:
-    found = known.explain_absent("имя приходит после огня тело помнит раньше слова")
+    found = explain_absent(known, "имя приходит после огня тело помнит раньше слова")
     assert found["neighbors"][0]["row"] == known.find("имя приходит после огня")
     assert [entry["count"] for entry in found["atoms"]][:3] == [46, 48, 69]
     assert found["count"] == 0 and found["contexts"] == []
-    near = [entry["token"] for entry in known.explain_absent("жар тишинa")["neighbors"]]
+    near = [entry["token"] for entry in explain_absent(known, "жар тишинa")["neighbors"]]
     assert near[0] == "жар тишина"
-    single = known.explain_absent("тишина")
+    single = explain_absent(known, "тишина")
     assert single["count"] == 221 and "13 times in the documents that are held back" in str(single)
 
 
 def test_absent_for_rare_runs(city: Explainer) -> None:
-    found = city.explain_absent("harbour of New York opened.")
+    found = explain_absent(city, "harbour of New York opened.")
     assert found["count"] == 1 and "occurs 1 time in the mined text" in found["headline"]
     assert found["contexts"][0]["unit"] == "harbour of New York opened"
 
@@ -448,7 +453,7 @@ def test_every_verdict_is_told(known: Explainer, saving: Explainer) -> None:
     for explainer in (known, saving):
         for verdict in explainer.table["verdict"].unique():
             row = first(explainer, verdict)
-            found = explainer.explain(row)
+            found = explain(explainer, row)
             assert found["headline"].startswith("Kept: " if verdict == "kept" else "Refused: ")
             assert found["changes"] and found["evidence"]
             told = describe(found)
@@ -493,14 +498,14 @@ def test_hostile_tokens_are_shown_and_do_nothing(tmp_path: Path) -> None:
     explainer = open_mined(tmp_path, texts, profile="code")
     assert explainer.table["token"].str.contains("\u202e|\x1b|\n").any()
     for row in range(0, explainer.table.height, max(explainer.table.height // 60, 1)):
-        found = explainer.explain(row)
+        found = explain(explainer, row)
         told = describe(found)
         assert not any(is_invisible(sign) and sign != "\n" for sign in told)
         assert max(map(measure, told.split("\n"))) <= 2 * WIDTH
         assert not any(map(is_invisible, tell_shortly(explainer.table.row(row, named=True))))
         assert json.loads(json.dumps(found))["token"] == explainer.table["token"][row]
     for text in (long, long + " y", "\u202e", "a\n\tb", "\ud800", "\x00", "e\u0301\u200d", "[b"):
-        found = explainer.explain_absent(text)
+        found = explain_absent(explainer, text)
         assert not any(is_invisible(sign) and sign != "\n" for sign in describe(found))
         explainer.find(text)
 
@@ -519,7 +524,7 @@ def test_bytes(tmp_path: Path) -> None:
     found = ask(explainer, "<0x01><0x02><0x03><0x04>")
     assert found["count"] == 600 and found["looked_at"] == 200
     assert describe(found)
-    assert "256 atoms" not in explainer.explain_absent("<0x01><0xFE>")["headline"]
+    assert "256 atoms" not in explain_absent(explainer, "<0x01><0xFE>")["headline"]
     assert Verdict.KEPT in explainer.table["verdict"]
 
 

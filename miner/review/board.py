@@ -29,8 +29,10 @@ from miner.decisions import (
 from miner.errors import UsageError
 from miner.finished import Finished
 from miner.report.text import spell
-from miner.review.explain import Explainer, tell_shortly
+from miner.review.explainer import Explainer
 from miner.review.places import Points, find_points
+from miner.review.reasons import explain
+from miner.review.words import tell_shortly
 from miner.reviewed import check_form
 
 SORTS = {
@@ -197,7 +199,7 @@ class Board:
                 {"field": conflict.field, "said": dict(conflict.said), "holds": conflict.holds}
                 for conflict in self.conflicts.get(unit, [])
             ]
-        return told | {"explained": self.explainer.explain(row), "conflicts": differ}
+        return told | {"explained": explain(self.explainer, row), "conflicts": differ}
 
     def count(self) -> dict[str, int]:
         """Return how many rows there are, and how many have which decision."""

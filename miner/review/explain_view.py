@@ -10,8 +10,10 @@ from typing import Any
 
 from miner.proposals import Verdict
 from miner.report import spell
-from miner.review.explain import LACK, LISTED, quote, tell_share
+from miner.review.explainer import LISTED
+from miner.review.words import quote, tell_share
 
+LACK = "the corpus does not have it"
 WIDTH = 88  # columns of a text for a terminal
 SIDE = 32  # columns of a context on each side
 
