@@ -18,10 +18,12 @@ from typing import Any
 
 import polars as pl
 import pytest
-from watched import ROOT, MinedDemo
+from tokenizers import Tokenizer
+from watched import DEMO, ROOT, MinedDemo, watch_command
 
 from miner.decisions import Log, name_log
 from miner.finished import open_finished
+from miner.review.explainer import Explainer
 from miner.review.lab import make_notebook
 
 for library in ("anywidget", "jupyterlab", "ipykernel", "playwright"):
@@ -166,7 +168,7 @@ def review(
     broken: list[str] = []
 
     def watch(route: Any) -> None:
-        if route.request.url.startswith((url, "data:", "blob:")):
+        if route.request.url.startswith((url, "data:", "blob:", "file:")):
             route.continue_()
         else:
             away.append(route.request.url)
@@ -349,6 +351,213 @@ def test_hostile_text_is_text_and_many_rows_are_quick(
     book.press("r")
     book.wait(lambda: "Not saved: " in book.text(".lost"), "what is not saved is told")
     book.wait(lambda: not page.locator(".row.current .mark").count(), "and taken back")
+
+
+def test_after_a_restart_the_decisions_are_exported_and_trained_on(
+    review: Callable[..., Notebook], demo: MinedDemo, tmp_path: Path
+) -> None:
+    run = copy_run(demo, tmp_path / "onward")
+    book = review(run)
+    spaced = pl.col("token").str.contains(" ")
+    refused = demo.proposals.filter((pl.col("verdict") == "weak") & spaced)
+    wished = refused["token"][0]
+    first = book.tokens()[0]
+    book.press("r")
+    book.press("/")
+    book.page.keyboard.type(wished)
+    book.press("Enter")
+    book.wait(lambda: wished in book.tokens(), "the refused one is found")
+    book.page.locator(".miner-review .row").nth(book.tokens().index(wished)).click()
+    book.press("a")
+    said = {first: {"verdict": "reject"}, wished: {"verdict": "accept"}}
+    assert book.decided() == said
+    book.restart()
+    assert book.decided() == said
+    assert book.text(".said").startswith("1 accepted · 1 rejected")
+    vocabulary, folder = tmp_path / "vocabulary.txt", tmp_path / "tokenizer"
+    for command in (
+        ["export", str(run), "--format", "txt", "--out", str(vocabulary)],
+        ["train", str(run), "--corpus", str(DEMO), "--vocab-size", "4000",
+         "--trainer", "hf-bpe", "--out", str(folder)],
+    ):  # fmt: skip
+        done = watch_command(tmp_path / "used.json", *command)
+        assert done.code == 0, done.err
+    surfaces = vocabulary.read_text(encoding="utf-8").splitlines()
+    assert wished in surfaces
+    assert first not in surfaces
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    pieces = {text: len(tokenizer.encode(f"x {text}").ids) for text in ("x", wished, first)}
+    assert pieces[wished] == 2 + pieces["x"] - 2
+    assert pieces[first] > pieces[wished]
+
+
+def test_all_of_it_by_keyboard(
+    review: Callable[..., Notebook], demo: MinedDemo, tmp_path: Path
+) -> None:
+    """Whatever the mouse does, and from the first Tab on."""
+    book = review(copy_run(demo, tmp_path / "by_hand"))
+    page, cells, first = book.page, book.count_cells(), book.tokens()[:6]
+    book.wait(lambda: page.locator(".detail .evidence li").count() > 0, "reasons")
+    names = tab_through(page)
+    wanted = [
+        "Search units", "Kind", "Verdict of the run", "My decision", "Family", "✓ Accept",
+        "✗ Reject", "Undo", "Redo", "Add a unit that was not proposed", "Help: all keys",
+        "Proposals: j and k move", "Unit", "Count", "Why", "Colour of the map", "Form", "Save",
+    ]  # fmt: skip
+    missing = [name for name in wanted if not any(told.startswith(name) for told in names)]
+    assert not missing, names
+    book.press("Escape a r e")  # Escape from anywhere leads to the table
+    page.keyboard.type("x")
+    book.press("Escape t ArrowDown ArrowDown Escape f Escape l")
+    page.keyboard.type("seen")
+    book.press("Enter")
+    book.wait(lambda: book.decided().get(first[2]) == {"label": "seen"}, "a label")
+    book.press("Home j j j x x Shift+R")
+    assert "Reject 2 selected rows?" in book.text(".dialog")
+    book.press("Enter")
+    book.wait(lambda: book.decided().get(first[4]) == {"verdict": "reject"}, "two in bulk")
+    book.press("u")
+    book.wait(lambda: first[4] not in book.decided(), "undo")
+    book.press("n")
+    page.keyboard.type("совсем новое имя")
+    book.press("Enter")
+    book.wait(lambda: "совсем новое имя" in book.decided() or book.text(".lost"), "an answer")
+    focus_on(page, "My decision")
+    book.press("ArrowDown ArrowDown")
+    book.wait(lambda: book.text(".shown").startswith("1 of"), "only accepted ones")
+    focus_on(page, "Count")
+    book.press("Enter")
+    book.wait(lambda: page.locator("[aria-sort=descending]").count() == 1, "sorted")
+    book.press("Escape ?")
+    assert "select the row" in book.text(".dialog")
+    book.press("Escape")
+    assert page.locator(".miner-review .grid").evaluate("node => node === document.activeElement")
+    assert book.count_cells() == cells
+
+
+NAME = """() => { const node = document.activeElement;
+  if (!node.closest('.miner-review')) return '';
+  return node.getAttribute('aria-label') || node.closest('label')?.innerText || node.innerText; }"""
+
+
+def tab_through(page: Page) -> list[str]:
+    """Return the names of what Tab comes to, once around the review from its first field."""
+    page.locator(".miner-review .search").focus()
+    names = []
+    while (name := page.evaluate(NAME).strip()) and len(names) < 200:
+        names.append(name)
+        page.keyboard.press("Tab")
+    assert len(names) < 200, "Tab never leaves the review"
+    page.keyboard.press("Shift+Tab")
+    return names
+
+
+def focus_on(page: Page, name: str) -> None:
+    """Go by Shift+Tab to what has the name."""
+    for _ in range(200):
+        if page.evaluate(NAME).strip().startswith(name):
+            return
+        page.keyboard.press("Shift+Tab")
+    raise AssertionError(f"no way to {name}")
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_all_text_can_be_read(
+    review: Callable[..., Notebook], demo: MinedDemo, tmp_path: Path, theme: str
+) -> None:
+    """Contrast of 4.5 and more (WCAG 2.2, 1.4.3) in each state that a row can be in."""
+    run = copy_run(demo, tmp_path / "seen")
+    first = open_finished(run).proposals.sort("order", nulls_last=True)["token"][0]
+    book = review(run)
+    page = book.page
+    unit = next(iter_units(run, first))
+    Log(name_log(run, "boris")).set([unit], {"verdict": "reject"})
+    page.evaluate(
+        "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme
+    )
+    book.press("a r x x a Home u y")
+    book.wait_saved()
+    page.evaluate("() => window.dispatchEvent(new Event('focus'))")
+    book.wait(lambda: "conflict" in book.text(".said"), "a conflict")
+    book.press("Home l")
+    page.keyboard.type("x")
+    book.press("Enter Home")
+    book.wait(lambda: page.locator(".detail .evidence li").count() > 0, "reasons")
+    page.wait_for_timeout(400)  # the theme's own fading
+    weak = page.evaluate(CONTRAST)
+    assert not weak, weak
+    book.press("?")
+    weak = page.evaluate(CONTRAST)
+    assert not weak, weak
+
+
+CONTRAST = """() => {
+  const paint = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+  const read = colour => { paint.clearRect(0, 0, 1, 1); paint.fillStyle = colour;
+    paint.fillRect(0, 0, 1, 1); const [r, g, b, a] = paint.getImageData(0, 0, 1, 1).data;
+    return [r, g, b, a / 255]; };
+  const over = (top, under) => [0, 1, 2].map(i => top[i] * top[3] + under[i] * (1 - top[3]));
+  const ground = node => { const stack = [];
+    for (let n = node; n; n = n.parentElement) stack.push(read(getComputedStyle(n).backgroundColor));
+    return stack.reverse().reduce((under, top) => over(top, under), [255, 255, 255]); };
+  const light = colour => { const [r, g, b] = colour.map(v => { v /= 255;
+    return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const weak = [];
+  let seen = 0;
+  for (const node of document.querySelectorAll('.miner-review *')) {
+    const own = [...node.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
+    if (!(own || node.matches('input, select')) || !node.getClientRects().length) continue;
+    seen += 1;
+    const under = ground(node), style = getComputedStyle(node);
+    let share = 1;
+    for (let n = node; n; n = n.parentElement) share *= Number(getComputedStyle(n).opacity);
+    const ink = read(style.color);
+    const [a, b] = [light(over([...ink.slice(0, 3), ink[3] * share], under)), light(under)];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < 4.5) weak.push(`${node.className || node.tagName} ${ratio.toFixed(2)} ${node.textContent.slice(0, 30)}`);
+  }
+  if (seen < 100) weak.push(`only ${seen} texts were seen`);
+  return weak;
+}"""  # noqa: E501
+
+
+def iter_units(run: Path, token: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the units of a run that have a canonical form."""
+    explainer = Explainer(open_finished(run))
+    for row in explainer.table.filter(token=token)["row"]:
+        yield explainer.unit(row)
+
+
+def test_a_hostile_corpus_is_mined_and_shown_as_text(
+    review: Callable[..., Notebook], tmp_path: Path
+) -> None:
+    evil = '<img src=x onerror="window.evil=1"><script>window.evil=1</script>'
+    rest = "and \u202eabc {} </style><b>{}</b> \x00 {{{{7*7}}}}"
+    lines = [f"{evil} {rest.format(i % 7, i % 5)}" for i in range(300)]
+    corpus = tmp_path / "evil.txt"
+    corpus.write_text("\n".join(lines), encoding="utf-8")
+    run = tmp_path / "evil"
+    done = watch_command(
+        tmp_path / "used.json", "mine", "--corpus", str(corpus), "--out", str(run),
+        "--profile", "code",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    book = review(run)
+    page, seen = book.page, ""
+    for _ in range(min(40, open_finished(run).proposals.height)):
+        book.press("a")
+        page.wait_for_timeout(130)
+        seen += book.text(".detail")
+    assert "<script>" in seen
+    assert "onerror" in seen
+    assert "[U+202E]" in seen
+    assert not any(sign in seen + "".join(book.tokens()) for sign in "\u202e\x00")
+    assert page.locator(".miner-review script, .miner-review img").count() == 0
+    assert page.evaluate("() => window.evil") is None
+    page.goto((run / "report.html").as_uri())
+    assert page.locator("script, img").count() == 0
+    assert page.evaluate("() => window.evil") is None
 
 
 TIMED = """key => new Promise(done => {

@@ -6,6 +6,7 @@ told by `row`, their number in the proposals of this run; the logs tell them by 
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -199,7 +200,13 @@ class Board:
                 {"field": conflict.field, "said": dict(conflict.said), "holds": conflict.holds}
                 for conflict in self.conflicts.get(unit, [])
             ]
-        return told | {"explained": explain(self.explainer, row), "conflicts": differ}
+        explained = _spell_texts(explain(self.explainer, row))
+        return told | {"explained": explained, "conflicts": differ}
+
+    def warm(self) -> None:
+        """Read what the reasons are made of, before the first is asked for."""
+        if self.table.height:
+            explain(self.explainer, 0)
 
     def count(self) -> dict[str, int]:
         """Return how many rows there are, and how many have which decision."""
@@ -382,6 +389,23 @@ class Board:
         return self.decisions | {
             unit: NOTHING for unit in self.conflicts if unit not in self.decisions
         }
+
+
+def _spell_texts(explained: dict[str, Any]) -> dict[str, Any]:
+    """Return an explanation whose texts show what is invisible in them; its sentences do so."""
+    listed = ("owners", "contains", "contained_in", "neighbors")
+    named = {
+        name: [entry | {"token": spell(entry["token"])} for entry in explained[name]]
+        for name in listed
+    }
+    return explained | named | {
+        "merges": [[spell(part) for part in merge] for merge in explained["merges"]],
+        "built_on": [spell(token) for token in explained["built_on"]],
+        "contexts": [
+            {name: spell(re.sub(r"\s+", " ", text)) for name, text in context.items()}
+            for context in explained["contexts"]
+        ],
+    }  # fmt: skip
 
 
 DECISIONS = {

@@ -6,9 +6,12 @@ with an error too. The notebook stores nothing of it.
 
 from __future__ import annotations
 
+import contextvars
 import getpass
+import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -33,6 +36,7 @@ except ImportError as error:
 STATIC = Path(__file__).parent / "static"
 VIEWS = 8  # of the last queries that a page may still ask rows of
 FAMILIES = 500  # heads to choose from
+SLOW = {"detail", "points"}  # answered beside the others: no decision waits for a reason
 Answer = tuple[dict[str, Any], list[bytes]]
 
 
@@ -51,7 +55,8 @@ class Review(anywidget.AnyWidget):
         self, run: str | Path, reviewer: str | None = None, *, policy: Policy = "majority"
     ) -> None:
         self.board = Board(open_finished(Path(run)), reviewer or getpass.getuser(), policy)
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
+        self._worker = ThreadPoolExecutor(1, "miner-review")
         self._views: dict[int, np.ndarray] = {}
         self._last_view = 0
         super().__init__(_run=Path(run).name)
@@ -69,16 +74,27 @@ class Review(anywidget.AnyWidget):
         return self.board.table.with_columns(decision=pl.Series(self.board.states()))
 
     def _receive(self, _: object, content: Mapping[str, Any], buffers: object) -> None:  # noqa: ARG002
-        """Answer a message; what goes wrong is answered too."""
+        """Answer a message, or have it answered."""
+        if content.get("do") in SLOW:
+            self._do_beside(self._reply, content)
+        else:
+            with self._lock:
+                self._reply(content)
+
+    def _do_beside(self, task: Callable[..., None], *given: object) -> None:
+        """Do something in the thread for slow things, in the order in which it came."""
+        self._worker.submit(contextvars.copy_context().run, task, *given)
+
+    def _reply(self, content: Mapping[str, Any]) -> None:
+        """Send the answer to a message; what goes wrong is an answer too."""
         ticket = content.get("ticket")
         try:
-            with self._lock:
-                answer, binary = self._answer(content)
+            answer, binary = self._answer(content)
         except MinerError as error:
             self.send({"ticket": ticket, "error": str(error)})
         except Exception as error:
+            logging.getLogger(__name__).exception("the page's message could not be answered")
             self.send({"ticket": ticket, "error": f"{type(error).__name__}: {error}"})
-            raise
         else:
             self.send({"ticket": ticket, "answer": answer}, buffers=binary)
 
@@ -98,6 +114,7 @@ class Review(anywidget.AnyWidget):
         table = self.board.table
         heads = table["family"].drop_nulls().value_counts(sort=True).head(FAMILIES)
         self.board.refresh()
+        self._do_beside(self.board.warm)
         return self._tell_state() | {
             "run": self._run, "reviewer": self.board.reviewer, "kinds": list(KINDS),
             "present": table["kind"].unique().sort().to_list(),

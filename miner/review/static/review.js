@@ -82,6 +82,7 @@ function render({ model, el }) {
   const channel = openChannel(model, () => tell("No answer from the kernel: it is busy or stopped. What shows as saving is not saved yet; run the cell again if it does not come back.", true));
   const ask = channel.ask;
   const map = makeMap(parts, { pick: goToRow, lasso: chooseLasso });
+  const tools = { state, decideFields, goToRow: (row) => { focusGrid(); goToRow(row); }, family: (head) => { focusGrid(); filter("family", head); } };
 
   // What is said to the reader
 
@@ -502,14 +503,29 @@ function render({ model, el }) {
 
   // The reasons
 
+  // What the table knows of a row is shown at once: a field is there when its key is pressed
   function showDetailSoon() {
     clearTimeout(state.soon);
     const row = currentRow();
     state.shownRow = row?.row ?? null;
     if (!row) { if (!state.total) parts.detail.replaceChildren(); return; }
+    showHead(row);
     const known = state.details.get(row.row);
-    if (known) showDetail(known);
+    if (known) showReasons(known);
     else state.soon = setTimeout(() => askDetail(row.row), 90);
+  }
+
+  const headRow = () => Number(parts.detail.firstChild?.dataset?.row ?? -1);
+
+  function showHead(row) {
+    const same = headRow() === row.row;
+    if (same && parts.detail.contains(document.activeElement)) return; // someone writes there
+    if (!same) {
+      parts.headline = make("p", { class: "headline", text: row.why });
+      parts.reasons = make("div", { class: "reasons" });
+    }
+    parts.detail.replaceChildren(makeTitle(row, tools), parts.headline, makeFields(row, tools), parts.reasons);
+    if (!same) parts.detail.scrollTop = 0;
   }
 
   async function askDetail(row) {
@@ -517,14 +533,13 @@ function render({ model, el }) {
       const detail = await ask({ do: "detail", row });
       state.details.set(row, detail);
       if (state.details.size > 60) state.details.delete(state.details.keys().next().value);
-      if (currentRow()?.row === row) showDetail(detail);
+      if (headRow() === row) showReasons(detail);
     } catch (error) { fail(error); }
   }
 
-  function showDetail(detail) {
-    if (parts.detail.contains(document.activeElement)) return; // someone writes there
-    parts.detail.replaceChildren(...describe(detail, { state, decideFields, goToRow: (row) => { focusGrid(); goToRow(row); }, family: (head) => { focusGrid(); filter("family", head); }, leave: leaveFields }));
-    parts.detail.scrollTop = 0;
+  function showReasons(detail) {
+    parts.headline.textContent = detail.explained.headline;
+    parts.reasons.replaceChildren(...describe(detail, tools));
   }
 
   async function decideFields(row, changes) {
@@ -535,13 +550,13 @@ function render({ model, el }) {
 
   function leaveFields() { focusGrid(); state.shownRow = null; showDetailSoon(); }
 
-  async function editField(name) {
+  function editField(name) {
     const row = currentRow();
     if (!row) return;
-    if (Number(parts.detail.firstChild?.dataset?.row) !== row.row) { clearTimeout(state.soon); await askDetail(row.row); }
+    showHead(row);
     const field = parts.detail.querySelector(`[data-field="${name}"]`);
-    field?.focus();
-    field?.select?.();
+    field.focus();
+    field.select?.();
   }
 
   // A dialog inside the widget: returns the text of its field, true, or null
@@ -778,13 +793,17 @@ function fillFilters(parts, about) {
 
 const tellSaid = (said) => Object.entries(said).map(([name, value]) => (name === "verdict" ? value : `${name === "token" ? "form" : name} ${value}`)).join(", ");
 
+function makeTitle(row, tools) {
+  const title = make("div", { class: "title-row", "data-row": row.row },
+    make("bdi", { class: "unit", text: row.shown }), make("span", { class: "tag", text: row.kind }), make("span", { class: `tag ${row.verdict === "kept" ? "kept" : "refused"}`, text: row.verdict }));
+  if (row.head) title.append(make("button", { type: "button", class: "link", title: "Show this family", onclick: () => tools.family(row.family) }, "family ", unitText(row.head)));
+  return title;
+}
+
 function describe(detail, tools) {
   const why = detail.explained;
-  const title = make("div", { class: "title-row", "data-row": detail.row },
-    make("bdi", { class: "unit", text: detail.shown }), make("span", { class: "tag", text: detail.kind }), make("span", { class: `tag ${detail.verdict === "kept" ? "kept" : "refused"}`, text: detail.verdict }));
-  if (detail.head) title.append(make("button", { type: "button", class: "link", title: "Show this family", onclick: () => tools.family(detail.family) }, "family ", unitText(detail.head)));
   return [
-    title, make("p", { class: "headline", text: why.headline }), ...describeOthers(detail), makeFields(detail, tools),
+    ...describeOthers(detail),
     ...section("In the corpus", why.contexts.slice(0, 6).map(makeContext), "contexts"),
     ...section("Evidence", why.evidence.map(makeEvidence), "evidence"),
     ...section("What would change it", why.changes.map((text) => make("li", { text })), "changes"),
@@ -836,15 +855,15 @@ function makeLink(entry, tools, note = null) {
 
 const listTokens = (entries, tools) => (entries ?? []).slice(0, 30).map((entry) => makeLink(entry, tools));
 
-function makeFields(detail, tools) {
-  const { mine } = detail;
+function makeFields(row, tools) {
+  const { mine } = row;
   const inputs = {
-    token: make("input", { type: "text", value: mine.token ?? "", placeholder: detail.shown }),
-    kind: make("select", {}, ...["", ...tools.state.about.kinds].map((kind) => make("option", { value: kind, text: kind || `as it is (${detail.kind})`, selected: kind === (mine.kind ?? "") }))),
-    family: make("input", { type: "text", value: mine.family ?? "", placeholder: detail.head || "the head of a family" }),
+    token: make("input", { type: "text", value: mine.token ?? "", placeholder: row.shown }),
+    kind: make("select", {}, ...["", ...tools.state.about.kinds].map((kind) => make("option", { value: kind, text: kind || `as it is (${row.kind})`, selected: kind === (mine.kind ?? "") }))),
+    family: make("input", { type: "text", value: mine.family ?? "", placeholder: row.head || "the head of a family" }),
     label: make("input", { type: "text", value: mine.label ?? "", placeholder: "what people call it" }),
   };
-  const save = () => tools.decideFields(detail.row, readFields(inputs, mine));
+  const save = () => tools.decideFields(row.row, readFields(inputs, mine));
   const form = make("div", { class: "fields", role: "group", "aria-label": "Change this unit" });
   for (const [name, text] of [["token", "Form"], ["kind", "Kind"], ["family", "Family"], ["label", "Label"]]) {
     inputs[name].dataset.field = name;
