@@ -428,7 +428,8 @@ def review(run: Path, reviewer: str | None, port: int | None, no_browser: bool) 
 @click.argument("run", type=folder_or_file, metavar="RUN")
 @click.argument("text", metavar="TEXT")
 @click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
-def tell_reasons(run: Path, text: str, as_json: bool) -> None:
+@policy_option
+def tell_reasons(run: Path, text: str, as_json: bool, policy: Any) -> None:
     """Tell why TEXT became a unit of RUN, or why not, and what would change that.
 
     \b
@@ -436,20 +437,10 @@ def tell_reasons(run: Path, text: str, as_json: bool) -> None:
       miner explain outputs/run "in order to"
       miner explain outputs/run Δ41 --json
     """
-    from miner.decisions import read_logs
-    from miner.finished import open_finished
-    from miner.review.absent import explain_absent
     from miner.review.explain_view import describe
-    from miner.review.explainer import Explainer
-    from miner.review.reasons import explain
+    from miner.review.telling import explain_text
 
-    explainer = Explainer(open_finished(run))
-    row = explainer.find(text)
-    found = explain_absent(explainer, text) if row is None else explain(explainer, row)
-    unit = ("", ()) if row is None else explainer.unit(row)
-    found["decisions"] = {
-        log.reviewer: log.state[unit].said() for log in read_logs(run) if unit in log.state
-    }
+    found = explain_text(run, text, policy=policy)
     click.echo(json.dumps(found) if as_json else describe(found))
 
 

@@ -76,6 +76,7 @@ class Reviewed:
 
     `units` in rank order, with `label`; `merges` as `order_merges` gives them; `counts`: how many
     units were accepted, rejected and so on; `notes`: what a person should know, a line each.
+    `proposals` stand in the order of the run, what was added last. `refused`: see `Applied`.
     """
 
     units: pl.DataFrame
@@ -83,6 +84,7 @@ class Reviewed:
     proposals: pl.DataFrame
     counts: Mapping[str, int]
     notes: tuple[str, ...]
+    refused: Mapping[Unit, str]
 
 
 def review_run(folder: Path, policy: Policy = "majority") -> Reviewed | None:
@@ -100,7 +102,9 @@ def review_run(folder: Path, policy: Policy = "majority") -> Reviewed | None:
     units = rank_reviewed(applied, run.vectors, device="cpu", seed=seed)[0]
     merges = order_merges(units, avoid=applied.rejected)
     notes = (*list_damage(logs), *tell_outcome(settled, applied))
-    return Reviewed(units, merges, applied.proposals, count_decisions(settled), notes)
+    return Reviewed(
+        units, merges, applied.proposals, count_decisions(settled), notes, applied.refused
+    )
 
 
 def count_decisions(settled: Settled) -> dict[str, int]:
@@ -251,7 +255,10 @@ def apply_decisions(
         if proven["verdict"][places[wish.form.unit]] != Verdict.KEPT
     }
     if failed:  # what was to be replaced stays as it was
-        left = {unit: said for unit, said in decisions.items() if unit not in failed}
+        left = {
+            unit: replace(said, verdict=None, token=None) if unit in failed else said
+            for unit, said in decisions.items()
+        }
         again = apply_decisions(
             proposals, left, atoms, candidates, patterns=patterns, objective=objective
         )

@@ -16,7 +16,9 @@ from watched import MinedDemo
 from miner.cli import main
 from miner.decisions import Log, Unit, name_log
 from miner.finished import open_finished
+from miner.review.explain_view import describe
 from miner.review.export import export_vocabulary
+from miner.review.telling import explain_text
 from miner.reviewed import Reviewed, check_form, move_families, review_run
 from miner.vocabulary import join_pieces, rank_merges, read_merges, split_unit
 
@@ -162,6 +164,37 @@ def test_a_form_that_fails_is_refused_with_the_reason_and_the_old_one_stays(
         assert any(reason in note and "dining car" in note for note in found.notes)
 
 
+@pytest.mark.parametrize("form", ["dining. car", "a\u2581b"])
+def test_what_else_was_said_holds_where_a_form_fails(run: Path, form: str) -> None:
+    named = decide(run, "dining car", **{"token": form, "kind": "hyperlexeme", "label": "a place"})
+    found = reviewed(run)
+    assert list(found.refused) == [named]
+    row = found.units.filter(pl.col("token") == "dining car").row(0, named=True)
+    assert (row["kind"], row["label"]) == ("hyperlexeme", "a place")
+
+
+def test_explain_tells_what_came_of_the_decisions(run: Path) -> None:
+    part, whole = find_built(run)
+    before = explain_text(run, whole)
+    assert before["reviewed"] is None
+    decide(run, part, verdict="reject")
+    refused = pl.read_parquet(run / "proposals.parquet").filter(
+        (pl.col("verdict") == "weak") & (pl.col("length") == 2)
+    )["token"][0]
+    decide(run, refused, verdict="accept")
+    decide(run, "a word, and another", verdict="accept")
+    told = explain_text(run, part)
+    assert told["reviewed"] == {"verdict": "rejected", "detail": "a reviewer said so", "rank": None}
+    assert "anna: verdict reject" in describe(told)
+    fallen = explain_text(run, whole)
+    assert fallen["decisions"] == {}
+    assert "is built on" in fallen["reviewed"]["detail"]
+    assert "in the reviewed vocabulary: rejected: it is built on" in describe(fallen)
+    taken = explain_text(run, refused)["reviewed"]
+    assert reviewed(run).units.filter(rank=taken["rank"])["token"].to_list() == [refused]
+    assert "reviewed vocabulary" not in describe(explain_text(run, "zz zz"))
+
+
 def test_an_added_unit_may_have_words_that_the_corpus_lacks(run: Path) -> None:
     named, problem = check_form(open_finished(run), "Хрюндель  бокр")
     assert problem is None and named == ("хрюндель бокр", ("хрюндель", "бокр"))
@@ -238,13 +271,15 @@ def test_training_obeys(run: Path, tmp_path: Path) -> None:
     assert card["run"]["decisions"] == {"accepted": 1, "rejected": 1}
 
 
-def test_every_format_holds_the_same_units(run: Path, tmp_path: Path) -> None:
+def test_every_format_holds_the_same_units(
+    run: Path, demo: MinedDemo, tmp_path: Path
+) -> None:
     decide(run, "town square", verdict="reject")
     for form in ("jsonl", "csv", "parquet", "txt", "json", "merges"):
         export_vocabulary(run, tmp_path / form, form=form)
     rows = [json.loads(line) for line in (tmp_path / "jsonl").open(encoding="utf-8")]
     tokens = [row["token"] for row in rows]
-    assert "town square" not in tokens and len(tokens) == 1256
+    assert "town square" not in tokens and len(tokens) == demo.units.height - 1
     with (tmp_path / "csv").open(encoding="utf-8", newline="") as handle:
         table = list(csv.DictReader(handle))
     assert [row["token"] for row in table] == tokens

@@ -39,17 +39,29 @@ def describe(explanation: Mapping[str, Any]) -> str:
     blocks.append(_describe_contexts(explanation))
     changes = explanation.get("changes", [])
     blocks.append(_block("What would change it", [_wrap(line, "  - ") for line in changes]))
-    blocks.append(_describe_said(explanation.get("decisions", {})))
+    blocks.append(_describe_said(explanation))
     return "\n\n".join(block for block in blocks if block)
 
 
-def _describe_said(said: Mapping[str, Mapping[str, str]]) -> str:
+def _describe_said(explanation: Mapping[str, Any]) -> str:
+    """Return what reviewers said of it, and what came of the decisions of all."""
     rows = {
         reviewer: ", ".join(f"{name} {spell(value)}" for name, value in row.items())
-        for reviewer, row in said.items()
+        for reviewer, row in explanation.get("decisions", {}).items()
     }
     lines = [f"  {spell(reviewer)}: {row}" for reviewer, row in rows.items() if row]
-    return _block("What reviewers said", lines)
+    return _block("What reviewers said", lines + _describe_outcome(explanation))
+
+
+def _describe_outcome(explanation: Mapping[str, Any]) -> list[str]:
+    now = explanation.get("reviewed")
+    if not now or not now["verdict"]:
+        return []
+    rank = f", rank {now['rank']:,}" if now["rank"] else ""
+    why = f": {spell(now['detail'])}" if now["detail"] else ""
+    if now["verdict"] == explanation.get("verdict") and not why and not explanation["decisions"]:
+        return []
+    return [_wrap(f"in the reviewed vocabulary: {now['verdict']}{rank}{why}", "  ")]
 
 
 def _describe_state(explanation: Mapping[str, Any]) -> str:

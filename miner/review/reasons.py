@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from miner.decisions import Unit
 from miner.proposals import LEAST_SCORE, NEARLY, SURE, SWALLOWED, Verdict
 from miner.report import spell
 from miner.review.explainer import Explainer, Places
@@ -20,6 +21,7 @@ from miner.review.words import (
     tell_share,
     tell_times,
 )
+from miner.reviewed import Reviewed
 from miner.vocabulary import round_real
 
 SPREAD = 3  # documents in which a unit must stand to save tokens
@@ -59,6 +61,20 @@ def explain(explainer: Explainer, row: int) -> dict[str, Any]:
         "built_on": explainer.table["token"].gather(explainer.built_on.get(row, [])).to_list(),
         "changes": list_changes(explainer, about, owners, places),
     }  # fmt: skip
+
+
+def find_outcome(reviewed: Reviewed, unit: Unit, row: int | None) -> dict[str, Any]:
+    """Return what came of the reviewers' decisions for a unit: `verdict, detail, rank`.
+
+    `row` is its row among the proposals, None where it is none; `verdict` is None where no
+    decision made it one.
+    """
+    named = reviewed.units.filter(token=unit[0], atoms=list(unit[1]))
+    rank = int(named["rank"][0]) if named.height else None
+    about = reviewed.proposals.row(row, named=True) if row is not None else {}
+    verdict = str(Verdict.KEPT) if rank else about.get("verdict")
+    detail = reviewed.refused.get(unit) or (None if rank else about.get("detail"))
+    return {"verdict": verdict, "detail": detail, "rank": rank}
 
 
 # The headline

@@ -1,0 +1,32 @@
+"""A text to all that a run and its reviewers say of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from miner.decisions import Policy, read_logs
+from miner.finished import open_finished
+from miner.review.absent import explain_absent
+from miner.review.explainer import Explainer
+from miner.review.reasons import explain, find_outcome
+from miner.reviewed import check_form, review_run
+
+
+def explain_text(folder: Path, text: str, *, policy: Policy = "majority") -> dict[str, Any]:
+    """Return why a text is a unit of a run, or why not, ready for JSON.
+
+    `decisions` says which reviewer said what of it, `reviewed` what came of all decisions:
+    `verdict, detail, rank`, None where nobody decided anything.
+    """
+    run = open_finished(folder)
+    explainer = Explainer(run)
+    row = explainer.find(text)
+    found = explain_absent(explainer, text) if row is None else explain(explainer, row)
+    unit = check_form(run, text)[0] if row is None else explainer.unit(row)
+    reviewed = review_run(folder, policy)
+    found["decisions"] = {
+        log.reviewer: log.state[unit].said() for log in read_logs(folder) if unit in log.state
+    }
+    found["reviewed"] = find_outcome(reviewed, unit, row) if reviewed and unit else None
+    return found
