@@ -11,7 +11,7 @@ import getpass
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -83,7 +83,8 @@ class Review(anywidget.AnyWidget):
 
     def _do_beside(self, task: Callable[..., None], *given: object) -> None:
         """Do something in the thread for slow things, in the order in which it came."""
-        self._worker.submit(contextvars.copy_context().run, task, *given)
+        done = self._worker.submit(contextvars.copy_context().run, task, *given)
+        done.add_done_callback(_log_failure)
 
     def _reply(self, content: Mapping[str, Any]) -> None:
         """Send the answer to a message; what goes wrong is an answer too."""
@@ -93,8 +94,8 @@ class Review(anywidget.AnyWidget):
         except MinerError as error:
             self.send({"ticket": ticket, "error": str(error)})
         except Exception as error:
-            logging.getLogger(__name__).exception("the page's message could not be answered")
             self.send({"ticket": ticket, "error": f"{type(error).__name__}: {error}"})
+            raise
         else:
             self.send({"ticket": ticket, "answer": answer}, buffers=binary)
 
@@ -199,6 +200,12 @@ class Review(anywidget.AnyWidget):
         return asdict(outcome) | self._tell_state() | {
             "rows": self.board.list_rows(few), "touched": len(outcome.rows),
         }  # fmt: skip
+
+
+def _log_failure(done: Future[None]) -> None:
+    """Log what went wrong beside, as Jupyter does with what goes wrong before its eyes."""
+    if error := done.exception():
+        logging.getLogger(__name__).error("the review could not answer", exc_info=error)
 
 
 def _find_row(rows: np.ndarray | Sequence[int], row: int | None) -> int:
