@@ -485,14 +485,14 @@ def test_all_text_can_be_read(
     book.press("Enter Home")
     book.wait(lambda: page.locator(".detail .evidence li").count() > 0, "reasons")
     page.wait_for_timeout(400)  # the theme's own fading
-    weak = page.evaluate(CONTRAST)
+    weak = page.evaluate(CONTRAST, '.miner-review')
     assert not weak, weak
     book.press("?")
-    weak = page.evaluate(CONTRAST)
+    weak = page.evaluate(CONTRAST, '.miner-review')
     assert not weak, weak
 
 
-CONTRAST = """() => {
+CONTRAST = """home => {
   const paint = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
   const read = colour => { paint.clearRect(0, 0, 1, 1); paint.fillStyle = colour;
     paint.fillRect(0, 0, 1, 1); const [r, g, b, a] = paint.getImageData(0, 0, 1, 1).data;
@@ -506,7 +506,7 @@ CONTRAST = """() => {
     return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
   const weak = [];
   let seen = 0;
-  for (const node of document.querySelectorAll('.miner-review *')) {
+  for (const node of document.querySelectorAll(`${home} *`)) {
     const own = [...node.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
     if (!(own || node.matches('input, select')) || !node.getClientRects().length) continue;
     seen += 1;
@@ -521,6 +521,28 @@ CONTRAST = """() => {
   if (seen < 100) weak.push(`only ${seen} texts were seen`);
   return weak;
 }"""  # noqa: E501
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_report_fits_a_phone_and_can_be_read(
+    browser: Any, demo: MinedDemo, tmp_path: Path, scheme: str
+) -> None:
+    """No sideways scrolling down to 320 px (WCAG 2.2, 1.4.10), nor on paper."""
+    log = Log(name_log(run := copy_run(demo, tmp_path / "page"), "anna"))
+    log.set([next(iter_units(run, "town square"))], {"verdict": "reject"})
+    assert watch_command(tmp_path / "used.json", "report", str(run)).code == 0
+    page = browser.new_page(color_scheme=scheme)
+    page.goto((run / "report.html").as_uri())
+    for width in (320, 390, 768, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+    weak = page.evaluate(CONTRAST, "main, body")
+    assert not weak, weak
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 680, "height": 1000})  # A4 less its margins
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 680
+    assert page.locator("nav").is_hidden()
+    page.close()
 
 
 def iter_units(run: Path, token: str) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -72,6 +72,8 @@ figcaption{font-size:.9rem}
 @media (max-width:48rem){.map svg text{font-size:11px}.note td{padding-left:1rem}}
 @media (max-width:30rem){.map svg text{font-size:14px}svg text{font-size:15px}
 table{font-size:.85rem}.bar i{flex-basis:2rem}}
+@media (max-width:25rem){body{padding:1rem .6rem 3rem}table{font-size:.8rem}.bar i{display:none}
+th,td{padding-right:.35rem}td.n{white-space:normal}code{white-space:normal;overflow-wrap:anywhere}}
 @media print{:root{--paper:#fff;--ink:#000;--dim:#444;--line:#bbb;--kept:#1b5fb4;
 --kept-soft:#c9dcf4;--mark:#e4edf8;--refused:#a8470b;--k0:#0072b2;--k1:#b24a00;--k2:#007a5a;--k3:#9c4a80;
 --k4:#7a6a00;--k5:#4d4d4d}body{font-size:10pt;max-width:none;padding:0}nav{display:none}

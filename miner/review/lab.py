@@ -13,13 +13,10 @@ from miner.finished import read_manifest
 
 NOTEBOOK = Path("review", "review.ipynb")
 NEEDED = ("anywidget", "ipykernel", "jupyterlab")
-TEXT = """\
-# Review
-
-Run the cell below (Shift+Enter). Decisions are saved at once, in `decisions/` of the run.
-
+OVERRIDES = Path(__file__).parent / "static"  # holds labconfig/default_setting_overrides.json
+KEYS = """\
 `j` `k` move, `a` accepts, `r` rejects, `c` clears, `e` renames, `u` undoes, `/` searches; \
-`?` lists all keys.
+`?` lists all keys. Decisions are saved at once, in `decisions/` of the run.
 """
 
 
@@ -40,6 +37,8 @@ def open_lab(
     notebook = write_notebook(run, reviewer)
     from jupyterlab.labapp import LabApp
 
+    others = os.environ.get("JUPYTER_CONFIG_PATH")  # LabApp reads it, and asks about no news
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, [str(OVERRIDES), others]))
     try:
         LabApp.launch_instance(list_options(notebook, browser=browser, port=port))
     except SystemExit as end:
@@ -53,6 +52,7 @@ def list_options(notebook: Path, *, browser: bool = True, port: int | None = Non
         str(notebook), "--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={notebook.parent}",
         f"--LabApp.default_url=/lab/tree/{notebook.name}",
         "--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        "--LabApp.extension_manager=readonly",
     ]  # fmt: skip
     if port is not None:
         options += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
@@ -81,12 +81,15 @@ def write_notebook(run: Path, reviewer: str | None) -> Path:
 def make_notebook(run: str, reviewer: str | None) -> dict[str, Any]:
     """Return a notebook that reviews a run; `run` is told from where the notebook lies."""
     named = "" if reviewer is None else f", reviewer={reviewer!r}"
-    code = f"from miner.review.widget import Review\n\nRUN = {run!r}\nReview(RUN{named})"
+    code = (
+        "# Shift+Enter opens the review\n"
+        f"from miner.review.widget import Review\n\nRUN = {run!r}\nReview(RUN{named})"
+    )
     return {
         "cells": [
-            {"cell_type": "markdown", "id": "keys", "metadata": {}, "source": TEXT},
             {"cell_type": "code", "id": "review", "metadata": {}, "execution_count": None,
              "outputs": [], "source": code},
+            {"cell_type": "markdown", "id": "keys", "metadata": {}, "source": KEYS},
         ],
         "metadata": {"kernelspec": {"display_name": "Python 3", "language": "python",
                                     "name": "python3"}},

@@ -59,7 +59,7 @@ class Review(anywidget.AnyWidget):
         self._worker = ThreadPoolExecutor(1, "miner-review")
         self._views: dict[int, np.ndarray] = {}
         self._last_view = 0
-        super().__init__(_run=Path(run).name)
+        super().__init__(_run=Path(run).absolute().resolve().name)
         self.on_msg(self._receive)
 
     @property

@@ -326,7 +326,7 @@ function render({ model, el }) {
     if (query.sort !== name) Object.assign(query, { sort: name, descending: numeric || name === "decision" });
     else if (query.descending === (numeric || name === "decision")) query.descending = !query.descending;
     else Object.assign(query, { sort: "rank", descending: false });
-    find();
+    find({ keep: false });
   }
 
   function filter(name, value) {
@@ -425,7 +425,7 @@ function render({ model, el }) {
       const answer = await ask({ do: "act", action: "decide", rows: chosen, view, changes: { verdict } });
       takeOutcome(answer);
       tellLost(answer.problem);
-      if (!answer.problem) tell(`${word}ed ${number(count)} ${what}. u takes it back.`);
+      tell(answer.problem ? "" : `${word}ed ${number(count)} ${what}. u takes it back.`);
       if (!answer.problem) clearSelection();
     } catch (error) { tellLost(error.message); }
     state.pending -= count; showState();
@@ -458,7 +458,7 @@ function render({ model, el }) {
       const answer = await ask({ do: "act", action: "add", text });
       takeOutcome(answer);
       tellLost(answer.problem);
-      if (!answer.problem) tell("Accepted.");
+      tell(answer.problem ? "" : "Accepted.");
       if (answer.rows.length === 1) await goToRow(answer.rows[0].row);
     } catch (error) { tellLost(error.message); }
   }
@@ -686,6 +686,8 @@ function render({ model, el }) {
       fillFilters(parts, about);
       takeState(about);
       await find({ keep: false });
+      // Its keys are the table's at once, unless someone is writing elsewhere by now
+      if (!document.activeElement?.closest("input, textarea, select, .cm-editor")) focusGrid();
       map.draw(await ask({ do: "points" }));
       map.light(currentRow()?.row ?? null);
     } catch (error) { fail(error); }
