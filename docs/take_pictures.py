@@ -22,7 +22,7 @@ from playwright.sync_api import sync_playwright
 
 DOCS = Path(__file__).parent
 REPORTS = {"report.png": (1200, 1000, 1), "report-phone.png": (390, 844, 2)}
-KEYS = "j j j j j r j j a j j a j r j j j j"
+KEYS = "j j j j j r j j a j j a j r" + " j" * 20
 
 
 def take_report(browser: Any, run: Path) -> None:
@@ -56,13 +56,10 @@ def take_review(browser: Any, run: Path) -> None:
         with open_review(copy) as address:
             page = browser.new_page(viewport={"width": 1400, "height": 1000})
             page.goto(address)
-            page.locator(".jp-Notebook .jp-CodeCell .cm-content").click(timeout=60_000)
-            page.keyboard.press("Control+Enter")
-            page.keyboard.press("Escape")
+            page.get_by_text("| Idle").wait_for(timeout=60_000)
             page.keyboard.press("Control+b")  # the files at the side
-            page.get_by_role("button", name="No", exact=True).click()  # no news
+            page.keyboard.press("Shift+Enter")
             page.wait_for_selector(".miner-review .row .count:not(:empty)", timeout=60_000)
-            page.locator(".miner-review .grid").focus()
             for key in KEYS.split():
                 page.keyboard.press(key)
             page.wait_for_selector(".miner-review .legend i")

@@ -11,7 +11,7 @@ import logging
 import os
 import platform
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
@@ -182,13 +182,15 @@ def cut_corpus(
                     "no document in it", where=", ".join(config.corpus), cure="Name other files"
                 )
             profile = choose_profile(config, sources, first)
-            documents: Iterator[Chunk] = chain([first], chunks)
+            text_bytes: list[int] = []
+            documents = _weigh(chain([first], chunks), text_bytes)
             if profile.name != "bytes":
                 documents = record_documents(documents, folder)
             atoms = cut_chunks(documents, folder, profile=profile, patterns=config.patterns)
         reading = {
             "profile": profile.name,
             "patterns": config.patterns,
+            "text_bytes": sum(text_bytes),
             "skipped": [asdict(entry) for entry in skipped],
         }
         write_json(folder / "reading.json", reading)
@@ -199,6 +201,13 @@ def cut_corpus(
         return load_atoms(folder, profile=PROFILES[reading["profile"]])
 
     return run.stage("atoms", compute, load)
+
+
+def _weigh(chunks: Iterable[Chunk], sizes: list[int]) -> Iterator[Chunk]:
+    """Pass chunks on, and note the bytes of their documents."""
+    for chunk in chunks:
+        sizes.append(int((chunk.ends - chunk.starts).sum()))
+        yield chunk
 
 
 def choose_profile(config: MineConfig, sources: tuple[Source, ...], first: Chunk) -> Profile:
@@ -440,6 +449,7 @@ def describe_run(
         "inputs": key["inputs"],
         "versions": list_versions(),
         "bytes": sum(source.bytes for source in sources),
+        "text_bytes": read("atoms", "reading.json")["text_bytes"],
         "profile": atoms.profile.name,
         "documents": len(atoms.mined.documents) - 1,
         "held_documents": len(atoms.held.documents) - 1,

@@ -65,10 +65,10 @@ def _costs(manifest: dict[str, Any]) -> str:
     stages = manifest["stages"]
     seconds = sum(stage["seconds"] for stage in stages)
     processor = sum(stage["cpu_seconds"] for stage in stages)
-    megabytes = manifest["bytes"] / 1e6
+    megabytes = manifest["text_bytes"] / 1e6
     saved = manifest["saved"]
     lines = [
-        f"corpus:   {megabytes:,.1f} MB, {manifest['documents']:,} documents and "
+        f"corpus:   {megabytes:,.1f} MB of text, {manifest['documents']:,} documents and "
         f"{manifest['held_documents']:,} held back, {manifest['atoms']:,} atoms, profile "
         f"{manifest['profile']}, runs that occur {manifest['min_count']} times and more",
     ]

@@ -183,6 +183,8 @@ def test_merges_build_every_unit_of_halves_that_are_there(demo: MinedDemo) -> No
 def test_the_manifest_says_what_went_in(demo: MinedDemo) -> None:
     (source,) = demo.manifest["inputs"]
     assert source["bytes"] == DEMO.stat().st_size == demo.manifest["bytes"]
+    texts = [line.rstrip("\r\n") for line in DEMO.open(encoding="utf-8", newline="")]
+    assert demo.manifest["text_bytes"] == sum(len(line.encode()) for line in texts)
     assert re.fullmatch("[0-9a-f]{64}", source["sha256"])
     lines = len(DEMO.read_bytes().splitlines())
     assert demo.manifest["documents"] + demo.manifest["held_documents"] == lines

@@ -64,7 +64,8 @@ def name_inputs(manifest: Mapping[str, Any]) -> str:
 
 def write_header(names: str, manifest: Mapping[str, Any], sections: Mapping[str, str]) -> str:
     """Return the title, what was read, and links to `sections`: their titles by name."""
-    size = sum(entry.get("bytes", 0) for entry in manifest.get("inputs", []))
+    files = sum(entry.get("bytes", 0) for entry in manifest.get("inputs", []))
+    size = manifest.get("text_bytes", files)
     facts = [tell_size(size)] if size else []
     facts += [
         f"{tell_number(manifest[name])} {name}"
