@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from miner.errors import ConfigError, RunError, UsageError
+from miner.files import open_plain
 
 FOLDER = "decisions"  # of a run; `store` keeps it when a run is replaced
 ENDING = ".jsonl"
@@ -108,6 +109,8 @@ def _read_units(rows: object) -> tuple[Unit, ...]:
             raise ValueError("has a unit without a token or atoms")
         if not all(isinstance(atom, str) for atom in atoms):
             raise ValueError("has an atom that is no text")
+        if any(map(_is_no_text, (token, *atoms))):
+            raise ValueError("has a unit that is too long or no text")
         units.append((token, tuple(atoms)))
     return tuple(units)
 
@@ -121,13 +124,17 @@ def check_changes(changes: object) -> dict[str, str | None]:
             raise ValueError(f"sets {name!r}; known are {', '.join(FIELDS)}")
         if value is not None and (not isinstance(value, str) or not value.strip()):
             raise ValueError(f"sets {name} to {value!r}, which is no text")
-        if value is not None and (len(value) > LONGEST or re.search(r"[\ud800-\udfff]", value)):
+        if value is not None and _is_no_text(value):
             raise ValueError(f"sets {name} to what is too long or no text")
     if changes.get("verdict") not in (None, "accept", "reject"):
         raise ValueError(f"has the verdict {changes['verdict']!r}; it must be accept or reject")
     if changes.get("kind") not in (None, *KINDS):
         raise ValueError(f"has the kind {changes['kind']!r}; known are {', '.join(KINDS)}")
     return dict(changes)
+
+
+def _is_no_text(value: str) -> bool:
+    return len(value) > LONGEST or bool(re.search(r"[\ud800-\udfff]", value))
 
 
 class Log:
@@ -150,7 +157,7 @@ class Log:
         A line that is not whole, as a cut-off write leaves it, is noted in `damaged`.
         """
         try:
-            with self.path.open("rb") as handle:
+            with open_plain(self.path) as handle:
                 handle.seek(self._read)
                 content = handle.read()
         except FileNotFoundError:
@@ -265,7 +272,7 @@ class Log:
 @contextmanager
 def _locked(path: Path) -> Iterator[IO[bytes]]:
     """Open a log to append, for one process at a time where the system can."""
-    with path.open("ab") as handle:
+    with open_plain(path, append=True) as handle:
         if sys.platform != "win32":
             import fcntl
 

@@ -171,7 +171,7 @@ def test_the_notebook_is_written_anew_and_stores_no_output(run: Path) -> None:
     place.write_text("one that came with the run", encoding="utf-8")
     write_notebook(run, "boris")
     assert "reviewer='boris'" in place.read_text(encoding="utf-8")
-    assert make_notebook("..", None)["cells"][1]["outputs"] == []
+    assert make_notebook("..", None)["cells"][0]["outputs"] == []
 
 
 def test_a_missing_extra_names_its_cure(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from miner.files import replace_file
 from miner.report.map import write_map
 from miner.report.sections import (
     name_inputs,
@@ -60,9 +61,7 @@ def write_report(
     links = dict(name for name, section in sections.items() if section)
     summary = write_summary(vocabulary, proposals, curve, manifest)
     body = [write_header(names, manifest, links), summary, *filter(None, sections.values())]
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(_make_page(names, body), encoding="utf-8", newline="\n")
-    partial.replace(path)
+    replace_file(path, _make_page(names, body).encode())
 
 
 def _make_page(names: str, body: list[str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -12,6 +11,7 @@ import polars as pl
 
 from miner.decisions import Policy
 from miner.errors import RunError, UsageError
+from miner.files import replace_file
 from miner.finished import open_finished
 from miner.reviewed import review_run
 from miner.vocabulary import (
@@ -77,17 +77,11 @@ def _write_units(units: pl.DataFrame, form: str, *, spaced: bool) -> bytes:
 
 
 def write_file(out: Path, content: bytes) -> None:
-    """Write a file under another name, then give it its own; RunError where that fails."""
-    partial = out.with_name(f"{out.name}.partial")
+    """Write a file all at once; RunError where that fails."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as handle:
-            handle.write(content)
-            handle.flush()
-            os.fsync(handle.fileno())
-        partial.replace(out)
+        replace_file(out, content)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         reason = (error.strerror or str(error)).lower()
         raise RunError(
             f"cannot be written ({reason})", where=str(out), cure="Check the path and the disk"

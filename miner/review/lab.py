@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from miner.errors import RunError, UsageError
+from miner.files import make_plain_folder, replace_file
 from miner.finished import read_manifest
 
 NOTEBOOK = Path("review", "review.ipynb")
@@ -65,11 +66,9 @@ def write_notebook(run: Path, reviewer: str | None) -> Path:
     """Return the notebook of a run, written anew: one that came with the run is not opened."""
     place = run.absolute() / NOTEBOOK
     try:
-        place.parent.mkdir(exist_ok=True)
-        fresh = place.with_suffix(".part")
+        make_plain_folder(place.parent)
         text = json.dumps(make_notebook("..", reviewer), ensure_ascii=False, indent=1)
-        fresh.write_text(text + "\n", encoding="utf-8")
-        fresh.replace(place)
+        replace_file(place, (text + "\n").encode())
     except OSError as error:
         raise RunError(
             f"the notebook cannot be written ({(error.strerror or str(error)).lower()})",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from miner.files import make_plain_folder, replace_file
 from miner.finished import Finished
 from miner.layout import place_beside
 
@@ -81,11 +83,11 @@ def _read_cache(place: Path, refused: pl.DataFrame, drawn: Path) -> pl.DataFrame
 
 
 def _write_cache(place: Path, placed: pl.DataFrame) -> None:
-    """Write to a temporary name, then rename; a folder that takes no files is no harm."""
-    fresh = place.with_suffix(".part")
+    """Keep the places for the next time; a folder that takes no files is no harm."""
+    content = BytesIO()
+    placed.write_parquet(content)
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        placed.write_parquet(fresh)
-        fresh.replace(place)
+        make_plain_folder(place.parent)
+        replace_file(place, content.getvalue())
     except OSError:
         return

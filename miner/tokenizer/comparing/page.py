@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from miner.errors import UsageError
+from miner.files import replace_file
 from miner.report import POLICY, STYLE, find_ticks, show, spell
 from miner.tokenizer.comparing.charts import COLORS, DASHES, Line, draw_bars, draw_lines
 from miner.tokenizer.comparing.comparison import Comparison
@@ -71,10 +72,8 @@ MEANINGS = {
 
 def write_page(path: Path, comparison: Comparison) -> None:
     """Write the page to `path`, first under another name; UsageError where that is not possible."""
-    partial = path.with_name(path.name + ".partial")
     try:
-        partial.write_text(make_page(comparison), encoding="utf-8", newline="\n")
-        partial.replace(path)
+        replace_file(path, make_page(comparison).encode())
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise UsageError(
