@@ -101,7 +101,7 @@ def review_run(folder: Path, policy: Policy = "majority") -> Reviewed | None:
     seed = int(run.manifest["config"].get("seed") or 0)
     units = rank_reviewed(applied, run.vectors, device="cpu", seed=seed)[0]
     merges = order_merges(units, avoid=applied.rejected)
-    notes = (*list_damage(logs), *tell_outcome(settled, applied))
+    notes = (*list_damage(logs), *tell_outcome(settled, applied), *tell_homeless(applied, units))
     return Reviewed(
         units, merges, applied.proposals, count_decisions(settled), notes, applied.refused
     )
@@ -133,6 +133,16 @@ def tell_outcome(settled: Settled, applied: Applied) -> list[str]:
             f"such as {applied.missing[0][0]!r}"
         )
     return notes
+
+
+def tell_homeless(applied: Applied, units: pl.DataFrame) -> list[str]:
+    """Return which units are said to belong to what is no unit, a line each."""
+    there = set(units["token"])
+    return [
+        f"{token!r} stays in its family: {head!r}, the head that was named, is no unit"
+        for token, head in applied.families.items()
+        if token in there and head not in there
+    ]
 
 
 # Texts to units

@@ -208,7 +208,10 @@ def test_an_added_unit_may_have_words_that_the_corpus_lacks(run: Path) -> None:
 def test_kind_family_and_label_are_as_people_say(run: Path, tmp_path: Path) -> None:
     decide(run, "town square", kind="marker", label="place")
     decide(run, "labour market", family="town square")
-    rows = {row["token"]: row for row in reviewed(run).units.iter_rows(named=True)}
+    decide(run, "railway station", family="nobody at all")
+    found = reviewed(run)
+    rows = {row["token"]: row for row in found.units.iter_rows(named=True)}
+    assert len(found.notes) == 1 and "'nobody at all', the head that was named" in found.notes[0]
     assert (rows["town square"]["kind"], rows["town square"]["label"]) == ("marker", "place")
     assert rows["labour market"]["family"] == rows["town square"]["rank"]
     export_vocabulary(run, tmp_path / "tokens.json", form="json")
