@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from miner.atoms import PROFILES, Atoms, load_atoms
+from miner.atoms import MOST_ATOMS, PROFILES, Atoms, Stream, load_atoms
 from miner.candidates import Candidates
 from miner.embeddings import load_vectors
 from miner.errors import RunError
@@ -39,7 +39,11 @@ class Finished:
         """The streams, left on disk, and the table of atoms."""
         profile = PROFILES[self.manifest["profile"]]
         with _told(self.folder):
-            return load_atoms(self.folder / "1_atoms", profile=profile)
+            atoms = load_atoms(self.folder / "1_atoms", profile=profile)
+            for stream in (atoms.mined, atoms.held):
+                _check_stream(stream, atoms.table.height)
+            _check_range(self.proposals["atom"].drop_nulls(), 1, atoms.table.height)
+            return atoms
 
     @cached_property
     def candidates(self) -> Candidates:
@@ -51,8 +55,13 @@ class Finished:
                 for name in ("keys", "parent", "suffix")
             )
             table = pl.read_parquet(folder / "candidates.parquet")
-            if not table.height == len(keys) == len(parent) == len(suffix):
+            if keys.ndim != 2 or not table.height == len(keys) == len(parent) == len(suffix):
                 raise ValueError("of different lengths")
+            for part in (parent, suffix):
+                _check_range(part, -1, table.height - 1)
+            _check_range(keys, 0, 2 * self.atoms.table.height + 1)
+            _check_range(table["place"], 0, len(self.atoms.mined.ids) - 1)
+            _check_range(self.proposals["candidate"].drop_nulls(), 0, table.height - 1)
             return Candidates(table, keys, parent, suffix)
 
     @cached_property
@@ -61,7 +70,10 @@ class Finished:
         folder = self.folder / "4_vectors"
         with _told(self.folder):
             about = json.loads((folder / "encoder.json").read_text(encoding="utf-8"))
-            return load_vectors(folder / "vectors.f16", int(about["dimension"]))
+            vectors = load_vectors(folder / "vectors.f16", int(about["dimension"]))
+            if len(vectors) != self.candidates.table.height:
+                raise ValueError("not a vector for each candidate")
+            return vectors
 
     @cached_property
     def units(self) -> pl.DataFrame:
@@ -73,6 +85,23 @@ class Finished:
     def patterns(self) -> dict[str, str]:
         """The user's regular expressions, by name."""
         return dict(self.manifest["config"].get("patterns") or {})
+
+
+def _check_stream(stream: Stream, atoms: int) -> None:
+    """Raise ValueError where a stream would lead out of itself, or out of the table of atoms."""
+    ids, documents = stream.ids, stream.documents
+    if not len(ids) == len(stream.flags) or not len(documents) or ids[0]:
+        raise ValueError("of different lengths")
+    _check_range(documents, 1, len(ids) - MOST_ATOMS)
+    if (np.diff(documents) < 0).any() or ids[documents[-1] :].any():
+        raise ValueError("documents that are not one after the other")
+    _check_range(ids, 0, 2 * atoms + 1)
+
+
+def _check_range(values: np.ndarray | pl.Series, least: int, most: int) -> None:
+    values = np.asarray(values)
+    if len(values) and not least <= int(values.min()) <= int(values.max()) <= most:
+        raise ValueError(f"numbers beyond {least} to {most}")
 
 
 @contextmanager

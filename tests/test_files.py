@@ -15,14 +15,14 @@ from miner.errors import RunError
 from miner.files import make_plain_folder, open_plain, replace_file
 from miner.review.lab import write_notebook
 
-SECRET = "alias ls=ls\n"
+OWN = "alias ls=ls\n"
 
 
 @pytest.fixture
 def mine(tmp_path: Path) -> Path:
     """A file of the user's that no run should touch."""
     path = tmp_path / "profile"
-    path.write_text(SECRET)
+    path.write_text(OWN)
     return path
 
 
@@ -32,12 +32,12 @@ def test_a_link_in_the_way_is_taken_away_and_not_written_through(
     out = tmp_path / "out.txt"
     out.with_name("out.txt.partial").symlink_to(mine)
     replace_file(out, b"new")
-    assert (out.read_bytes(), mine.read_text()) == (b"new", SECRET)
+    assert (out.read_bytes(), mine.read_text()) == (b"new", OWN)
     out.unlink()
     out.symlink_to(mine)
     replace_file(out, b"newer")
     assert not out.is_symlink()
-    assert (out.read_bytes(), mine.read_text()) == (b"newer", SECRET)
+    assert (out.read_bytes(), mine.read_text()) == (b"newer", OWN)
     assert {path.name for path in tmp_path.iterdir()} == {"out.txt", "profile"}
 
 
@@ -45,7 +45,7 @@ def test_what_fails_leaves_the_old_file(tmp_path: Path) -> None:
     out = tmp_path / "out.txt"
     out.write_bytes(b"old")
     (tmp_path / "out.txt.partial" / "x").mkdir(parents=True)
-    with pytest.raises(OSError, match="directory|permitted"):
+    with pytest.raises(OSError, match=r"directory|permitted"):
         replace_file(out, b"new")
     assert out.read_bytes() == b"old"
 
@@ -56,7 +56,7 @@ def test_links_pipes_and_devices_are_not_opened(mine: Path, tmp_path: Path) -> N
     os.mkfifo(tmp_path / "pipe")
     for name in ("link", "dangling", "pipe"):
         for append in (False, True):
-            with pytest.raises(OSError, match="link|plain|No such device"):
+            with pytest.raises(OSError, match=r"link|plain|No such device"):
                 open_plain(tmp_path / name, append=append)
     with pytest.raises(OSError, match="plain"):
         open_plain(Path("/dev/null"))
@@ -84,7 +84,7 @@ def test_a_log_that_is_a_link_is_neither_read_nor_written(
         main(["export", str(run), "--out", str(tmp_path / "units.jsonl")])
     assert end.value.code == 3
     assert f"{path}" in capsys.readouterr().err
-    assert mine.read_text() == SECRET
+    assert mine.read_text() == OWN
 
 
 def test_the_notebook_goes_through_no_link(run: Path, mine: Path, tmp_path: Path) -> None:
@@ -95,4 +95,4 @@ def test_the_notebook_goes_through_no_link(run: Path, mine: Path, tmp_path: Path
     (run / "review").symlink_to(tmp_path)
     with pytest.raises(RunError, match="link to another place"):
         write_notebook(run, "anna")
-    assert mine.read_text() == SECRET
+    assert mine.read_text() == OWN

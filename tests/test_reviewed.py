@@ -8,6 +8,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from tokenizers import Tokenizer
@@ -193,6 +194,41 @@ def test_explain_tells_what_came_of_the_decisions(run: Path) -> None:
     taken = explain_text(run, refused)["reviewed"]
     assert reviewed(run).units.filter(rank=taken["rank"])["token"].to_list() == [refused]
     assert "reviewed vocabulary" not in describe(explain_text(run, "zz zz"))
+
+
+DAMAGED = {
+    "1_atoms/mined.ids.u32": "u4", "1_atoms/mined.documents.i64": "i8",
+    "2_candidates/parent.npy": "", "2_candidates/keys.npy": "",
+    "1_atoms/mined.flags.u8": "u1", "4_vectors/vectors.f16": "f2",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("file", "how"),
+    [
+        (file, how)
+        for file in DAMAGED
+        for how in ("huge", "short", "empty")
+        if how != "huge" or not file.endswith(("u8", "f16"))  # where any value is one
+    ],
+)
+def test_a_damaged_stage_is_told_and_never_runs_wild(
+    run: Path, capsys: pytest.CaptureFixture[str], file: str, how: str
+) -> None:
+    """Kernels trust the numbers in a run: those of a stranger's are looked at first."""
+    path, kind = run / file, DAMAGED[file]
+    values = np.fromfile(path, kind) if kind else np.load(path)
+    values = {"huge": values.copy(), "short": values[:-9], "empty": values[:0]}[how]
+    if how == "huge":
+        values.flat[len(values) // 2] = np.iinfo(values.dtype).max
+    values.tofile(path) if kind else np.save(path, values)
+    decide(run, "town square", verdict="reject")
+    for command in (["explain", str(run), "town square"], ["report", str(run)]):
+        with pytest.raises(SystemExit) as end:
+            main(command)
+        assert end.value.code == 3, command
+        told = capsys.readouterr().err
+        assert "a stage of the run cannot be read" in told and "mine again" in told
 
 
 def test_an_added_unit_may_have_words_that_the_corpus_lacks(run: Path) -> None:
