@@ -440,7 +440,7 @@ def test_labels_do_not_touch(dots: list[tuple[str, float, float]]) -> None:
     for place, one in enumerate(labels):
         assert 0 <= one.x <= WIDTH
         left, top, right, bottom = one.box
-        assert left <= one.x <= right and top < one.y < bottom
+        assert left - 1e-6 <= one.x <= right + 1e-6 and top < one.y < bottom
         for other in labels[:place]:
             beside = left > other.box[2] or right < other.box[0]
             assert beside or top > other.box[3] or bottom < other.box[1]
