@@ -62,8 +62,8 @@ ROOMS: dict[str, set[str]] = {
     "report": {*FOUNDATION, "savings"},
     # wings: they read what the house wrote, and no room of the house opens them
     "tokenizer": {
-        *FOUNDATION, "atoms", "candidates", "corpus", "cutting", "decisions", "finished", "report",
-        "reviewed", "savings", "store", "vocabulary",
+        *FOUNDATION, "atoms", "candidates", "corpus", "cutting", "decisions", "finished",
+        "originals", "report", "reviewed", "savings", "spelling", "store", "vocabulary",
     },
     "review": {
         *FOUNDATION, "atoms", "candidates", "decisions", "embeddings", "finished", "layout",
