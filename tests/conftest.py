@@ -16,6 +16,12 @@ from miner.corpus import Chunk
 
 __all__ = ["demo", "make_chunk", "mine_texts", "shared"]
 SHARED = Path(__file__).parents[2] / "shared"
+LONG = ("test_review_lab.py", "test_tokenizer_train.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first: several processes then end together."""
+    items.sort(key=lambda item: item.path.name not in LONG)
 
 
 @pytest.fixture

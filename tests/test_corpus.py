@@ -632,7 +632,7 @@ def test_truncated_parquet(folder) -> None:
     ("name", "content"),
     [
         ("a.txt", b""),
-        ("a.txt.gz", gzip.compress(b"")),
+        ("a.txt.gz", gzip.compress(b"", mtime=0)),
         ("a.bin", b""),
         ("a.hex", b" \n"),
         ("a.jsonl", b"\n\n"),
