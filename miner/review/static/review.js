@@ -890,7 +890,7 @@ function readFields(inputs, mine) {
 const SAID = ["not decided", "accepted", "rejected", "changed", "falls"];
 
 function makeMap(parts, { pick, lasso }) {
-  const view = { x: 0, y: 0, zoom: 1, pan: false, colour: "verdict", hover: -1, current: -1, chosen: null, path: null };
+  const view = { x: 0, y: 0, zoom: 1, pan: false, colour: "verdict", hover: -1, current: -1, chosen: null, path: null, width: 0, height: 0 };
   let points = null;
   let asked = 0;
   const themes = new MutationObserver(() => paintSoon());
@@ -918,8 +918,8 @@ function makeMap(parts, { pick, lasso }) {
 
   // Places on the screen
 
-  const width = () => parts.canvas.clientWidth;
-  const height = () => parts.canvas.clientHeight;
+  const width = () => view.width;
+  const height = () => view.height;
   const scale = () => Math.min((width() / 2 - 8) / points.reach[0], (height() / 2 - 8) / points.reach[1]) * view.zoom;
   const toX = (i) => width() / 2 + (points.places[2 * i] - view.x) * scale();
   const toY = (i) => height() / 2 - (points.places[2 * i + 1] - view.y) * scale();
@@ -928,6 +928,7 @@ function makeMap(parts, { pick, lasso }) {
 
   function resize() {
     const ratio = window.devicePixelRatio || 1;
+    [view.width, view.height] = [parts.canvas.clientWidth, parts.canvas.clientHeight];
     for (const canvas of [parts.canvas, parts.over]) {
       canvas.width = Math.round(width() * ratio);
       canvas.height = Math.round(height() * ratio);
