@@ -367,8 +367,8 @@ def compare(
 @click.argument("run", type=folder_or_file, metavar="RUN")
 @click.option(
     "--format", "form", type=click.Choice(EXPORTS), default="jsonl", show_default=True,
-    help="jsonl, csv, parquet: every column; txt: a token a line; json: special_tokens and "
-    "never_split; merges: the forced merges.",
+    help="jsonl, csv, parquet: every column; txt: a token a line, ▁ for a space; json: "
+    "special_tokens and never_split; merges: the forced merges.",
 )
 @click.option("--out", type=folder_or_file, metavar="FILE", required=True)
 @policy_option

@@ -106,10 +106,10 @@ def mine(
         vocabulary, curve, proposals = rank_units(
             run, config, atoms, candidates, proposals, vectors, decisions=decisions
         )
-        manifest = describe_run(run, key, sources, atoms, candidates, proposals, curve)
-        write_run(
-            run, config, candidates, vocabulary, proposals, curve, manifest, decisions=decisions
+        manifest = describe_run(
+            run, key, sources, atoms, candidates, proposals, curve, decisions=decisions
         )
+        write_run(run, config, candidates, vocabulary, proposals, curve, manifest)
     return Mined(out, vocabulary, manifest)
 
 
@@ -431,7 +431,8 @@ def has_documents(stream: Stream) -> bool:
 
 def describe_run(
     run: Run, key: dict[str, Any], sources: tuple[Source, ...], atoms: Atoms,
-    candidates: Candidates, proposals: pl.DataFrame, curve: pl.DataFrame,
+    candidates: Candidates, proposals: pl.DataFrame, curve: pl.DataFrame, *,
+    decisions: Settled | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Return the manifest: what went in, what came out, what it cost."""
     verdicts = proposals.group_by("verdict").len().sort("len", "verdict", descending=_FALLING)
@@ -461,6 +462,7 @@ def describe_run(
         "least_count": counted,
         "verdicts": dict(verdicts.iter_rows()),
         "kinds": dict(kinds.iter_rows()),
+        "decisions": count_decisions(decisions) if decisions else None,
         "saved": curve.row(-1, named=True) if curve.height else {},
         "encoder": read("vectors", "encoder.json"),
         "search": read("vocabulary", "search.json"),
@@ -485,8 +487,7 @@ def list_versions() -> dict[str, str]:
 
 def write_run(
     run: Run, config: MineConfig, candidates: Candidates, vocabulary: pl.DataFrame,
-    proposals: pl.DataFrame, curve: pl.DataFrame, manifest: dict[str, Any], *,
-    decisions: Settled | None = None,
+    proposals: pl.DataFrame, curve: pl.DataFrame, manifest: dict[str, Any],
 ) -> None:  # fmt: skip
     """Put the files for other programs at the top of the run folder."""
     last = run.folder / f"{len(run.stages)}_vocabulary"
@@ -505,7 +506,7 @@ def write_run(
     (run.folder / "config.toml").write_text(write_config(config), encoding="utf-8")
     draw_report(
         run.folder, candidates, vocabulary, proposals, curve, manifest,
-        decisions=count_decisions(decisions) if decisions else None,
+        decisions=manifest["decisions"],
     )  # fmt: skip
     write_json(run.folder / MANIFEST, manifest)
 

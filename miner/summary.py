@@ -55,9 +55,13 @@ def _columns(text: str) -> int:
 
 
 def _verdicts(manifest: dict[str, Any]) -> str:
-    """Return how many proposals got which verdict."""
+    """Return how many proposals got which verdict, and what reviewers said."""
     counts = ", ".join(f"{name} {count:,}" for name, count in manifest["verdicts"].items())
-    return f"verdicts: {counts}"
+    lines = [f"verdicts: {counts}"]
+    if manifest["decisions"] is not None:
+        said = (f"{count:,} {name}" for name, count in manifest["decisions"].items())
+        lines.append(f"decided:  {', '.join(said) or 'no decision'}")
+    return "\n".join(lines)
 
 
 def _costs(manifest: dict[str, Any]) -> str:

@@ -265,7 +265,9 @@ def test_a_head_that_moves_leaves_its_family_to_the_next_best() -> None:
     assert move_families(units, {"b": "nobody"})["family"].to_list() == [1, 1, 1, 4]
 
 
-def test_decisions_find_their_unit_in_another_run(run: Path, tmp_path: Path) -> None:
+def test_decisions_find_their_unit_in_another_run(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     decide(run, "изо дня в день", verdict="reject")
     decide(run, "нет такого здесь", verdict="reject")
     corpus = tmp_path / "other.txt"
@@ -275,6 +277,7 @@ def test_decisions_find_their_unit_in_another_run(run: Path, tmp_path: Path) -> 
     with pytest.raises(SystemExit) as left:
         main(["mine", str(corpus), "--out", str(out), "--decisions", str(run)])
     assert left.value.code == 0
+    assert "decided:  2 rejected" in capsys.readouterr().out
     tokens = {json.loads(line)["token"] for line in (out / "vocabulary.jsonl").open()}
     assert "изо дня в день" not in tokens and "из года в год" in tokens
     assert "изо дня в день" not in (out / "merges.tsv").read_text(encoding="utf-8")

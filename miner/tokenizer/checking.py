@@ -269,7 +269,8 @@ class Checker:
             around = [("(", text, "), x") for text in texts]
             name = f"the same in brackets and before a comma{self.shorter}"
             checks.append(self.stands(name, around, keep, fewest=bool(self.shorter)))
-        checks.append(self.check_contexts(run, add))
+        beside = "Train with hf-bpe or hf-unigram: SentencePiece does not see what stands beside"
+        checks.append(self.check_contexts(run, beside if self.ours else add))
         return checks
 
     def check_contexts(self, run: Path, cure: str) -> Check:
