@@ -11,12 +11,15 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tokenizers import Tokenizer
 from watched import MinedDemo
 
 from miner.cli import main
-from miner.decisions import Log, Unit, name_log
+from miner.decisions import Log, Unit, name_log, read_logs, settle_logs
 from miner.finished import open_finished
+from miner.review.board import Board
 from miner.review.explain_view import describe
 from miner.review.export import export_vocabulary
 from miner.review.telling import explain_text
@@ -54,6 +57,52 @@ def assert_rebuilt(found: Reviewed) -> None:
     ranks = rank_merges(found.merges)
     for token, atoms in found.units.select("token", "atoms").iter_rows():
         assert join_pieces(split_unit(token, atoms), ranks) == [token]
+
+
+WISHES = st.tuples(
+    st.integers(0, 2**31), st.sampled_from(["accept", "reject", "reject", "form", "add", "undo"]),
+    st.one_of(
+        st.sampled_from(["🧜‍♀️ wave", "e\u0301tude now", "ЖАР Тишина", "δ41 x", "don't go", "day"]),
+        st.lists(st.integers(0, 2**31), min_size=1, max_size=4),
+    ),
+)  # fmt: skip
+
+
+@given(st.lists(WISHES, max_size=40), st.integers(0, 1))
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_whatever_is_decided_leaves_a_sound_vocabulary(
+    run: Path, wishes: list[tuple[int, str, str | list[int]]], others: int
+) -> None:
+    shutil.rmtree(run / "decisions", ignore_errors=True)
+    finished = open_finished(run)
+    boards = [Board(finished, name) for name in ("anna", "boris")[: 1 + others]]
+    tokens = finished.proposals["token"].to_list()
+    for number, wish, text in wishes:
+        board, row = boards[number % len(boards)], number % len(tokens)
+        parts = text if isinstance(text, list) else []
+        form = " ".join(tokens[part % len(tokens)] for part in parts) or str(text)
+        if wish == "undo":
+            board.undo()
+        elif wish == "add":
+            board.add(form)
+        else:
+            board.decide([row], {"token": form} if wish == "form" else {"verdict": wish})
+    if (found := review_run(run)) is None:
+        return
+    assert_rebuilt(found)
+    names, units = set(found.units["token"]), found.units.select("token", "atoms").rows()
+    held = {(token, tuple(atoms)) for token, atoms in units}
+    assert len(names) == found.units["glued"].n_unique() == len(units)
+    said = settle_logs(read_logs(run), "majority").decisions
+    renamed = {decision.token for decision in said.values()}
+    for one, decision in said.items():
+        if decision.verdict == "reject":
+            assert one not in held or one[0] in renamed
+            assert one[0] in names or one[0] not in set(found.merges["result"])
+        elif decision.token or decision.verdict == "accept":
+            assert (decision.token or one[0]) in names or one in found.refused
 
 
 def test_a_run_that_nobody_reviewed_is_as_it_was_mined(run: Path, tmp_path: Path) -> None:
