@@ -57,6 +57,7 @@ def commands() -> None:
       miner review outputs/run
       miner train outputs/run --corpus my_texts/ --trainer hf-bpe --vocab-size 32768 --out tok
       miner check tok --run outputs/run
+      miner adopt ./model --run outputs/run --out adopted
     """
 
 
@@ -184,6 +185,7 @@ def mine(
         click.echo(summarize(mined.vocabulary, mined.manifest, str(mined.folder)))
 
 
+INITS = ("mean", "weighted", "edges", "random")
 TRAINERS = ("hf-bpe", "hf-unigram", "sentencepiece-bpe", "sentencepiece-unigram")
 SHAPES = ("llama-3-8b", "llama-3-70b", "mistral-7b", "qwen2.5-0.5b", "qwen2.5-7b", "gpt2")
 EXPORTS = ("jsonl", "csv", "parquet", "txt", "json", "merges")
@@ -198,7 +200,8 @@ policy_option = click.option(
 @click.argument("run", type=folder_or_file, metavar="RUN")
 @click.option(
     "--corpus", "corpus", multiple=True, metavar="PATH",
-    help="What to train on, in the forms that `miner mine` reads; may come several times.",
+    help="What to train on, in the forms that `miner mine` reads; may come several times.  "
+    "[default: the run's own text]",
 )
 @click.option(
     "--trainer", type=click.Choice(TRAINERS), default="hf-bpe", show_default=True,
@@ -245,10 +248,46 @@ def train(overwrite: bool, as_json: bool, out: Path, **options: Any) -> None:
     from miner.tokenizer.card import summarize_card
     from miner.tokenizer.training import TrainConfig, train_tokenizer
 
-    if not options["corpus"]:
-        raise UsageError("no corpus is named", cure="Add --corpus PATH")
     trained = train_tokenizer(TrainConfig(**options), out, overwrite=overwrite, told=_tell)
     click.echo(json.dumps(trained.card) if as_json else summarize_card(trained.card, str(out)))
+
+
+@commands.command()
+@click.argument("model", type=folder_or_file, metavar="MODEL")
+@click.option("--run", type=folder_or_file, required=True, help="Whose units the model gets.")
+@click.option("--out", type=folder_or_file, metavar="FOLDER", required=True)
+@click.option(
+    "--init", type=click.Choice(INITS), default="weighted", show_default=True,
+    help="What a new row begins with. mean: its parts alike; weighted: mostly its last part in the "
+    "input, its first in the output; edges: these alone; random: as the other rows are spread.",
+)
+@click.option(
+    "--corpus", "corpus", multiple=True, metavar="PATH",
+    help="What tells which units pay; may come several times.  [default: the run's own text]",
+)
+@click.option("--units", type=int, metavar="K", help="How many units.  [default: all that pay]")
+@click.option("--vocab-size", type=int, metavar="N", help="The most ids of the tokenizer.")
+@click.option("--text-column", metavar="NAME", help="Of tables and JSON lines.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of random rows.")
+@policy_option
+@click.option("--overwrite", is_flag=True, help="Replace a model of miner that is there.")
+@click.option("--json", "as_json", is_flag=True, help="Print the card as JSON.")
+def adopt(overwrite: bool, as_json: bool, out: Path, **options: Any) -> None:
+    """Give MODEL, a Hugging Face folder, an id and a row for the units of RUN.
+
+    Tokenizer and tables grow together, in a new folder; what was there stays bit for bit. No code
+    of MODEL is run, and its weights must be safetensors.
+
+    \b
+    Examples:
+      miner adopt ./Qwen3-0.6B --run outputs/run --out adopted
+      miner adopt ./gpt2 --run outputs/run --out adopted --units 5000 --init mean
+    """
+    from miner.model.adopting import AdoptConfig, adopt_model
+    from miner.model.view import summarize_model
+
+    adopted = adopt_model(AdoptConfig(**options), out, overwrite=overwrite, told=_tell)
+    click.echo(json.dumps(adopted.card) if as_json else summarize_model(adopted))
 
 
 @commands.command()

@@ -7,7 +7,8 @@ MinerError
     |-- ConfigError       a config file or a seed list
     |-- EncoderError      an encoder that is not there or not whole
     |-- RunError          a run folder that is not as expected
-    `-- TokenizerError    a tokenizer's file, or a text that it cannot cut
+    |-- TokenizerError    a tokenizer's file, or a text that it cannot cut
+    `-- ModelError        a model's folder or its weights
 
 Wrong arguments of a function, a programmer's mistake, are `ValueError`.
 """
@@ -59,3 +60,7 @@ class RunError(InputError):
 
 class TokenizerError(InputError):
     """A tokenizer cannot be read or made, or cannot cut a text."""
+
+
+class ModelError(InputError):
+    """A model's folder is not whole, not safe to open, or does not fit its tokenizer."""

@@ -204,6 +204,16 @@ class Copy:
             raise ValueError("a document ends before it starts")
         return text[self.places[document] : stop]
 
+    def read_chunks(self) -> Iterator[Chunk]:
+        """Yield all documents in the order of the corpus, a block at a time."""
+        for block, (first, last) in enumerate(pairwise(self.blocks[:, 1].tolist())):
+            text = self._read_block(block)
+            starts = self.places[first:last].astype(np.int64)
+            ends = np.append(starts[1:], len(text))
+            if (starts > ends).any():
+                raise ValueError("a document ends before it starts")
+            yield Chunk(text, starts, ends, str(self.folder / PACKED))
+
     def _read_block(self, block: int) -> np.ndarray:
         """Return the documents of a block, one behind the other."""
         held = self.shelf.take(block)
@@ -280,6 +290,18 @@ class Originals:
     def exact(self) -> bool:
         """Whether contexts are what the corpus says, to the letter; bytes are in hexadecimal."""
         return self.copy is not None or self.atoms.profile.name == "bytes"
+
+    def read_chunks(self) -> Iterator[Chunk]:
+        """Yield all documents of the corpus, those that were held back too, in its order.
+
+        RunError where the run has no copy of them, or a damaged one.
+        """
+        if self.copy is None:
+            raise RunError(
+                "holds no copy of its text", where=str(self.run), cure="Name the corpus: --corpus"
+            )
+        with _told(self.run):
+            yield from self.copy.read_chunks()
 
     def count_places(self, keys: np.ndarray) -> int:
         """Return how often a run of keys stands in the mined text."""

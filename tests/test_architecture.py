@@ -23,6 +23,7 @@ ROOMS: dict[str, set[str]] = {
     "files": set(),
     "tables": set(),
     "unicode": set(),
+    "tensors": {"errors"},
     "config": {"errors"},
     "store": {"errors"},
     "corpus": {"errors"},
@@ -63,15 +64,17 @@ ROOMS: dict[str, set[str]] = {
     # wings: they read what the house wrote, and no room of the house opens them
     "tokenizer": {
         *FOUNDATION, "atoms", "candidates", "corpus", "cutting", "decisions", "finished",
-        "originals", "report", "reviewed", "savings", "spelling", "store", "vocabulary",
+        "originals", "report", "reviewed", "savings", "spelling", "store", "tensors", "vocabulary",
     },
     "review": {
         *FOUNDATION, "atoms", "candidates", "decisions", "embeddings", "finished", "layout",
         "likeness", "neighbors", "originals", "proposals", "report", "reversibility", "reviewed",
         "settling", "spelling", "store", "vocabulary",
     },
+    # it extends a tokenizer and its model together, by the doors of the other wing
+    "model": {*FOUNDATION, "decisions", "store", "tensors", "tokenizer"},
 }  # fmt: skip
-WINGS = {"review", "tokenizer"}
+WINGS = {"model", "review", "tokenizer"}
 DOORS = {"pipeline": set(ROOMS) - WINGS,
          "cli": {"config", "decisions", "errors", "finished", "pipeline", "store", "summary",
                  *WINGS},
@@ -79,9 +82,9 @@ DOORS = {"pipeline": set(ROOMS) - WINGS,
 
 # Libraries that only some modules may import; those marked must wait inside a function.
 HOMES = {
-    "torch": {"encoder"},
+    "torch": {"encoder", "model"},
     "sentence_transformers": {"encoder"},
-    "transformers": {"encoder"},
+    "transformers": {"encoder", "model"},
     "huggingface_hub": {"encoder"},
     "faiss": {"neighbors"},
     "click": {"cli"},

@@ -8,24 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from miner.atoms import choose_held
-from miner.corpus import Chunk, Skipped, Source, find_sources, is_bytes, read_chunks
+from miner.corpus import Chunk, Skipped, find_sources, is_bytes, read_chunks
 from miner.errors import CorpusError
+from miner.originals import open_originals
 
 MOST_HELD = 4 << 20  # characters that are held back; more measures nothing better
 CHUNK = 4 << 20  # bytes read at a time
 
 
+Chunks = Callable[[list[Skipped] | None], Iterator[Chunk]]  # told what it skips
+
+
 @dataclass
 class Corpus:
-    """The documents of some files, parted into those to train on and those held back."""
+    """The documents of a corpus, parted into those to train on and those held back."""
 
-    sources: tuple[Source, ...]
-    text_column: str | None = None
-    on_error: str = "stop"
+    chunks: Chunks
+    as_bytes: bool = False
     skipped: list[Skipped] = field(default_factory=list)
     documents: int = 0
     bytes: int = 0
@@ -61,16 +65,17 @@ class Corpus:
 
     def _read(self) -> Iterator[tuple[list[str], np.ndarray]]:
         start = 0
-        for chunk in self._chunks(None):
-            texts = decode_chunk(chunk, bytes_too=is_bytes(self.sources[0].form))
+        for chunk in self.chunks(None):
+            texts = decode_chunk(chunk, bytes_too=self.as_bytes)
             yield texts, self._held[start : start + len(texts)]
             start += len(texts)
 
-    def _chunks(self, skipped: list[Skipped] | None) -> Iterator[Chunk]:
-        return read_chunks(
-            self.sources, text_column=self.text_column, chunk_bytes=CHUNK, on_error=self.on_error,
-            skipped=skipped,
-        )  # fmt: skip
+    def count(self) -> None:
+        """Read it once: how large is it, and what is held back?"""
+        for chunk in self.chunks(self.skipped):
+            self.documents += len(chunk.starts)
+            self.bytes += int((chunk.ends - chunk.starts).sum())
+        self._held = choose_held(self.documents)
 
 
 def open_corpus(
@@ -78,14 +83,27 @@ def open_corpus(
     as_bytes: bool = False, told: Callable[[str], None] = lambda _: None,
 ) -> Corpus:  # fmt: skip
     """Return a corpus whose files have been read once; CorpusError where they cannot be."""
-    corpus = Corpus(find_sources(paths, as_bytes=as_bytes), text_column, on_error)
-    for chunk in corpus._chunks(corpus.skipped):
-        corpus.documents += len(chunk.starts)
-        corpus.bytes += int((chunk.ends - chunk.starts).sum())
+    sources = find_sources(paths, as_bytes=as_bytes)
+
+    def read(skipped: list[Skipped] | None) -> Iterator[Chunk]:
+        return read_chunks(
+            sources, text_column=text_column, chunk_bytes=CHUNK, on_error=on_error, skipped=skipped
+        )
+
+    corpus = Corpus(read, is_bytes(sources[0].form))
+    corpus.count()
     if corpus.documents == 0:
         raise CorpusError("no document in it", where=", ".join(paths), cure="Name other files")
-    corpus._held = choose_held(corpus.documents)
     told(f"corpus: {corpus.documents:,} documents, {corpus.bytes:,} bytes")
+    return corpus
+
+
+def open_mined(run: Path, told: Callable[[str], None] = lambda _: None) -> Corpus:
+    """Return the corpus that a run was mined from; RunError where it has no copy of it."""
+    originals = open_originals(run)
+    corpus = Corpus(lambda _: originals.read_chunks())
+    corpus.count()
+    told(f"the run's own corpus: {corpus.documents:,} documents, {corpus.bytes:,} bytes")
     return corpus
 
 

@@ -25,7 +25,7 @@ from miner.tokenizer.loading import LoadedTokenizer, load_tokenizer
 from miner.tokenizer.measuring import Point, choose_share, measure, measure_shares
 from miner.tokenizer.normal_form import NormalForm
 from miner.tokenizer.sentence_piece import count_characters, trims
-from miner.tokenizer.texts import Corpus, open_corpus
+from miner.tokenizer.texts import Corpus, open_corpus, open_mined
 from miner.tokenizer.units import Units, add_tokens, read_tokens, read_units
 
 TRAINERS: tuple[Trainer, ...] = (
@@ -40,6 +40,7 @@ Told = Callable[[str], None]
 class TrainConfig:
     """What `miner train` is asked for.
 
+    `corpus`: the paths of what to train on, none for the run's own text.
     `vocab_size`: the most ids, None for the default, or for as many as pay where `base` is a
     tokenizer to extend. `units`: how many units, None to have it measured.
     """
@@ -95,10 +96,7 @@ def train_tokenizer(
         units = add_tokens(units, read_tokens(config.tokens, profile=units.profile))
     base = load_tokenizer(config.base) if config.base else None
     with open_folder(out, marker=CARD, overwrite=overwrite) as folder:
-        corpus = open_corpus(
-            config.corpus, text_column=config.text_column, on_error=config.on_error,
-            as_bytes=units.profile.name == "bytes", told=told,
-        )  # fmt: skip
+        corpus = open_texts(config, as_bytes=units.profile.name == "bytes", told=told)
         held = corpus.held()
         if base:
             entries, built = extend(
@@ -121,6 +119,16 @@ def train_tokenizer(
         }  # fmt: skip
         write_card(folder, card, ids, file=built.file, base=config.base)
     return Trained(out, card)
+
+
+def open_texts(config: TrainConfig, *, as_bytes: bool, told: Told) -> Corpus:
+    """Return the corpus that was named, or else the run's own."""
+    if not config.corpus:
+        return open_mined(config.run, told)
+    return open_corpus(
+        config.corpus, text_column=config.text_column, on_error=config.on_error,
+        as_bytes=as_bytes, told=told,
+    )  # fmt: skip
 
 
 def find_entries(

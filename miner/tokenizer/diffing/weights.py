@@ -6,14 +6,11 @@ run code.
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from miner.errors import TokenizerError
+from miner.tensors import Tensor, list_tensors
 from miner.tokenizer.diffing.findings import Finding, count_things, take_examples
 from miner.tokenizer.diffing.ids import list_added, show_pieces
 from miner.tokenizer.diffing.sides import Side, read_object
@@ -25,33 +22,6 @@ TABLES = (
 )  # fmt: skip
 JUDGED = 1024  # rows that are looked at
 ALIKE = 1e-3  # spread of new rows against that of old ones, under which they are one row
-FORMS: dict[str, np.dtype[Any]] = {
-    "F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "BF16": np.dtype("<u2")
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Table:
-    """An embedding or a head: where its rows lie."""
-
-    name: str
-    file: Path
-    rows: int
-    width: int
-    form: str
-    offset: int
-
-    def read(self, numbers: np.ndarray) -> np.ndarray | None:
-        """Return the rows of some ids as float32, None where the form of numbers is not known."""
-        form = FORMS.get(self.form)
-        if form is None:
-            return None
-        held = np.memmap(self.file, form, "r", self.offset, (self.rows, self.width))
-        rows = np.asarray(held[numbers[numbers < self.rows]])
-        if self.form == "BF16":
-            return (rows.astype(np.uint32) << 16).view(np.float32)
-        return rows.astype(np.float32)
-
 
 def check_weights(old: Side, new: Side) -> list[Finding]:
     """Return the new ids that the model beside NEW, or else beside OLD, has no trained row for."""
@@ -65,12 +35,15 @@ def check_weights(old: Side, new: Side) -> list[Finding]:
     return []
 
 
-def find_tables(folder: Path) -> tuple[list[Table], int | None]:
+def find_tables(folder: Path) -> tuple[list[Tensor], int | None]:
     """Return the embedding tables of a model folder, and the `vocab_size` of its config."""
     if not folder.is_dir():
         return [], None
     tables = [
-        table for file in sorted(folder.glob("*.safetensors")) for table in _list_tables(file)
+        tensor
+        for file in sorted(folder.glob("*.safetensors"))
+        for tensor in list_tensors(file)
+        if tensor.name.endswith(TABLES)
     ]
     config = read_object(folder / "config.json")
     inner = config.get("text_config")
@@ -79,31 +52,8 @@ def find_tables(folder: Path) -> tuple[list[Table], int | None]:
     return tables, told
 
 
-def _list_tables(file: Path) -> list[Table]:
-    """Return the tables in a file; TokenizerError where it is damaged."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(file, framework="np") as opened:
-            names = [name for name in opened.keys() if name.endswith(TABLES)]  # noqa: SIM118
-        return [_place_table(file, name) for name in names]
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        raise TokenizerError(
-            f"is no safetensors file ({error})", where=str(file), cure="Fetch the weights anew"
-        ) from error
-
-
-def _place_table(file: Path, name: str) -> Table:
-    """Return where a tensor lies, from the header that the library has checked."""
-    with file.open("rb") as stream:
-        length = int.from_bytes(stream.read(8), "little")
-        entry: Any = json.loads(stream.read(length))[name]
-    rows, width = (*entry["shape"], 1, 1)[:2]
-    return Table(name, file, rows, width, entry["dtype"], 8 + length + entry["data_offsets"][0])
-
-
 def _judge_rows(
-    old: Side, new: Side, added: list[str], tables: list[Table], told: int | None, name: str
+    old: Side, new: Side, added: list[str], tables: list[Tensor], told: int | None, name: str
 ) -> list[Finding]:
     """Return the new ids past the smallest table, and those whose rows look untrained."""
     counts = {table.name: table.rows for table in tables}
@@ -130,15 +80,17 @@ def _judge_rows(
 
 
 def _find_untrained(
-    old: Side, new: Side, pieces: list[str], tables: list[Table], name: str
+    old: Side, new: Side, pieces: list[str], tables: list[Tensor], name: str
 ) -> list[Finding]:
     """Rows that are all nothing, or all the same: what a resize leaves, and padding."""
     numbers = np.array([new.places[piece] for piece in pieces[:JUDGED]], np.int64)
     others = np.setdiff1d(np.fromiter(old.places.values(), np.int64), numbers)[:JUDGED]
     signs = []
     for table in tables:
-        fresh, known = table.read(numbers), table.read(others)
-        sign = None if fresh is None or known is None else judge_rows(fresh, known)
+        if not table.is_known:
+            continue
+        within = (table.read(ids[ids < table.rows]) for ids in (numbers, others))
+        sign = judge_rows(*within)
         if sign:
             signs.append(f"{table.name}, {count_things(len(numbers), 'row')} seen: {sign}")
     if not signs:

@@ -1,0 +1,311 @@
+"""A model and a run to the model with the units of the run: tokenizer and tables grow together.
+
+Only ids are added: rows that were there stay bit for bit, in a new folder, and every other tensor
+passes as bytes. Read `adopt_model` aloud and you know what `miner adopt` does.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from miner.decisions import Policy
+from miner.errors import ModelError, TokenizerError
+from miner.model.folder import (
+    CONFIG,
+    DANGEROUS,
+    INDEX,
+    ModelFolder,
+    open_model,
+    read_json,
+)
+from miner.model.rows import Init, make_rows
+from miner.store import open_folder
+from miner.tensors import Growth, Tensor, copy_tensors, list_tensors
+from miner.tokenizer.card import CARD
+from miner.tokenizer.checking import read_unit_ids
+from miner.tokenizer.diffing import SAMPLE, Difference, diff_tokenizers
+from miner.tokenizer.loading import LoadedTokenizer, load_tokenizer
+from miner.tokenizer.training import TrainConfig, train_tokenizer
+
+MOST_PADDING = 128  # rows are padded to a multiple of at most so many, where the old ones were
+MEAN_OF = 65_536  # rows that the mean of a table is taken of
+LARGEST_BESIDE = 16 << 20  # bytes of a file that is copied from beside the weights
+STALE = {
+    "vocab.json", "merges.txt", "vocab.txt", "tokenizer.model", "spiece.model",
+    "sentencepiece.bpe.model", "tokenizer.json", "README.md", INDEX, CONFIG, CARD, "units.jsonl",
+}  # fmt: skip
+COPIED = {".json", ".jinja", ".txt", ".md", ""}  # of files beside the weights; no code
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class AdoptConfig:
+    """What `miner adopt` is asked for; see `TrainConfig` for what it says of the tokenizer."""
+
+    model: Path
+    run: Path
+    init: Init = "weighted"
+    corpus: tuple[str, ...] = ()
+    vocab_size: int | None = None
+    units: int | None = None
+    text_column: str | None = None
+    policy: Policy = "majority"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """A model that was extended: its folder, its card, and what changed in its tokenizer."""
+
+    folder: Path
+    card: dict[str, Any]
+    difference: Difference
+
+
+def adopt_model(
+    config: AdoptConfig, out: Path, *, overwrite: bool = False, told: Told = lambda _: None
+) -> Adopted:
+    """Write the model of `config` with an id and a row for the units of the run to `out`.
+
+    ModelError where the folder is not whole, needs code or pickles, or does not fit its tokenizer.
+    """
+    model, old = open_model(config.model), load_tokenizer(config.model)
+    check_fit(model, old)
+    told(f"{model.family}: {model.rows:,} rows of {model.width:,}, {name_tying(model)}")
+    with open_folder(out, marker=CARD, overwrite=overwrite) as folder:
+        card = extend_tokenizer(config, folder, told)
+        parts = list_parts(folder, old.size, card["vocab_size"])
+        growths = grow_tables(model, old.size, parts, config)
+        check_disk(model, growths, folder)
+        write_weights(model, growths, folder, told)
+        prove_rows(model, folder, old.size)
+        write_settings(model, growths, folder)
+        difference = diff_tokenizers(old, load_tokenizer(folder), list(SAMPLE))
+        if difference.exit_code:
+            raise TokenizerError(
+                "its tokenizer would not stay as it is", where=str(config.model),
+                cure=f"Run miner train --from {config.model} and miner diff to see what changes",
+            )  # fmt: skip
+        card["model"] = describe(model, growths, config)
+        write_card(folder, card)
+    return Adopted(out, card, difference)
+
+
+def name_tying(model: ModelFolder) -> str:
+    """Say how many tables there are."""
+    if model.tied:
+        return "one table for input and output"
+    return "tables for input and output" if "output" in model.tables else "a table for the input"
+
+
+def check_fit(model: ModelFolder, tokenizer: LoadedTokenizer) -> None:
+    """ModelError where a tokenizer has ids that its model has no row for."""
+    if tokenizer.size > model.rows:
+        raise ModelError(
+            f"its tokenizer has {tokenizer.size:,} ids, and the model {model.rows:,} rows",
+            where=str(model.path), cure="Put the tokenizer of this model beside it",
+        )  # fmt: skip
+
+
+def extend_tokenizer(config: AdoptConfig, folder: Path, told: Told) -> dict[str, Any]:
+    """Put the tokenizer with more ids into the folder; return its card."""
+    wanted = TrainConfig(
+        config.run, config.corpus, vocab_size=config.vocab_size, units=config.units,
+        base=config.model, text_column=config.text_column, policy=config.policy,
+    )  # fmt: skip
+    place = folder / "tokenizer"
+    card = train_tokenizer(wanted, place, told=told).card
+    for file in place.iterdir():
+        file.replace(folder / file.name)
+    place.rmdir()
+    return card
+
+
+def list_parts(folder: Path, base: int, size: int) -> list[list[int]]:
+    """Return the ids that each new id stands for, by its number from `base` on."""
+    table = read_unit_ids(folder)
+    parts: list[list[int]] = [[] for _ in range(size - base)]
+    for number, ids in table.select("id", "parts").iter_rows():
+        if number >= base and ids:
+            parts[number - base] = ids
+    empty = sum(not ids for ids in parts)
+    if empty:
+        raise TokenizerError(
+            f"{empty:,} new ids have no parts", where=str(folder), cure="Report it: this is a bug"
+        )
+    return parts
+
+
+def grow_tables(
+    model: ModelFolder, base: int, parts: list[list[int]], config: AdoptConfig
+) -> dict[str, Growth]:
+    """Return what each table becomes, by its name.
+
+    New rows take the place of padding first. Where that is not enough, the rows are padded to the
+    multiple that the old ones were padded to, with the mean of the old ones: no text asks for them,
+    and their logit is never the largest.
+    """
+    rows = pad(base + len(parts), model.rows)
+    growths: dict[str, Growth] = {}
+    for role, tensor in model.list_tables():
+        made = make_rows(
+            tensor, parts, init=config.init, output=role != "input", seed=config.seed
+        )
+        rest = make_padding(tensor, base + len(parts), model.rows, rows)
+        more = np.concatenate([made, rest]) if len(rest) else made
+        check_range(tensor, more)
+        growths[tensor.name] = Growth(model.rows, base, more)
+    return growths
+
+
+def pad(size: int, old: int) -> int:
+    """Return how many rows there are for so many ids, where there were `old` ones.
+
+    >>> pad(1000, 1024), pad(1025, 1024), pad(1025, 1000), pad(70, 64)
+    (1024, 1152, 1032, 128)
+    """
+    if size <= old:
+        return old
+    multiple = min(old & -old, MOST_PADDING)
+    return -(-size // multiple) * multiple
+
+
+def make_padding(tensor: Tensor, size: int, old: int, rows: int) -> np.ndarray:
+    """Return the rows behind the last id: those that are there, then the mean of the table."""
+    there = tensor.read(np.arange(size, max(old, size)))
+    count = rows - max(old, size)
+    if count == 0:
+        return there
+    sample = np.unique(np.linspace(0, old - 1, MEAN_OF).astype(np.int64))
+    mean = tensor.read(sample).mean(axis=0, keepdims=True)
+    return np.concatenate([there, np.repeat(mean, count, axis=0)])
+
+
+def check_range(tensor: Tensor, rows: np.ndarray) -> None:
+    """ModelError where a new row is no number: the old ones are not."""
+    if not np.isfinite(rows).all():
+        raise ModelError(
+            f"{tensor.name} has rows that are no numbers", where=str(tensor.file),
+            cure="Fetch the weights anew",
+        )  # fmt: skip
+
+
+def check_disk(model: ModelFolder, growths: Mapping[str, Growth], folder: Path) -> None:
+    """ModelError where the disk has no room for the new folder."""
+    needed = sum(file.stat().st_size for file in model.files)
+    needed += sum(growth.more.nbytes for growth in growths.values())
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise ModelError(
+            f"the disk has {free / 1e9:,.1f} GB free, and {needed / 1e9:,.1f} are needed",
+            where=str(folder.parent), cure="Make room, or name another --out",
+        )  # fmt: skip
+
+
+def write_weights(
+    model: ModelFolder, growths: Mapping[str, Growth], folder: Path, told: Told
+) -> None:
+    """Write every file of the weights, and the index where there are several."""
+    total = 0
+    for number, file in enumerate(model.files, 1):
+        told(f"writing {file.name}, {number} of {len(model.files)}")
+        total += copy_tensors(file, folder / file.name, growths)
+    if (model.path / INDEX).is_file():
+        index = read_json(model.path / INDEX)
+        about = index["metadata"] if isinstance(index.get("metadata"), dict) else {}
+        about.pop("total_parameters", None)
+        write_json(folder / INDEX, index | {"metadata": about | {"total_size": total}})
+
+
+def prove_rows(model: ModelFolder, folder: Path, base: int) -> None:
+    """ModelError where the old rows of a table are not bit for bit in the new one."""
+    for _, tensor in model.list_tables():
+        written = {entry.name: entry for entry in list_tensors(folder / tensor.file.name)}
+        new = written[tensor.name]
+        size = tensor.size // model.rows * base
+        both = zip(read_bytes(tensor, size), read_bytes(new, size), strict=True)
+        if any(before != after for before, after in both):
+            raise ModelError(
+                f"{tensor.name} was not written as it was", where=str(folder),
+                cure="Check the disk",
+            )  # fmt: skip
+
+
+def read_bytes(tensor: Tensor, size: int) -> Iterator[bytes]:
+    """Yield the first bytes of a tensor, some millions at a time."""
+    with tensor.file.open("rb") as stream:
+        stream.seek(tensor.offset)
+        while size:
+            block = stream.read(min(size, 1 << 24))
+            size -= len(block)
+            yield block
+
+
+def write_settings(model: ModelFolder, growths: Mapping[str, Growth], folder: Path) -> None:
+    """Write the config with the new size, and copy what else stands beside the weights."""
+    rows = next(growth.kept + len(growth.more) for growth in growths.values())
+    config = resize(model.config, model.rows, rows)
+    config.pop("auto_map", None)  # its code is not copied, nor needed
+    write_json(folder / CONFIG, config)
+    for file in sorted(model.path.iterdir()):
+        unsafe = any(file.match(pattern) for pattern in DANGEROUS)
+        if (
+            file.is_file() and file.suffix in COPIED and not unsafe and file.name not in STALE
+            and not (folder / file.name).exists() and file.stat().st_size <= LARGEST_BESIDE
+        ):  # fmt: skip
+            shutil.copyfile(file, folder / file.name)
+
+
+def resize(config: Mapping[str, Any], old: int, new: int) -> dict[str, Any]:
+    """Return a config with another `vocab_size`, also that of its text part.
+
+    >>> resize({"vocab_size": 8, "text_config": {"vocab_size": 8}}, 8, 9)
+    {'vocab_size': 9, 'text_config': {'vocab_size': 9}}
+    """
+    resized = dict(config)
+    for name, value in config.items():
+        if name == "vocab_size" and value == old:
+            resized[name] = new
+        elif name.endswith("text_config") and isinstance(value, Mapping):
+            resized[name] = resize(value, old, new)
+    return resized
+
+
+def describe(
+    model: ModelFolder, growths: Mapping[str, Growth], config: AdoptConfig
+) -> dict[str, Any]:
+    """Return what the card says of the model."""
+    rows = {growth.kept + len(growth.more) for growth in growths.values()}
+    return {
+        "base": model.path.name, "family": model.family, "init": config.init, "tied": model.tied,
+        "old_rows": model.rows, "rows": rows.pop(), "width": model.width,
+        "tables": [tensor.name for _, tensor in model.list_tables()],
+        "form": model.tables["input"][0].form,
+    }  # fmt: skip
+
+
+def write_card(folder: Path, card: Mapping[str, Any]) -> None:
+    """Write the card for programs, and add the model to the card for people."""
+    write_json(folder / CARD, card)
+    about = card["model"]
+    lines = [
+        "", "## The model", "",
+        f"{about['base']} ({about['family']}) with {about['rows']:,} rows instead of "
+        f"{about['old_rows']:,}; new rows by `{about['init']}`, old ones bit for bit.", "",
+        "```python", "from transformers import AutoModelForCausalLM",
+        'model = AutoModelForCausalLM.from_pretrained("PATH")', "```", "",
+    ]  # fmt: skip
+    with (folder / "README.md").open("a", encoding="utf-8") as stream:
+        stream.write("\n".join(lines))
+
+
+def write_json(file: Path, content: Mapping[str, Any]) -> None:
+    text = json.dumps(content, ensure_ascii=False, indent=2)
+    file.write_bytes((text + "\n").encode("utf-8", "backslashreplace"))

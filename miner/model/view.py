@@ -1,0 +1,22 @@
+"""A model that was extended to a screen of text."""
+
+from __future__ import annotations
+
+from miner.model.adopting import Adopted
+from miner.tokenizer.card import summarize_card
+
+
+def summarize_model(adopted: Adopted) -> str:
+    """Return what was made, what stayed, and what to do next."""
+    about, out = adopted.card["model"], adopted.folder
+    tables = " and ".join(about["tables"])
+    told, _ = summarize_card(adopted.card, str(out)).rsplit("\n\n", 1)
+    added = adopted.card["vocab_size"] - adopted.card["base_size"]
+    lines = [
+        told,
+        f"{about['family']}: {about['old_rows']:,} rows -> {about['rows']:,} of {about['width']:,} "
+        f"({about['form']}) in {tables}; {added:,} new ones by {about['init']}, "
+        f"{adopted.card['base_size']:,} old ones bit for bit",
+        f"safe: no id moved, no piece or rule was lost (miner diff {about['base']} {out})",
+    ]
+    return "\n".join([*lines, "", f"Next: train the new rows, miner check {out} --run RUN"])
