@@ -111,6 +111,8 @@ def _read_units(rows: object) -> tuple[Unit, ...]:
             raise ValueError("has an atom that is no text")
         if any(map(_is_no_text, (token, *atoms))):
             raise ValueError("has a unit that is too long or no text")
+        if "".join(token.split()) != "".join("".join(atoms).split()):
+            raise ValueError("has a unit that its atoms do not spell")
         units.append((token, tuple(atoms)))
     return tuple(units)
 
@@ -147,21 +149,28 @@ class Log:
         self.times: dict[tuple[Unit, str], str] = {}
         self.done: list[Action] = []
         self.undone: list[Action] = []
-        self.damaged: dict[str, None] = {}  # in order, each once
+        self.damaged: Counter[tuple[str, str]] = Counter()  # (place, what is wrong), in order
         self._last = 0
         self._read = 0  # bytes
+        self._file: int | None = None  # the number of the file on its disk
 
     def read(self) -> list[Unit]:
         """Take in what was written since the last time; return the units that it touches.
 
-        A line that is not whole, as a cut-off write leaves it, is noted in `damaged`.
+        A line that is not whole, as a cut-off write leaves it, is noted in `damaged`. A file that
+        was replaced or cut in the meantime is read anew.
         """
+        touched: list[Unit] = []
         try:
             with open_plain(self.path) as handle:
+                about = os.fstat(handle.fileno())
+                if about.st_size < self._read or self._file not in (None, about.st_ino):
+                    touched += self._forget()
+                self._file = about.st_ino
                 handle.seek(self._read)
                 content = handle.read()
         except FileNotFoundError:
-            return []
+            return self._forget()
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise RunError(
@@ -169,22 +178,29 @@ class Log:
                 cure="Check the path and its permissions",
             ) from error  # fmt: skip
         whole, cut, rest = content.rpartition(b"\n")
-        touched: list[Unit] = []
         for line in whole.split(b"\n") if cut else []:
             touched += self._take_line(line)
         self._read += len(whole) + len(cut)
         if rest:
-            self.damaged[f"{self.path}: the last line is not whole and is left out"] = None
+            self.damaged[str(self.path), "the last line is not whole and is left out"] = 1
+        return touched
+
+    def _forget(self) -> list[Unit]:
+        """Begin anew, where the file that was read is there no longer; return what it was about."""
+        touched = list(self.state)
+        for held in (self.state, self.times, self.done, self.undone, self.damaged):
+            held.clear()
+        self._last, self._read, self._file = 0, 0, None
         return touched
 
     def _take_line(self, line: bytes) -> list[Unit]:
         if not line.strip():
             return []
         try:
-            return self._take(read_action(line.decode("utf-8")))
+            return self._take(read_action(line.decode("utf-8-sig")))  # some editors put a BOM
         except (ValueError, RecursionError) as error:
             place = f"{self.path}, after action {self._last}"
-            self.damaged[f"{place}: a line {_shorten(error)} and is left out"] = None
+            self.damaged[place, f"a line {_shorten(error)} and is left out"] += 1
             return []
 
     def _take(self, action: Action) -> list[Unit]:
@@ -407,4 +423,8 @@ def _settle_field(said: Mapping[str, str], times: Mapping[str, str], policy: str
 
 def list_damage(logs: Iterable[Log]) -> list[str]:
     """Return what could not be read of some logs, a line each."""
-    return [line for log in logs for line in log.damaged]
+    return [
+        f"{place}: {what}" + (f"; so are {count - 1:,} more" if count > 1 else "")
+        for log in logs
+        for (place, what), count in log.damaged.items()
+    ]

@@ -14,6 +14,7 @@ from miner.decisions import (
     Decision,
     Log,
     Unit,
+    list_damage,
     name_log,
     read_logs,
     settle_logs,
@@ -82,11 +83,11 @@ def test_a_torn_last_line_costs_that_line_only(run: Path) -> None:
     with log.path.open("ab") as handle:
         handle.write(b'{"action": 2, "set": {"verd')
     torn = reread(log)
-    assert torn.state == log.state and "not whole" in next(iter(torn.damaged))
+    assert torn.state == log.state and "not whole" in list_damage([torn])[0]
     torn.set([CD], {"verdict": "reject"})
     after = reread(log)
     assert after.state == {AB: Decision(verdict="accept"), CD: Decision(verdict="reject")}
-    assert len(after.damaged) == 1 and "left out" in next(iter(after.damaged))
+    assert len(after.damaged) == 1 and "left out" in list_damage([after])[0]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,8 @@ def test_a_torn_last_line_costs_that_line_only(run: Path) -> None:
     [
         "null", "[]", "{}", '{"action": "1", "time": ""}', "\\", '{"action": 1, "time": 3}',
         tell({"verdict": "maybe"}), tell({"colour": "red"}), tell({"kind": "link"}, atom=1),
-        tell({}), tell({"label": " "}), tell({"label": "x" * 5000}), tell({"token": 3}),
+        tell({"verdict": "accept"}, atom="b"), tell({}), tell({"label": " "}), tell({"token": 3}),
+        tell({"label": "x" * 5000}),
         '{"action": 9, "time": "", "set": {"kind": "link"}, "units": []}',
         '{"action": 9, "time": "", "undo": 77}', "[" * 100_000, '{"action": 9, "undo": true}',
     ],
@@ -105,6 +107,37 @@ def test_a_line_that_means_nothing_is_named_and_left_out(run: Path, line: str) -
     log.path.write_text(log.path.read_text() + line + "\n")
     again = reread(log)
     assert again.state == log.state and len(again.damaged) == 1
+
+
+def test_many_lost_lines_are_counted_and_a_mark_of_an_editor_is_none(run: Path) -> None:
+    log = Log(name_log(run, "anna"))
+    log.set([AB], {"verdict": "accept"})
+    log.path.write_bytes(b"\xef\xbb\xbf" + log.path.read_bytes() + b"junk\n" * 20)
+    again = reread(log)
+    assert again.state == log.state
+    assert [line.partition(": ")[2] for line in list_damage([again])] == [
+        "a line is no JSON and is left out; so are 19 more"
+    ]
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced", "cut"])
+def test_a_log_that_changes_behind_us_is_read_anew(run: Path, how: str) -> None:
+    log = Log(name_log(run, "anna"))
+    log.set([AB], {"verdict": "accept"})
+    first = log.path.read_bytes()
+    log.set([CD], {"verdict": "reject"})
+    log.set([CD], {"label": "x" * 2000})
+    if how == "removed":
+        log.path.unlink()
+    elif how == "replaced":
+        log.path.rename(run / "away")
+        log.path.write_bytes(first + b" " * 5000 + b"\n")
+    else:
+        log.path.write_bytes(first)
+    assert set(log.set([CD], {"verdict": "accept"})) >= {CD}
+    assert log.state == reread(log).state and not reread(log).damaged
+    assert (AB in log.state) == (how != "removed")
+    assert log.undo() == [CD] and CD not in log.state
 
 
 def test_two_windows_of_one_reviewer_do_not_lose_each_other(run: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -111,6 +112,15 @@ def test_what_cannot_be_a_unit_is_refused_with_the_reason(run: Path) -> None:
     assert board.find(Query(decision="changed")).tolist() == [row]
 
 
+def test_a_form_that_the_corpus_lacks_is_told(run: Path) -> None:
+    board = open_board(run)
+    assert board.add("railway station").note is None, "a proposal"
+    assert board.add("station railway nowhere").note == "It stands nowhere in this corpus."
+    row = find(board, "жар тишина")
+    assert board.decide([row], {"token": "тишина тишина"}).note
+    assert board.decide([row], {"verdict": "accept"}).note is None
+
+
 def test_what_this_run_does_not_propose_is_kept_and_told(run: Path) -> None:
     board = open_board(run)
     assert board.add("Дрожь голоса звезды").problem is None
@@ -178,6 +188,17 @@ def test_a_missing_extra_names_its_cure(run: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(UsageError, match=r"pip install 'miner\[review\]'"):
         open_lab(run, None)
+
+
+def test_a_reviewer_who_cannot_be_is_told_before_the_lab_opens(run: Path) -> None:
+    for name in ("../x", ""):
+        with pytest.raises(UsageError, match="reviewer's name"):
+            open_lab(run, name)
+
+
+def test_the_policy_stands_in_the_notebook(run: Path) -> None:
+    book = json.loads(write_notebook(run, "anna", "latest").read_text())
+    assert "Review(RUN, reviewer='anna', policy='latest')" in book["cells"][0]["source"]
 
 
 def test_what_is_no_run_opens_no_lab(tmp_path: Path) -> None:

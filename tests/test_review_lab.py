@@ -248,6 +248,61 @@ def _falling(texts: list[str]) -> bool:
     return len(numbers) > 10 and numbers == sorted(numbers, reverse=True)
 
 
+def test_no_key_and_no_field_decides_on_what_the_reader_no_longer_means(
+    review: Callable[..., Notebook], demo: MinedDemo, tmp_path: Path
+) -> None:
+    book = review(copy_run(demo, tmp_path / "meant"))
+    page = book.page
+    # a key right behind the search is about what was searched for
+    page.keyboard.press("/")
+    page.keyboard.type("railway")
+    page.keyboard.press("Enter")
+    page.keyboard.press("a")
+    book.wait(lambda: len(book.decided()) == 1, "decided once")
+    assert "railway" in next(iter(book.decided()))
+    # what was decided has left the view when all of it is decided
+    found = page.locator(".miner-review .grid")
+    left = int(found.get_attribute("aria-rowcount") or 0) - 2
+    page.get_by_label("My decision").select_option("undecided")
+    book.wait(lambda: book.text(".shown").startswith(f"{left:,} of"), "not decided")
+    found.focus()
+    book.press("a a R")
+    book.wait(lambda: page.locator(".dialog").count() == 1, "asked")
+    assert f"Reject {left - 2} rows" in page.locator(".dialog").inner_text()
+    book.press("Enter")
+    book.wait(lambda: len(book.decided()) == left + 1, "all decided")
+    said = [what["verdict"] for what in book.decided().values()]
+    assert said.count("accept") == 3 and said.count("reject") == left - 2
+    # what was typed is saved when the field is left, and given up by Escape alone
+    page.get_by_label("My decision").select_option("")
+    shown = f"{left + 1:,} of"
+    book.wait(lambda: book.text(".shown").startswith(shown), "all that was searched for")
+    first = book.tokens()[0]
+    page.locator(".miner-review .row").nth(0).click()
+    page.keyboard.press("l")
+    page.keyboard.type("not this")
+    page.keyboard.press("Escape")
+    page.keyboard.press("l")
+    page.keyboard.type("a name")
+    page.locator(".miner-review .row").nth(1).click()
+    book.wait(lambda: any("label" in what for what in book.decided().values()), "saved")
+    labels = {what["label"] for what in book.decided().values() if "label" in what}
+    assert labels == {"a name"} and "a name" in book.tokens()[0] and first in book.tokens()[0]
+
+
+def test_a_kernel_that_is_gone_is_told_with_its_cure(
+    review: Callable[..., Notebook], demo: MinedDemo, tmp_path: Path
+) -> None:
+    book = review(copy_run(demo, tmp_path / "gone"))
+    page = book.page
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    page.wait_for_timeout(500)
+    book.press("a")
+    book.wait(lambda: "Not saved: " in book.text(".lost"), "told")
+    assert "Run the cell again" in book.text(".lost")
+    assert book.text(".saved") == "not saved"
+
+
 def test_a_lasso_chooses_and_all_of_it_is_decided_after_a_question(
     review: Callable[..., Notebook], demo: MinedDemo, tmp_path: Path
 ) -> None:
@@ -308,6 +363,8 @@ def test_a_name_that_cannot_be_is_refused_and_others_are_heard(
     page.keyboard.type("жар. тишина")
     page.keyboard.press("Enter")
     book.wait(lambda: "Not saved: жар. тишина cannot be its form" in book.text(".lost"), "why")
+    assert book.text(".saved") == "not saved"
+    page.keyboard.press("Escape")
     assert book.decided() == {"жар тишина": {"verdict": "accept"}}
     book.press("e")
     page.keyboard.type("Тишина  Жара")

@@ -243,6 +243,14 @@ def test_explain_tells_what_came_of_the_decisions(run: Path) -> None:
     taken = explain_text(run, refused)["reviewed"]
     assert reviewed(run).units.filter(rank=taken["rank"])["token"].to_list() == [refused]
     assert "reviewed vocabulary" not in describe(explain_text(run, "zz zz"))
+    # what people made of it comes first
+    head = describe(told).splitlines()[1]
+    assert head.startswith("Its reviewers make it rejected: a reviewer said so")
+    decide(run, part, reviewer="boris", verdict="accept")
+    assert "differ on its verdict: anna says reject, boris says accept" in describe(
+        explain_text(run, part)
+    )
+    assert "boris accepted it" in describe(explain_text(run, part, policy="latest"))
 
 
 DAMAGED = {

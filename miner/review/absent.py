@@ -15,12 +15,18 @@ from miner.review.words import quote, tell_count
 LOOKED_AT = 5_000  # proposals whose text is compared with one that is absent
 
 
+def count_text(explainer: Explainer, cut: Cut) -> int:
+    """Return how often a text stands in the mined corpus."""
+    whole = bool(len(cut.keys)) and not cut.stops and not cut.unknown
+    return explainer.originals.count_places(cut.keys) if whole else 0
+
+
 def explain_absent(explainer: Explainer, text: str) -> dict[str, Any]:
     """Return why a text is no proposal, ready for JSON."""
     cut = explainer.cut(text)
     keys = cut.keys
     whole = bool(len(keys)) and not cut.stops and not cut.unknown
-    count = explainer.originals.count_places(keys) if whole else 0
+    count = count_text(explainer, cut)
     held = int(find_places(explainer.run.atoms.held.ids, [keys], most=0)[0][0]) if whole else 0
     reasons = list_reasons(explainer, cut, count, held)
     return {

@@ -30,6 +30,7 @@ from miner.decisions import (
 from miner.errors import UsageError
 from miner.finished import Finished
 from miner.report.text import spell
+from miner.review.absent import count_text
 from miner.review.explainer import Explainer
 from miner.review.places import Points, find_points
 from miner.review.reasons import explain
@@ -69,10 +70,11 @@ class Query:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an action came to: the rows to show anew, or why it was refused."""
+    """What an action came to: the rows to show anew, or why it was refused; what is odd of it."""
 
     rows: list[int] = field(default_factory=list)
     problem: str | None = None
+    note: str | None = None
 
 
 class Board:
@@ -256,7 +258,10 @@ class Board:
                 return Outcome(chosen[:MOST_ROWS], problem or "no rows are chosen")
             units = self.explainer.list_units(chosen)
             self._rows.update(zip(units, chosen, strict=True))
-            return Outcome(self._settle(self._mine.set(units, checked)))
+            rows = self._settle(self._mine.set(units, checked))
+            form = checked.get("token")
+            unit = check_form(self.run, form)[0] if form else None
+            return Outcome(rows, note=self._tell_absence(unit) if unit else None)
 
     def _check(
         self, rows: list[int], changes: dict[str, str | None]
@@ -291,7 +296,15 @@ class Board:
             unit, problem = check_form(self.run, text)
             if unit is None:
                 return Outcome([], f"{spell(text)} cannot be a unit: {problem}")
-            return Outcome(self._settle(self._mine.set([unit], {"verdict": "accept"})))
+            rows = self._settle(self._mine.set([unit], {"verdict": "accept"}))
+            return Outcome(rows, note=self._tell_absence(unit))
+
+    def _tell_absence(self, unit: Unit) -> str | None:
+        """Say that a form stands nowhere in the corpus, None where it does."""
+        if self.explainer.find(unit[0]) is not None:
+            return None
+        there = count_text(self.explainer, self.explainer.cut(unit[0]))
+        return None if there else "It stands nowhere in this corpus."
 
     def undo(self) -> Outcome:
         """Take my last action back."""

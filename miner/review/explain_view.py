@@ -21,7 +21,8 @@ SIDE = 32  # columns of a context on each side
 def describe(explanation: Mapping[str, Any]) -> str:
     """Return an explanation as text for a terminal; nothing invisible is left in it."""
     head = f"{quote(explanation['token'])}{_describe_state(explanation)}"
-    blocks = [head + "\n" + _wrap(explanation["headline"])]
+    lines = [head, *map(_wrap, _describe_decided(explanation)), _wrap(explanation["headline"])]
+    blocks = ["\n".join(lines)]
     if explanation["row"] is None:
         blocks.append("\n".join(_wrap(reason) for reason in explanation["reasons"][1:]))
         blocks.append(_describe_atoms(explanation))
@@ -41,6 +42,27 @@ def describe(explanation: Mapping[str, Any]) -> str:
     blocks.append(_block("What would change it", [_wrap(line, "  - ") for line in changes]))
     blocks.append(_describe_said(explanation))
     return "\n\n".join(block for block in blocks if block)
+
+
+def _describe_decided(explanation: Mapping[str, Any]) -> list[str]:
+    """Return what people made of it, where that is not what the run says: it comes first."""
+    now, said = explanation.get("reviewed") or {}, explanation.get("decisions") or {}
+    lines = []
+    for conflict in explanation.get("conflicts", []):
+        told = conflict["said"].items()
+        voices = ", ".join(f"{spell(name)} says {spell(value)}" for name, value in told)
+        holds = spell(conflict["holds"]) if conflict["holds"] else "the run's own"
+        what = "form" if conflict["field"] == "token" else conflict["field"]
+        rule = f"by {conflict['policy']} {holds} holds"
+        lines.append(f"Reviewers differ on its {what}: {voices}; {rule}.")
+    verdict = now.get("verdict")
+    accepted = [spell(name) for name, row in said.items() if row.get("verdict") == "accept"]
+    if verdict and verdict != explanation.get("verdict"):
+        why = f": {spell(now['detail'])}" if now["detail"] else ""
+        lines.append(f"Its reviewers make it {verdict}{why}. What the run says by itself:")
+    elif accepted and verdict == Verdict.KEPT:
+        lines.append(f"Kept because {' and '.join(accepted)} accepted it. By its figures:")
+    return lines
 
 
 def _describe_said(explanation: Mapping[str, Any]) -> str:

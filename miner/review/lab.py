@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from miner.decisions import Policy, name_log
 from miner.errors import RunError, UsageError
 from miner.files import make_plain_folder, replace_file
 from miner.finished import read_manifest
@@ -22,8 +23,9 @@ KEYS = """\
 
 
 def open_lab(
-    run: Path, reviewer: str | None, *, browser: bool = True, port: int | None = None
-) -> int:
+    run: Path, reviewer: str | None, *, policy: Policy = "majority", browser: bool = True,
+    port: int | None = None,
+) -> int:  # fmt: skip
     """Open the notebook of a run in JupyterLab, on this machine alone; back when it is closed.
 
     Returns its exit code. UsageError where the extra is not installed.
@@ -35,7 +37,9 @@ def open_lab(
             cure="Run pip install 'miner[review]'",
         )
     read_manifest(run)
-    notebook = write_notebook(run, reviewer)
+    if reviewer is not None:
+        name_log(run, reviewer)  # says what is wrong with the name
+    notebook = write_notebook(run, reviewer, policy)
     from jupyterlab.labapp import LabApp
 
     others = os.environ.get("JUPYTER_CONFIG_PATH")  # LabApp reads it, and asks about no news
@@ -62,12 +66,12 @@ def list_options(notebook: Path, *, browser: bool = True, port: int | None = Non
     return options if browser else [*options, "--no-browser"]
 
 
-def write_notebook(run: Path, reviewer: str | None) -> Path:
+def write_notebook(run: Path, reviewer: str | None, policy: Policy = "majority") -> Path:
     """Return the notebook of a run, written anew: one that came with the run is not opened."""
     place = run.absolute() / NOTEBOOK
     try:
         make_plain_folder(place.parent)
-        text = json.dumps(make_notebook("..", reviewer), ensure_ascii=False, indent=1)
+        text = json.dumps(make_notebook("..", reviewer, policy), ensure_ascii=False, indent=1)
         replace_file(place, (text + "\n").encode())
     except OSError as error:
         raise RunError(
@@ -77,9 +81,12 @@ def write_notebook(run: Path, reviewer: str | None) -> Path:
     return place
 
 
-def make_notebook(run: str, reviewer: str | None) -> dict[str, Any]:
+def make_notebook(
+    run: str, reviewer: str | None, policy: Policy = "majority"
+) -> dict[str, Any]:
     """Return a notebook that reviews a run; `run` is told from where the notebook lies."""
     named = "" if reviewer is None else f", reviewer={reviewer!r}"
+    named += "" if policy == "majority" else f", policy={policy!r}"
     code = (
         "# Shift+Enter opens the review\n"
         f"from miner.review.widget import Review\n\nRUN = {run!r}\nReview(RUN{named})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from miner.decisions import Policy, read_logs
+from miner.decisions import Policy, read_logs, settle_logs
 from miner.finished import open_finished
 from miner.review.absent import explain_absent
 from miner.review.explainer import Explainer
@@ -16,8 +16,9 @@ from miner.reviewed import check_form, review_run
 def explain_text(folder: Path, text: str, *, policy: Policy = "majority") -> dict[str, Any]:
     """Return why a text is a unit of a run, or why not, ready for JSON.
 
-    `decisions` says which reviewer said what of it, `reviewed` what came of all decisions:
-    `verdict, detail, rank`, None where nobody decided anything.
+    `decisions` says which reviewer said what of it, `conflicts` where they differ and what holds
+    by the policy, `reviewed` what came of all decisions: `verdict, detail, rank`, None where nobody
+    decided anything.
     """
     run = open_finished(folder)
     explainer = Explainer(run)
@@ -25,8 +26,13 @@ def explain_text(folder: Path, text: str, *, policy: Policy = "majority") -> dic
     found = explain_absent(explainer, text) if row is None else explain(explainer, row)
     unit = check_form(run, text)[0] if row is None else explainer.unit(row)
     reviewed = review_run(folder, policy)
+    logs = read_logs(folder)
     found["decisions"] = {
-        log.reviewer: log.state[unit].said() for log in read_logs(folder) if unit in log.state
+        log.reviewer: log.state[unit].said() for log in logs if unit in log.state
     }
+    found["conflicts"] = [
+        {"field": entry.field, "said": dict(entry.said), "holds": entry.holds, "policy": policy}
+        for entry in settle_logs(logs, policy).conflicts if entry.unit == unit
+    ]  # fmt: skip
     found["reviewed"] = find_outcome(reviewed, unit, row) if reviewed and unit else None
     return found

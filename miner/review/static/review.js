@@ -43,12 +43,13 @@ const unitText = (text, kind = "bdi") => make(kind, { text });
 
 // Messages: every question has a ticket, and its answer or error comes back under it
 
-function openChannel(model, onSilence) {
+function openChannel(model, onSilence, onAnswer) {
   const waiting = new Map();
   let last = 0;
   const receive = (message, buffers) => {
     const entry = waiting.get(message.ticket);
     if (!entry) return;
+    onAnswer();
     waiting.delete(message.ticket);
     clearTimeout(entry.timer);
     if (message.error) entry.reject(new Error(message.error));
@@ -58,7 +59,11 @@ function openChannel(model, onSilence) {
     const ticket = `${Date.now()}-${++last}`;
     const timer = setTimeout(onSilence, PATIENCE);
     waiting.set(ticket, { resolve, reject, timer });
-    model.send({ ...content, ticket });
+    try { model.send({ ...content, ticket }); } catch {
+      waiting.delete(ticket);
+      clearTimeout(timer);
+      reject(new Error("the kernel is gone. Run the cell again"));
+    }
   });
   const close = () => {
     model.off("msg:custom", receive);
@@ -79,7 +84,8 @@ function render({ model, el }) {
   };
   const parts = buildFrame();
   el.append(parts.root);
-  const channel = openChannel(model, () => tell("No answer from the kernel: it is busy or stopped. What shows as saving is not saved yet; run the cell again if it does not come back.", true));
+  const SILENT = "No answer from the kernel: it is busy or stopped. What shows as saving is not saved yet; run the cell again if it does not come back.";
+  const channel = openChannel(model, () => tell(SILENT, true), () => { if (parts.message.textContent === SILENT) tell(""); });
   const ask = channel.ask;
   const map = makeMap(parts, { pick: goToRow, lasso: chooseLasso });
   const tools = { state, decideFields, goToRow: (row) => { focusGrid(); goToRow(row); }, family: (head) => { focusGrid(); filter("family", head); } };
@@ -97,16 +103,19 @@ function render({ model, el }) {
   function tellLost(reason) {
     parts.lost.textContent = reason ? `Not saved: ${reason}` : "";
     parts.lost.hidden = !reason;
+    if (reason) tell("");
+    showState();
   }
 
   function showState() {
     const { counts, total, pending, selected } = state;
-    const said = [["accept", "accepted"], ["reject", "rejected"], ["changed", "changed"], ["conflict", "in conflict"], ["falls", "fall with another"]]
+    const said = [["accept", "accepted"], ["reject", "rejected"], ["changed", "changed"], ["conflict", "in conflict"], ["falls", "falling with another"]]
       .filter(([name]) => counts[name]).map(([name, word]) => `${number(counts[name])} ${word}`);
     parts.shown.textContent = `${number(total)} of ${plural(counts.proposals ?? 0, "proposal")}`;
     parts.said.textContent = said.join(" · ") || "nothing decided yet";
-    parts.saved.textContent = pending ? `saving ${number(pending)}…` : "saved";
-    parts.saved.classList.toggle("busy", pending > 0);
+    const lost = !parts.lost.hidden;
+    parts.saved.textContent = pending ? `saving ${number(pending)}…` : lost ? "not saved" : "saved";
+    parts.saved.classList.toggle("busy", pending > 0 || lost);
     const chips = [];
     if (state.query.only) chips.push(makeChip(`${plural(state.query.only.length, "unit")} of the lasso`, clearLasso));
     if (state.query.family) chips.push(makeChip(`family of ${state.query.family}`, () => filter("family", "")));
@@ -126,8 +135,14 @@ function render({ model, el }) {
 
   // Views and rows
 
-  async function find({ keep = true } = {}) {
+  // A key that decides waits for the view that the reader asked for
+  function find(options) {
     const turn = ++state.finding;
+    state.found = lookUp(turn, options).finally(() => { if (turn === state.finding) state.found = null; });
+    return state.found;
+  }
+
+  async function lookUp(turn, { keep = true } = {}) {
     const row = keep ? currentRow()?.row ?? null : null;
     try {
       const found = await ask({ do: "find", query: state.query, row });
@@ -291,6 +306,7 @@ function render({ model, el }) {
     cells[5].dataset.verdict = row.verdict === "kept" ? "kept" : "refused";
     cells[6].replaceChildren(unitText(row.mine.family ?? row.head));
     cells[6].classList.toggle("new", !!row.mine.family);
+    cells[1].title = cells[1].textContent;
     cells[7].title = row.why;
   }
 
@@ -308,7 +324,7 @@ function render({ model, el }) {
 
   function tellToken(row) {
     const found = [make("bdi", { class: row.mine.token ? "old" : "", text: row.shown })];
-    if (row.mine.token) found.push(make("span", { class: "arrow", text: "→" }), make("bdi", { class: "new", text: row.mine.token }));
+    if (row.mine.token) found.unshift(make("bdi", { class: "new", text: row.mine.token }), make("span", { class: "arrow", text: "←" }));
     if (row.mine.label) found.push(make("bdi", { class: "label", text: row.mine.label }));
     return found;
   }
@@ -363,9 +379,11 @@ function render({ model, el }) {
     if (changes.verdict !== undefined) map.mark(rows, changes.verdict);
     paint(); showState();
     let refused = null;
+    let note = "";
     try {
       const answer = await ask({ do: "act", action: "decide", rows, changes });
       refused = answer.problem;
+      note = answer.note ?? "";
       forget(rows, changes);
       takeOutcome(answer);
     } catch (error) {
@@ -376,7 +394,7 @@ function render({ model, el }) {
     tellLost(refused);
     if (refused) { takeBack(before); await reload(rows); }
     paint(); showState();
-    return !refused;
+    return refused ? null : `Saved. ${note}`;
   }
 
   // At once, for a kernel that is gone cannot be asked; later decisions on the row are put on top again
@@ -414,6 +432,7 @@ function render({ model, el }) {
 
   async function decideView(verdict) {
     const chosen = state.selected.size ? [...state.selected] : null;
+    if (!chosen) await find(); // decided rows may have left the view
     const count = chosen?.length ?? state.total;
     if (!count) return;
     const what = chosen ? "selected rows" : state.query.only ? "rows of the lasso" : "rows of this view";
@@ -458,7 +477,7 @@ function render({ model, el }) {
       const answer = await ask({ do: "act", action: "add", text });
       takeOutcome(answer);
       tellLost(answer.problem);
-      tell(answer.problem ? "" : "Accepted.");
+      tell(answer.problem ? "" : `Accepted. ${answer.note ?? ""}`);
       if (answer.rows.length === 1) await goToRow(answer.rows[0].row);
     } catch (error) { tellLost(error.message); }
   }
@@ -545,9 +564,11 @@ function render({ model, el }) {
   async function decideFields(row, changes) {
     leaveFields();
     if (!Object.keys(changes).length) return;
-    if (await decide([row], changes)) tell("Saved.");
+    const told = await decide([row], changes);
+    if (told) tell(told);
   }
 
+  const giveUpFields = () => parts.detail.querySelector(".fields")?.dispatchEvent(new Event("giveup"));
   function leaveFields() { focusGrid(); state.shownRow = null; showDetailSoon(); }
 
   function editField(name) {
@@ -563,7 +584,7 @@ function render({ model, el }) {
 
   function askReader(title, yes, { field = null, body = [] } = {}) {
     return new Promise((resolve) => {
-      const input = field && make("input", { type: "text", "aria-label": field, placeholder: field, maxlength: 4096 });
+      const input = field && make("input", { type: "text", "aria-label": field, placeholder: field });
       const finish = (answer) => { parts.curtain.replaceChildren(); parts.curtain.hidden = true; focusGrid(); resolve(answer); };
       const agree = () => finish(field ? input.value.trim() || null : true);
       const buttons = make("div", { class: "buttons" },
@@ -630,20 +651,26 @@ function render({ model, el }) {
     event.stopPropagation();
     if (!parts.curtain.hidden) return;
     const inField = event.target.matches("input, select, textarea");
-    if (event.key === "Escape" && event.target !== parts.grid) { event.preventDefault(); leaveFields(); return; }
+    if (event.key === "Escape" && event.target !== parts.grid) { event.preventDefault(); giveUpFields(); leaveFields(); return; }
     if (inField) { if (event.target === parts.search) searchKey(event); return; }
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.matches("button") && (event.key === "Enter" || event.key === " ")) return;
     const command = commands[event.key];
     if (!command) return;
     event.preventDefault();
-    command();
+    if (state.found) state.found.then(command); else command();
   }
 
   function searchKey(event) {
     if (event.key !== "Enter" && event.key !== "ArrowDown") return;
     event.preventDefault();
+    searchNow();
     focusGrid();
+  }
+
+  function searchNow() {
+    clearTimeout(state.typing);
+    if (state.query.search !== parts.search.value) filter("search", parts.search.value);
   }
 
   function onClick(event) {
@@ -668,7 +695,7 @@ function render({ model, el }) {
     parts.root.addEventListener("click", onClick);
     parts.scroll.addEventListener("scroll", readScroll, { passive: true });
     parts.scroll.addEventListener("wheel", wheel, { passive: false });
-    parts.search.addEventListener("input", () => { clearTimeout(state.typing); state.typing = setTimeout(() => filter("search", parts.search.value), 120); });
+    parts.search.addEventListener("input", () => { clearTimeout(state.typing); state.typing = setTimeout(searchNow, 120); });
     for (const name of ["kind", "verdict", "decision", "family"]) parts[name].addEventListener("change", () => { filter(name, parts[name].value); });
     for (const cell of parts.head.children) cell.firstChild.addEventListener("click", () => { if (cell.dataset.sort) sortBy(cell.dataset.sort); });
     parts.buttons.accept.addEventListener("click", () => { judge("accept"); focusGrid(); });
@@ -865,7 +892,8 @@ function makeFields(row, tools) {
     family: make("input", { type: "text", value: mine.family ?? "", placeholder: row.head || "the head of a family" }),
     label: make("input", { type: "text", value: mine.label ?? "", placeholder: "what people call it" }),
   };
-  const save = () => tools.decideFields(row.row, readFields(inputs, mine));
+  let left = false; // Enter and leaving save the same change once
+  const save = () => { if (!left) { left = true; tools.decideFields(row.row, readFields(inputs, mine)); } };
   const form = make("div", { class: "fields", role: "group", "aria-label": "Change this unit" });
   for (const [name, text] of [["token", "Form"], ["kind", "Kind"], ["family", "Family"], ["label", "Label"]]) {
     inputs[name].dataset.field = name;
@@ -873,6 +901,10 @@ function makeFields(row, tools) {
     form.append(make("label", {}, make("span", { text }), inputs[name]));
   }
   form.append(make("button", { type: "button", text: "Save", class: "save", title: "Enter", onclick: save }));
+  form.addEventListener("giveup", () => { left = true; });
+  form.addEventListener("focusout", (event) => {
+    if (!form.contains(event.relatedTarget) && Object.keys(readFields(inputs, mine)).length) save();
+  });
   return form;
 }
 
