@@ -257,7 +257,7 @@ def train(overwrite: bool, as_json: bool, out: Path, **options: Any) -> None:
 @click.option("--run", type=folder_or_file, required=True, help="Whose units the model gets.")
 @click.option("--out", type=folder_or_file, metavar="FOLDER", required=True)
 @click.option(
-    "--init", type=click.Choice(INITS), default="weighted", show_default=True,
+    "--init", type=click.Choice(INITS), default="mean", show_default=True,
     help="What a new row begins with. mean: its parts alike; weighted: mostly its last part in the "
     "input, its first in the output; edges: these alone; random: as the other rows are spread.",
 )
@@ -445,10 +445,16 @@ def report(run: Path, policy: Any) -> None:
 
 @commands.command()
 @click.argument("run", type=folder_or_file, metavar="RUN")
+@policy_option
 @click.option("--reviewer", metavar="NAME", help="Whose log it is.  [default: the system's user]")
-@click.option("--port", type=int, metavar="N", help="Of JupyterLab.  [default: a free one]")
+@click.option(
+    "--port", type=click.IntRange(1, 65_535), metavar="N",
+    help="Of JupyterLab.  [default: a free one]",
+)
 @click.option("--no-browser", is_flag=True, help="Print the address instead of opening it.")
-def review(run: Path, reviewer: str | None, port: int | None, no_browser: bool) -> int:
+def review(
+    run: Path, reviewer: str | None, port: int | None, no_browser: bool, policy: Any
+) -> int:
     """Open RUN in JupyterLab: a table of its proposals and a map, to decide on.
 
     Needs pip install 'miner[review]'. What is decided is saved at once, in RUN/decisions.
@@ -460,7 +466,7 @@ def review(run: Path, reviewer: str | None, port: int | None, no_browser: bool) 
     """
     from miner.review.lab import open_lab
 
-    return open_lab(run, reviewer, browser=not no_browser, port=port)
+    return open_lab(run, reviewer, policy=policy, browser=not no_browser, port=port)
 
 
 @commands.command("explain")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -725,10 +726,24 @@ def test_the_command_trains_and_says_what_it_made(demo: MinedDemo, tmp_path: Pat
     assert time.monotonic() - begun < 60
 
 
+def test_without_a_corpus_it_is_the_text_of_the_run(
+    demo: MinedDemo, train: Callable[..., Made], tmp_path: Path
+) -> None:
+    config = TrainConfig(demo.folder, (), vocab_size=SIZE)
+    train_tokenizer(config, tmp_path / "own")
+    named = train("hf-bpe").folder / "tokenizer.json"
+    assert (tmp_path / "own" / "tokenizer.json").read_bytes() == named.read_bytes()
+    bare = Path(shutil.copytree(demo.folder, tmp_path / "bare"))
+    for file in (bare / "1_atoms").glob("originals.*"):
+        file.unlink()
+    with pytest.raises(RunError, match=r"no copy of its text.*--corpus"):
+        train_tokenizer(TrainConfig(bare, ()), tmp_path / "none")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
-        (["{run}", "--out", "{out}"], 2),
+        (["{run}", "--corpus", "{demo}"], 2),
         (["{run}", "--corpus", "{demo}", "--out", "{out}", "--trainer", "wordpiece"], 2),
         (["{run}", "--corpus", "{demo}", "--out", "{out}", "--vocab-size", "5"], 2),
         (["{run}", "--corpus", "{demo}", "--out", "{out}", "--units", "-3"], 2),

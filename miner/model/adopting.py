@@ -51,7 +51,7 @@ class AdoptConfig:
 
     model: Path
     run: Path
-    init: Init = "weighted"
+    init: Init = "mean"
     corpus: tuple[str, ...] = ()
     vocab_size: int | None = None
     units: int | None = None
@@ -94,6 +94,7 @@ def adopt_model(
                 cure=f"Run miner train --from {config.model} and miner diff to see what changes",
             )  # fmt: skip
         card["model"] = describe(model, growths, config)
+        card["model"]["loads_as_it_is"] = loads_as_it_is(folder)
         write_card(folder, card)
     return Adopted(out, card, difference)
 
@@ -278,6 +279,27 @@ def resize(config: Mapping[str, Any], old: int, new: int) -> dict[str, Any]:
     return resized
 
 
+def loads_as_it_is(folder: Path) -> bool:
+    """Say whether `AutoTokenizer` gives a unit its id.
+
+    For some families (`qwen2`, `phi3`) transformers 5 builds its own tokenizer whatever the files
+    say, and `PreTrainedTokenizerFast` is to be asked for by name.
+    """
+    from transformers import AutoTokenizer
+
+    units = read_unit_ids(folder)
+    units = units.filter(units["side"] == "").head(100)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder, trust_remote_code=False, local_files_only=True
+        )
+        texts = units["text"].to_list()
+        ids = tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
+    except (ValueError, OSError, KeyError, TypeError, ImportError, AttributeError):
+        return False
+    return bool(ids == [[number] for number in units["id"]])
+
+
 def describe(
     model: ModelFolder, growths: Mapping[str, Growth], config: AdoptConfig
 ) -> dict[str, Any]:
@@ -299,11 +321,17 @@ def write_card(folder: Path, card: Mapping[str, Any]) -> None:
         "", "## The model", "",
         f"{about['base']} ({about['family']}) with {about['rows']:,} rows instead of "
         f"{about['old_rows']:,}; new rows by `{about['init']}`, old ones bit for bit.", "",
-        "```python", "from transformers import AutoModelForCausalLM",
-        'model = AutoModelForCausalLM.from_pretrained("PATH")', "```", "",
+        "```python", f"from transformers import AutoModelForCausalLM, {name_loader(card)}",
+        'model = AutoModelForCausalLM.from_pretrained("PATH")',
+        f'tokenizer = {name_loader(card)}.from_pretrained("PATH")', "```", "",
     ]  # fmt: skip
     with (folder / "README.md").open("a", encoding="utf-8") as stream:
         stream.write("\n".join(lines))
+
+
+def name_loader(card: Mapping[str, Any]) -> str:
+    """Return the class of `transformers` that reads the tokenizer as it is."""
+    return "AutoTokenizer" if card["model"]["loads_as_it_is"] else "PreTrainedTokenizerFast"
 
 
 def write_json(file: Path, content: Mapping[str, Any]) -> None:

@@ -76,7 +76,7 @@ def open_model(folder: Path) -> ModelFolder:
         names = [name for name, use in plan.names.items() if use == role]
         found = (find_tensor(held, name, plan.prefix) for name in names)
         if tensors := tuple(dict.fromkeys(tensor for tensor in found if tensor is not None)):
-            tables[role] = tensors  # type: ignore[index]
+            tables[role] = tensors
     if plan.tied and "input" not in tables and "output" in tables:
         tables["input"] = tables.pop("output")
     if "input" not in tables or (not plan.tied and "output" in plan.names.values()
@@ -202,7 +202,7 @@ def build(config: Any) -> Any:
     import torch
     from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
-    kinds = [AutoModelForCausalLM, AutoModelForSeq2SeqLM]
+    kinds: list[Any] = [AutoModelForCausalLM, AutoModelForSeq2SeqLM]
     if getattr(config, "is_encoder_decoder", False):
         kinds.reverse()
     kind = next((kind for kind in kinds if type(config) in kind._model_mapping), None)

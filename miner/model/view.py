@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from miner.model.adopting import Adopted
+from miner.model.adopting import Adopted, name_loader
 from miner.tokenizer.card import summarize_card
 
 
@@ -19,4 +19,9 @@ def summarize_model(adopted: Adopted) -> str:
         f"{adopted.card['base_size']:,} old ones bit for bit",
         f"safe: no id moved, no piece or rule was lost (miner diff {about['base']} {out})",
     ]
+    if not about["loads_as_it_is"]:
+        lines.append(
+            "warning: AutoTokenizer builds a tokenizer of its own for this family, which knows no "
+            f"units; load it with {name_loader(adopted.card)}.from_pretrained"
+        )
     return "\n".join([*lines, "", f"Next: train the new rows, miner check {out} --run RUN"])

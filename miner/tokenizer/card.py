@@ -32,6 +32,8 @@ def write_card(
     """Write what belongs to the tokenizer in `folder`; `base` is what it extends."""
     if base is not None:
         copy_settings(base, folder)
+        if file == "tokenizer.json":
+            keep_rules(folder)
     elif file == "tokenizer.json":
         write_settings(folder, card)
     _write(folder / CARD, card)
@@ -46,6 +48,17 @@ def copy_settings(base: Path, folder: Path) -> None:
         source = (base if base.is_dir() else base.parent) / name
         if source.is_file():
             shutil.copyfile(source, folder / name)
+
+
+def keep_rules(folder: Path) -> None:
+    """Have `transformers` read the tokenizer as it is written.
+
+    Classes of a family, such as `Qwen2Tokenizer`, take the vocabulary alone from the file and cut
+    texts by rules of their own, which know no units (transformers 5).
+    """
+    place = folder / "tokenizer_config.json"
+    config = json.loads(place.read_bytes()) if place.exists() else {}
+    _write(place, config | {"tokenizer_class": "PreTrainedTokenizerFast"})
 
 
 def write_settings(folder: Path, card: dict[str, Any]) -> None:

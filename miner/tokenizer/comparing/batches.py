@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from miner.corpus import is_bytes
 from miner.tokenizer.loading import cut_batches
 from miner.tokenizer.scenes import SCENE, SEPARATOR
 from miner.tokenizer.texts import Corpus
@@ -62,7 +61,7 @@ def make_batch(texts: Sequence[str], *, raw: bool = False) -> Batch:
 
 def read_batches(corpus: Corpus) -> Iterator[Batch]:
     """Yield the documents of a corpus that hold anything, about a million characters at a time."""
-    raw = is_bytes(corpus.sources[0].form)
+    raw = corpus.as_bytes
     for texts in corpus.all():
         for batch in cut_batches([text for text in texts if text]):
             yield make_batch(batch, raw=raw)

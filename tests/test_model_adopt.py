@@ -1,0 +1,343 @@
+"""`miner adopt`: a model gets rows for the units of a run, and nothing that was there changes."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from test_tokenizer_extend import make_added, make_gpt2, make_llama2, make_llama3, make_unigram
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
+    Gemma2Config,
+    GPT2Config,
+    LlamaConfig,
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+    T5Config,
+)
+from watched import MinedDemo, watch_command
+
+from miner.errors import ModelError
+from miner.model.adopting import AdoptConfig, Adopted, adopt_model, pad
+from miner.model.folder import open_model
+from miner.model.rows import make_rows, weigh_parts
+from miner.tensors import Tensor, decode, encode, list_tensors
+from miner.tokenizer.checking import read_unit_ids
+from miner.tokenizer.loading import load_tokenizer
+
+SMALL = {
+    "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "max_position_embeddings": 128,
+}  # fmt: skip
+UNITS = 60
+
+
+def configure(family: str, rows: int, *, tied: bool) -> Any:
+    ends = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 0}
+    if family == "gpt2":
+        return GPT2Config(vocab_size=rows, n_embd=32, n_layer=2, n_head=4, n_positions=128, **ends)
+    if family == "t5":
+        return T5Config(
+            vocab_size=rows, d_model=32, d_ff=64, num_layers=2, num_heads=4, d_kv=8,
+            decoder_start_token_id=0, **ends,
+        )  # fmt: skip
+    if family == "gemma":
+        return Gemma2Config(vocab_size=rows, head_dim=8, **SMALL, **ends)
+    kind = LlamaConfig if family == "llama" else Qwen2Config
+    return kind(vocab_size=rows, tie_word_embeddings=tied, **SMALL, **ends)
+
+
+SPECS: dict[str, Callable[[], dict]] = {
+    "llama": make_llama3, "qwen": make_added, "gpt2": make_gpt2, "gemma": make_llama2,
+    "t5": make_unigram,
+}  # fmt: skip
+
+
+def make_model(
+    folder: Path, family: str = "llama", *, padding: int = 0, tied: bool = False,
+    form: str = "float32", shard: str = "1GB",
+) -> Path:  # fmt: skip
+    """A small model of a family with its tokenizer, weights at random."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "tokenizer.json").write_text(json.dumps(SPECS[family]()), encoding="utf-8")
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    config = configure(family, load_tokenizer(folder).size + padding, tied=tied)
+    torch.manual_seed(0)
+    kind = AutoModelForSeq2SeqLM if family == "t5" else AutoModelForCausalLM
+    model = kind.from_config(config).to(getattr(torch, form))
+    model.save_pretrained(folder, max_shard_size=shard)
+    return folder
+
+
+def load(folder: Path) -> Any:
+    kind = AutoModelForSeq2SeqLM if "T5" in (folder / "config.json").read_text() else None
+    return (kind or AutoModelForCausalLM).from_pretrained(folder)
+
+
+def adopt(demo: MinedDemo, model: Path, out: Path, **options: Any) -> Adopted:
+    return adopt_model(AdoptConfig(model, demo.folder, **{"units": UNITS, **options}), out)
+
+
+def read_tensors(folder: Path) -> dict[str, torch.Tensor]:
+    found: dict[str, torch.Tensor] = {}
+    for file in folder.glob("*.safetensors"):
+        with safe_open(file, framework="pt") as opened:
+            found |= {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    return found
+
+
+MODELS: dict[str, dict[str, Any]] = {
+    "llama": {}, "llama-tied-bf16": {"tied": True, "form": "bfloat16", "padding": 60},
+    "qwen-sharded-padded": {"shard": "20KB", "padding": 900}, "gpt2-fp16": {"form": "float16"},
+    "gemma-bf16": {"form": "bfloat16"}, "t5": {},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def pair(
+    request: pytest.FixtureRequest, demo: MinedDemo, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Adopted]:
+    place = tmp_path_factory.mktemp("adopt")
+    family = request.param.split("-")[0]
+    base = make_model(place / "base", family, **MODELS[request.param])
+    return base, adopt(demo, base, place / "out")
+
+
+def test_what_was_there_stays_bit_for_bit(pair: tuple[Path, Adopted]) -> None:
+    base, adopted = pair
+    before, after = read_tensors(base), read_tensors(adopted.folder)
+    assert before.keys() == after.keys()
+    size = load_tokenizer(base).size
+    tables = adopted.card["model"]["tables"]
+    for name, tensor in before.items():
+        kept = slice(size) if name in tables else slice(None)
+        assert tensor.dtype == after[name].dtype
+        assert torch.equal(tensor[kept], after[name][kept])
+    assert not adopted.difference.exit_code
+
+
+def test_it_loads_with_a_row_for_every_id(pair: tuple[Path, Adopted]) -> None:
+    base, adopted = pair
+    is_own = adopted.card["model"]["family"] == "Qwen2ForCausalLM"
+    assert adopted.card["model"]["loads_as_it_is"] != is_own, "transformers builds its own there"
+    loader = PreTrainedTokenizerFast if is_own else AutoTokenizer
+    tokenizer, model = loader.from_pretrained(adopted.folder), load(adopted.folder)
+    rows, size = model.get_input_embeddings().weight.shape[0], load_tokenizer(adopted.folder).size
+    assert size <= rows == model.get_output_embeddings().weight.shape[0]
+    assert rows == adopted.card["model"]["rows"] == model.config.vocab_size
+    text = read_unit_ids(adopted.folder).filter(side="")["text"][0]
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    assert max(ids) >= load_tokenizer(base).size, "units are read"
+    plain = torch.tensor([list(range(2, 12))])
+    more = {"decoder_input_ids": plain} if "T5" in adopted.card["model"]["family"] else {}
+    with torch.no_grad():
+        new, old = (m(input_ids=plain, **more).logits for m in (model, load(base)))
+    shared = load_tokenizer(base).size
+    assert torch.equal(new[..., :shared], old[..., :shared]), "it says of old ids what it said"
+
+
+def test_new_rows_are_the_mean_of_their_parts(pair: tuple[Path, Adopted]) -> None:
+    base, adopted = pair
+    size, units = load_tokenizer(base).size, read_unit_ids(adopted.folder)
+    before, after = read_tensors(base), read_tensors(adopted.folder)
+    for name in adopted.card["model"]["tables"]:
+        wide = torch.finfo(after[name].dtype).eps
+        for number, parts in units.select("id", "parts").iter_rows():
+            assert number >= size
+            wanted = before[name][parts].float().mean(dim=0)
+            assert torch.allclose(after[name][number].float(), wanted, rtol=2 * wide, atol=1e-6)
+
+
+def test_padding_stays_or_is_the_mean(pair: tuple[Path, Adopted]) -> None:
+    base, adopted = pair
+    before, after = read_tensors(base), read_tensors(adopted.folder)
+    size = load_tokenizer(adopted.folder).size
+    for name in adopted.card["model"]["tables"]:
+        rest, old = after[name][size:], before[name]
+        if size < len(old):
+            assert torch.equal(rest, old[size:])
+        elif len(rest):
+            mean = old.float().mean(dim=0)
+            assert torch.allclose(rest.float(), mean.expand(rest.shape), atol=1e-2)
+
+
+def test_the_parts_of_an_id_are_what_its_text_was_before(
+    demo: MinedDemo, tmp_path: Path
+) -> None:
+    base = make_model(tmp_path / "base")
+    adopted = adopt(demo, base, tmp_path / "out")
+    old, new = load_tokenizer(base), load_tokenizer(adopted.folder)
+    for number, parts in read_unit_ids(adopted.folder).select("id", "parts").iter_rows():
+        text = new.decode([[number]])[0]
+        assert old.encode([text])[0].tolist() == parts and new.encode([text])[0][0] == number
+
+
+# How rows begin
+
+
+def test_weights_of_parts_by_hand() -> None:
+    three = np.array([3])
+    assert weigh_parts(three, init="edges", output=False).tolist() == [0, 0, 1]
+    steep = weigh_parts(three, init="weighted", output=True)
+    assert np.allclose(steep[:-1] / steep[1:], np.e**2) and np.isclose(steep.sum(), 1)
+    assert weigh_parts(np.zeros(0, np.int64), init="mean", output=True).tolist() == []
+
+
+@pytest.mark.parametrize("form", ["F32", "F16", "BF16", "F64"])
+def test_numbers_are_rounded_as_torch_does(form: str) -> None:
+    values = np.random.default_rng(0).normal(0, 3, (50, 4)).astype(np.float32)
+    kind = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
+            "F64": torch.float64}[form]  # fmt: skip
+    wanted = torch.from_numpy(values).to(kind)
+    assert encode(values, form) == wanted.view(torch.uint8).numpy().tobytes()
+    raw = np.frombuffer(encode(values, form), {"BF16": "<u2", "F64": "<f8"}.get(
+        form, f"<f{4 if form == 'F32' else 2}"))  # fmt: skip
+    assert np.array_equal(decode(raw, form).reshape(50, 4), wanted.float().numpy())
+
+
+def test_random_rows_are_spread_like_the_others(tmp_path: Path) -> None:
+    table = next(t for t in list_tensors(make_model(tmp_path) / "model.safetensors")
+                 if t.name.endswith("embed_tokens.weight"))  # fmt: skip
+    rows = make_rows(table, [[0]] * 4000, init="random", output=False, seed=3)
+    known = table.read(np.arange(table.rows))
+    assert np.allclose(rows.mean(axis=0), known.mean(axis=0), atol=0.003)
+    assert np.allclose(rows.std(axis=0), known.std(axis=0), rtol=0.1)
+    assert np.array_equal(rows, make_rows(table, [[0]] * 4000, init="random", output=True, seed=3))
+
+
+def test_rows_are_padded_as_the_old_ones_were() -> None:
+    assert [pad(size, 128) for size in (100, 128, 129, 300)] == [128, 128, 256, 384]
+    assert pad(703, 700) == 704 and pad(702, 701) == 702
+
+
+# What cannot be adopted
+
+
+def rewrite(base: Path, **changes: Any) -> None:
+    config = json.loads((base / "config.json").read_text())
+    (base / "config.json").write_text(json.dumps(config | changes))
+
+
+def forget_table(base: Path) -> None:
+    (base / "model.safetensors").write_bytes(struct.pack("<Q", 2) + b"{}")
+
+
+def shorten(base: Path) -> None:
+    file = base / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+def pickle_it(base: Path) -> None:
+    (base / "model.safetensors").rename(base / "pytorch_model.bin")
+
+
+def lose_a_shard(base: Path) -> None:
+    index = {"weight_map": {"a": "model.safetensors", "b": "model-2.safetensors"}}
+    (base / "model.safetensors.index.json").write_text(json.dumps(index))
+
+
+def leave_the_folder(base: Path) -> None:
+    index = {"weight_map": {"a": "../other.safetensors"}}
+    (base / "model.safetensors.index.json").write_text(json.dumps(index))
+
+
+def need_code(base: Path) -> None:
+    rewrite(base, model_type="mine", auto_map={"AutoConfig": "mine.Config"})
+    (base / "mine.py").write_text("raise SystemExit('it ran')")
+
+
+def take_another_tokenizer(base: Path) -> None:
+    (base / "tokenizer.json").write_text(json.dumps(make_unigram()))
+
+
+HOSTILE: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "no config": (lambda base: (base / "config.json").unlink(), "cannot be read"),
+    "a list": (lambda base: (base / "config.json").write_text("[]"), "is not a JSON object"),
+    "no such family": (lambda base: rewrite(base, model_type="nowhere"), "does not open it"),
+    "code of its own": (need_code, "code of its own"),
+    "no text": (lambda base: rewrite(base, model_type="vit"), "no vocab_size|no language model"),
+    "other size": (lambda base: rewrite(base, vocab_size=999), "has 700 rows, and config.json"),
+    "many layers": (lambda base: rewrite(base, num_hidden_layers=10**9), "num_hidden_layers is"),
+    "width is text": (lambda base: rewrite(base, hidden_size="wide"), "does not open it"),
+    "no tables": (forget_table, "have no"),
+    "cut off": (shorten, "no safetensors file"),
+    "pickle": (pickle_it, "pickles"),
+    "a missing shard": (lose_a_shard, "a shard is missing"),
+    "another folder": (leave_the_folder, "another folder"),
+    "another tokenizer": (take_another_tokenizer, "900 ids, and the model 700 rows"),
+    "no weights": (lambda base: (base / "model.safetensors").unlink(), "holds no model"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_what_is_not_whole_or_not_safe_is_refused_by_name(
+    demo: MinedDemo, tmp_path: Path, name: str
+) -> None:
+    base = make_model(tmp_path / "base")
+    change, reason = HOSTILE[name]
+    change(base)
+    with pytest.raises(ModelError, match=reason) as refused:
+        adopt(demo, base, tmp_path / "out")
+    assert "\n" not in str(refused.value) and refused.value.cure
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["base"], "nothing is half-written"
+
+
+def test_no_code_and_no_pickle_comes_along(demo: MinedDemo, tmp_path: Path) -> None:
+    base = make_model(tmp_path / "base")
+    for name in ("mine.py", "training_args.bin", "optimizer.pt"):
+        (base / name).write_text("print('it ran')")
+    (base / "LICENSE").write_text("as you like")
+    rewrite(base, auto_map={"AutoModelForCausalLM": "mine.Model"})
+    out = adopt(demo, base, tmp_path / "out").folder
+    names = {path.name for path in out.iterdir()}
+    assert not names & {"mine.py", "training_args.bin", "optimizer.pt"} and "LICENSE" in names
+    assert "auto_map" not in json.loads((out / "config.json").read_text())
+
+
+def test_an_error_leaves_what_was_there(
+    demo: MinedDemo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = make_model(tmp_path / "base")
+    out = adopt(demo, base, tmp_path / "out").folder
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    usage = type("Usage", (), {"free": 10})
+    monkeypatch.setattr("miner.model.adopting.shutil.disk_usage", lambda _: usage)
+    with pytest.raises(ModelError, match="GB free"):
+        adopt_model(AdoptConfig(base, demo.folder, units=5), out, overwrite=True)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_the_bias_of_a_head_grows_too(tmp_path: Path) -> None:
+    from transformers import BartConfig, BartForConditionalGeneration
+
+    config = BartConfig(
+        vocab_size=90, d_model=16, encoder_layers=1, decoder_layers=1, encoder_ffn_dim=16,
+        decoder_ffn_dim=16, encoder_attention_heads=2, decoder_attention_heads=2,
+        max_position_embeddings=32,
+    )  # fmt: skip
+    BartForConditionalGeneration(config).save_pretrained(tmp_path)
+    model = open_model(tmp_path)
+    roles = {tensor.name: (role, tensor.shape) for role, tensor in model.list_tables()}
+    assert ("bias", (90,)) in roles.values() and model.tied
+    assert isinstance(model.tables["input"][0], Tensor)
+
+
+def test_the_command_says_what_it_made(demo: MinedDemo, tmp_path: Path) -> None:
+    base = make_model(tmp_path / "base")
+    out = tmp_path / "out"
+    command = ["adopt", str(base), "--run", str(demo.folder), "--out", str(out), "--units", "20"]
+    done = watch_command(tmp_path / "told", *command)
+    assert done.code == 0, done.err
+    assert "700 old ones bit for bit" in done.out and "safe: no id moved" in done.out
+    refused = watch_command(tmp_path / "told", *command)
+    assert refused.code == 3 and "--overwrite" in refused.err
