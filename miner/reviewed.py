@@ -128,10 +128,14 @@ def tell_outcome(settled: Settled, applied: Applied) -> list[str]:
         for entry in settled.conflicts
     ]
     if applied.missing:
+        many = "1 decision is" if len(applied.missing) == 1 else f"{len(applied.missing):,} decisions are"
         notes.append(
-            f"{len(applied.missing):,} decisions are about units that this run does not propose, "
-            f"such as {applied.missing[0][0]!r}"
+            f"{many} about what this run does not propose, such as {applied.missing[0][0]!r}"
         )
+    nowhere = applied.proposals.filter(verdict=Verdict.KEPT, count=0)["token"]
+    if len(nowhere):
+        many = "1 accepted unit stands" if len(nowhere) == 1 else f"{len(nowhere):,} accepted units stand"
+        notes.append(f"{many} nowhere in this corpus, such as {nowhere[0]!r}")
     return notes
 
 

@@ -296,6 +296,7 @@ def test_an_added_unit_may_have_words_that_the_corpus_lacks(run: Path) -> None:
     row = found.units.filter(pl.col("token") == "хрюндель бокр").row(0, named=True)
     assert (row["kind"], row["count"]) == ("link", 0)
     assert_rebuilt(found)
+    assert any("nowhere in this corpus" in note for note in found.notes)
 
 
 def test_kind_family_and_label_are_as_people_say(run: Path, tmp_path: Path) -> None:
