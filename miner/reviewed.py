@@ -128,13 +128,15 @@ def tell_outcome(settled: Settled, applied: Applied) -> list[str]:
         for entry in settled.conflicts
     ]
     if applied.missing:
-        many = "1 decision is" if len(applied.missing) == 1 else f"{len(applied.missing):,} decisions are"
+        count = len(applied.missing)
+        many = "1 decision is" if count == 1 else f"{count:,} decisions are"
         notes.append(
             f"{many} about what this run does not propose, such as {applied.missing[0][0]!r}"
         )
     nowhere = applied.proposals.filter(verdict=Verdict.KEPT, count=0)["token"]
     if len(nowhere):
-        many = "1 accepted unit stands" if len(nowhere) == 1 else f"{len(nowhere):,} accepted units stand"
+        count = len(nowhere)
+        many = "1 accepted unit stands" if count == 1 else f"{count:,} accepted units stand"
         notes.append(f"{many} nowhere in this corpus, such as {nowhere[0]!r}")
     return notes
 
