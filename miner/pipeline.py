@@ -11,7 +11,7 @@ import logging
 import os
 import platform
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
@@ -29,7 +29,7 @@ from miner.candidates import Candidates, count_candidates, default_min_count
 from miner.config import MineConfig, parse_size, write_config
 from miner.corpus import Chunk, Skipped, Source, find_sources, hash_sources, is_bytes, read_chunks
 from miner.corpus_encoder import save_encoder, train_encoder
-from miner.decisions import Policy, Settled, Unit, name_log, read_logs, settle_logs
+from miner.decisions import Conflict, Policy, Settled, Unit, name_log, read_logs, settle_logs
 from miner.embeddings import embed_candidates, load_vectors, measure_closeness, measure_wholeness
 from miner.encoder import Encoder, load_encoder
 from miner.errors import ConfigError, CorpusError, RunError
@@ -109,7 +109,9 @@ def mine(
         manifest = describe_run(
             run, key, sources, atoms, candidates, proposals, curve, decisions=decisions
         )
-        write_run(run, config, candidates, vocabulary, proposals, curve, manifest)
+        write_run(
+            run, config, candidates, vocabulary, proposals, curve, manifest, decisions=decisions
+        )
     return Mined(out, vocabulary, manifest)
 
 
@@ -487,7 +489,8 @@ def list_versions() -> dict[str, str]:
 
 def write_run(
     run: Run, config: MineConfig, candidates: Candidates, vocabulary: pl.DataFrame,
-    proposals: pl.DataFrame, curve: pl.DataFrame, manifest: dict[str, Any],
+    proposals: pl.DataFrame, curve: pl.DataFrame, manifest: dict[str, Any], *,
+    decisions: Settled | None = None,
 ) -> None:  # fmt: skip
     """Put the files for other programs at the top of the run folder."""
     last = run.folder / f"{len(run.stages)}_vocabulary"
@@ -506,7 +509,7 @@ def write_run(
     (run.folder / "config.toml").write_text(write_config(config), encoding="utf-8")
     draw_report(
         run.folder, candidates, vocabulary, proposals, curve, manifest,
-        decisions=manifest["decisions"],
+        decisions=manifest["decisions"], conflicts=decisions.conflicts if decisions else (),
     )  # fmt: skip
     write_json(run.folder / MANIFEST, manifest)
 
@@ -522,6 +525,7 @@ def copy_logs(place: Path, folder: Path) -> None:
 def draw_report(
     folder: Path, candidates: Candidates, vocabulary: pl.DataFrame, proposals: pl.DataFrame,
     curve: pl.DataFrame, manifest: dict[str, Any], *, decisions: Mapping[str, int] | None = None,
+    conflicts: Sequence[Conflict] = (),
 ) -> Path:  # fmt: skip
     """Write the report of a run, with places of its best units; return where it is."""
     originals = open_originals(folder)
@@ -541,6 +545,7 @@ def draw_report(
         manifest=manifest, contexts=pl.DataFrame(rows, schema=CONTEXTS, orient="row"),
         exact=originals.exact, places=pl.read_parquet(drawn) if drawn.exists() else None,
         decisions=decisions,
+        conflicts=[(one.unit[0], one.field, one.said, one.holds) for one in conflicts],
     )  # fmt: skip
     return folder / "report.html"
 
@@ -562,6 +567,7 @@ def rewrite_report(run: Path, *, policy: Policy = "majority") -> Path:
         return draw_report(
             run, finished.candidates, units, proposals, curve, manifest,
             decisions=reviewed.counts if reviewed else None,
+            conflicts=reviewed.conflicts if reviewed else (),
         )  # fmt: skip
     except (OSError, pl.exceptions.PolarsError) as error:
         raise RunError(

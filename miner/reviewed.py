@@ -18,6 +18,7 @@ import polars as pl
 from miner.atoms import Atoms
 from miner.candidates import Candidates
 from miner.decisions import (
+    Conflict,
     Decision,
     Policy,
     Settled,
@@ -76,7 +77,8 @@ class Reviewed:
 
     `units` in rank order, with `label`; `merges` as `order_merges` gives them; `counts`: how many
     units were accepted, rejected and so on; `notes`: what a person should know, a line each.
-    `proposals` stand in the order of the run, what was added last. `refused`: see `Applied`.
+    `proposals` stand in the order of the run, what was added last. `refused`: see `Applied`;
+    `conflicts`: where reviewers differ.
     """
 
     units: pl.DataFrame
@@ -85,6 +87,7 @@ class Reviewed:
     counts: Mapping[str, int]
     notes: tuple[str, ...]
     refused: Mapping[Unit, str]
+    conflicts: tuple[Conflict, ...]
 
 
 def review_run(folder: Path, policy: Policy = "majority") -> Reviewed | None:
@@ -103,8 +106,9 @@ def review_run(folder: Path, policy: Policy = "majority") -> Reviewed | None:
     merges = order_merges(units, avoid=applied.rejected)
     notes = (*list_damage(logs), *tell_outcome(settled, applied), *tell_homeless(applied, units))
     return Reviewed(
-        units, merges, applied.proposals, count_decisions(settled), notes, applied.refused
-    )
+        units, merges, applied.proposals, count_decisions(settled), notes, applied.refused,
+        settled.conflicts,
+    )  # fmt: skip
 
 
 def count_decisions(settled: Settled) -> dict[str, int]:

@@ -398,6 +398,11 @@ def test_decisions_are_counted(tmp_path: Path) -> None:
     page = Page(write_page(tmp_path, decisions={"accepted by Ann": 1234, "<b>": 1}))
     assert "accepted by Ann1,234" in page.text
     assert "Reviewers" in page.text
+    differ = [("<b>x</b>", "verdict", {"Ann": "accept", "<i>": "reject"}, None)] * 51
+    text = Page(write_page(tmp_path, decisions={"in conflict": 51}, conflicts=differ)).text
+    assert "Where they differ (51)" in text and "and 1 more" in text
+    assert "<b>x</b>" in text and "Ann says accept, <i> says reject" in text
+    assert "the run's own" in text
     assert "Nothing yet" in Page(write_page(tmp_path, decisions={})).text
     assert "Reviewers" not in Page(write_page(tmp_path)).text
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import polars as pl
 from miner.files import replace_file
 from miner.report.map import write_map
 from miner.report.sections import (
+    Difference,
     name_inputs,
     write_decisions,
     write_header,
@@ -37,6 +38,7 @@ def write_report(
     exact: bool = True,
     places: pl.DataFrame | None = None,
     decisions: Mapping[str, int] | None = None,
+    conflicts: Sequence[Difference] = (),
 ) -> None:
     """Write the page to `path`, first under another name.
 
@@ -44,7 +46,8 @@ def write_report(
     `rival`; `curve` as `measure_savings` gives it; any of them may be empty. `manifest` as saved;
     what it lacks is left out. A `measured_on` of `mined` says that no text was held back.
     `contexts`: places of units in columns of `CONTEXTS`, `exact` if they are the text itself;
-    `places`: where units lie on the map, `rank`, `x`, `y`; `decisions`: how many of each kind.
+    `places`: where units lie on the map, `rank`, `x`, `y`; `decisions`: how many of each kind;
+    `conflicts`: where reviewers differ.
     """
     contexts = pl.DataFrame(schema=CONTEXTS) if contexts is None else contexts
     names = name_inputs(manifest)
@@ -55,7 +58,9 @@ def write_report(
         ("savings", "Shorter text"): write_savings(curve, manifest),
         ("why", "Why"): write_reasons(proposals, manifest),
         ("refused", "Refused"): write_refusals(proposals, manifest),
-        ("decisions", "Reviewers"): "" if decisions is None else write_decisions(decisions),
+        ("decisions", "Reviewers"): "" if decisions is None else (
+            write_decisions(decisions, conflicts)
+        ),
         ("making", "How it was made"): write_making(manifest),
     }
     links = dict(name for name, section in sections.items() if section)

@@ -23,6 +23,7 @@ from miner.savings import find_knee
 
 EXAMPLES = 10  # of each verdict
 MOST_INPUTS = 20
+MOST_CONFLICTS = 50
 VERDICTS = {
     "kept": "Good enough, owner of its places in the text, and it comes back whole.",
     "chance": "Its parts meet no more often than chance has it.",
@@ -191,12 +192,28 @@ def _write_examples(proposals: pl.DataFrame, verdict: str) -> str:
     return make_section(show(verdict), heads, rows)
 
 
-def write_decisions(decisions: Mapping[str, int]) -> str:
-    """Return what people decided: each kind of decision with its count."""
+Difference = tuple[str, str, Mapping[str, str], str | None]  # unit, field, who says what, holds
+
+
+def write_decisions(decisions: Mapping[str, int], conflicts: Sequence[Difference] = ()) -> str:
+    """Return what people decided: each kind of decision with its count, and where they differ."""
     rows = [(show(name), tell_number(count)) for name, count in decisions.items()]
     table = make_section("", ["decision", "#units"], rows) or "<p>Nothing yet.</p>"
+    differ = [
+        (
+            show(token),
+            "form" if field == "token" else show(field),
+            ", ".join(f"{show(name)} says {show(value)}" for name, value in said.items()),
+            "the run's own" if holds is None else show(holds),
+        )
+        for token, field, said, holds in conflicts[:MOST_CONFLICTS]
+    ]
+    more = len(conflicts) - len(differ)
+    title = f"Where they differ ({tell_number(len(conflicts))})"
     return f"""<h2 id="decisions">What reviewers decided</h2>
-<div class="names narrow">{table}</div>"""
+<div class="names narrow">{table}</div>
+{make_section(title, ["token", "of its", "said", "what holds"], differ)}
+{f"<p>and {tell_number(more)} more</p>" if more else ""}"""
 
 
 def write_making(manifest: Mapping[str, Any]) -> str:
