@@ -26,7 +26,7 @@ from transformers import (
 )
 from watched import MinedDemo, watch_command
 
-from miner.errors import ModelError
+from miner.errors import ModelError, UsageError
 from miner.model.adopting import AdoptConfig, Adopted, adopt_model, pad
 from miner.model.folder import open_model
 from miner.model.rows import make_rows, weigh_parts
@@ -315,6 +315,13 @@ def test_an_error_leaves_what_was_there(
     with pytest.raises(ModelError, match="GB free"):
         adopt_model(AdoptConfig(base, demo.folder, units=5), out, overwrite=True)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_a_model_that_gets_nothing_is_not_written(demo: MinedDemo, tmp_path: Path) -> None:
+    base = make_model(tmp_path / "base")
+    with pytest.raises(UsageError, match="no unit of the run gets an id"):
+        adopt(demo, base, tmp_path / "out", units=0)
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_bias_of_a_head_grows_too(tmp_path: Path) -> None:

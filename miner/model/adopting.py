@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from miner.decisions import Policy
-from miner.errors import ModelError, TokenizerError
+from miner.errors import ModelError, TokenizerError, UsageError
 from miner.model.folder import (
     CONFIG,
     DANGEROUS,
@@ -81,6 +81,11 @@ def adopt_model(
     told(f"{model.family}: {model.rows:,} rows of {model.width:,}, {name_tying(model)}")
     with open_folder(out, marker=CARD, overwrite=overwrite) as folder:
         card = extend_tokenizer(config, folder, told)
+        if card["vocab_size"] == old.size:
+            raise UsageError(
+                "no unit of the run gets an id: none pays on this text",
+                cure="Name a larger --corpus, or more --units",
+            )
         parts = list_parts(folder, old.size, card["vocab_size"])
         growths = grow_tables(model, old.size, parts, config)
         check_disk(model, growths, folder)
