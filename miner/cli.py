@@ -58,6 +58,7 @@ def commands() -> None:
       miner train outputs/run --corpus my_texts/ --trainer hf-bpe --vocab-size 32768 --out tok
       miner check tok --run outputs/run
       miner adopt ./model --run outputs/run --out adopted
+      miner lookup outputs/run "in order to"
     """
 
 
@@ -114,6 +115,11 @@ def commands() -> None:
     help="Where the encoder and the search run.  [default: auto]",
 )
 @click.option("--seeds", metavar="FILE", help="Units known to be good, one a line, to learn from.")
+@click.option(
+    "--facets", metavar="FILE",
+    help="What to measure units by: a TOML file with anchor words for each facet.  [default: "
+    "logic, emotion and function, in English and Russian]",
+)
 @click.option(
     "--decisions",
     metavar="FILE",
@@ -407,7 +413,8 @@ def compare(
 @click.option(
     "--format", "form", type=click.Choice(EXPORTS), default="jsonl", show_default=True,
     help="jsonl, csv, parquet: every column; txt: a token a line, ▁ for a space; json: "
-    "special_tokens and never_split; merges: the forced merges.",
+    "special_tokens and never_split; merges: the forced merges; map: token, meaning and operation, "
+    "a table (.tsv, .csv) to fill and give back to miner fields --map.",
 )
 @click.option("--out", type=folder_or_file, metavar="FILE", required=True)
 @policy_option
@@ -488,6 +495,12 @@ def tell_reasons(run: Path, text: str, as_json: bool, policy: Any) -> None:
     found = explain_text(run, text, policy=policy)
     click.echo(json.dumps(found) if as_json else describe(found))
 
+    if form == "map":
+        from miner.lexicon import Lexicon
+        from miner.lexicon.semiotic import write_map
+
+        click.echo(f"{write_map(Lexicon(run, policy=policy), out):,} units in {out}")
+        return
 
 def _tell(line: str) -> None:
     """Write how far a command is to standard error."""
@@ -531,3 +544,98 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 def _stop(number: int, frame: FrameType | None) -> None:
     del number, frame
     raise KeyboardInterrupt
+@commands.command()
+@click.argument("run", type=folder_or_file, metavar="RUN")
+@click.argument("text", metavar="TEXT")
+@click.option(
+    "--as", "by", type=click.Choice(WAYS), default="auto", show_default=True,
+    help="What TEXT is. auto: a text, or an address where it is written as one.",
+)
+@click.option(
+    "--tokenizer", type=folder_or_file, metavar="FOLDER",
+    help="Tell ids of this tokenizer of miner too; --as id takes one.  [default: an id is a rank]",
+)
+@click.option(
+    "--layer", metavar="NAME",
+    help="Search the items of this layer of vectors with TEXT: pictures, sounds, films.",
+)
+@click.option(
+    "--near", "k", type=click.IntRange(1, 1_000), default=8, show_default=True, metavar="K",
+    help="How many of the nearest to list.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
+@policy_option
+def lookup(
+    run: Path, text: str, by: str, tokenizer: Path | None, layer: str | None, k: int,
+    as_json: bool, policy: Any,
+) -> None:  # fmt: skip
+    """Tell what TEXT is in RUN: its parts, its meaning and what lies near it.
+
+    A unit or any other text, also one written without its spaces; an address, or its beginning; an
+    id. What a unit is known by (facets, typical places, scene, structure, layers) comes with it.
+
+    
+    Examples:
+      miner lookup outputs/run "in order to"
+      miner lookup outputs/run входтишинажар
+      miner lookup outputs/run VXS_ΔC1 --near 20
+      miner lookup outputs/run 32001 --as id --tokenizer tokenizer
+    """
+    from miner.lexicon import Lexicon
+    from miner.lexicon.looking import look_up
+    from miner.lexicon.view import describe_lookup
+
+    found = look_up(
+        Lexicon(run, policy=policy, tokenizer=tokenizer), text, by=by, k=k, layer=layer
+    )
+    click.echo(json.dumps(found) if as_json else describe_lookup(found))
+
+
+@commands.command()
+@click.argument("run", type=folder_or_file, metavar="RUN")
+@click.option(
+    "--facets", type=folder_or_file, metavar="FILE",
+    help="Measure units by the anchor words of this TOML file.  [default: those that RUN has]",
+)
+@click.option(
+    "--layers", multiple=True, type=folder_or_file, metavar="TABLE",
+    help="A table with a column token, and one for each layer: smell, colour, rhythm. TSV, CSV, "
+    "JSON lines or Parquet; may come several times.",
+)
+@click.option(
+    "--attach", multiple=True, metavar="NAME=TABLE",
+    help="A layer of vectors of pictures, sounds or films: a table (JSON lines, Parquet) with "
+    "vector, and token or item.",
+)
+@click.option(
+    "--encoder", metavar="run|NAME|FOLDER",
+    help="What made the vectors of --attach, so that text finds them: the run's own encoder, or "
+    "any sentence-transformers model of text and pictures.  [default: their units find them]",
+)
+@click.option("--drop", multiple=True, metavar="NAME", help="Take this layer away.")
+@click.option(
+    "--map", "filled", type=folder_or_file, metavar="TABLE",
+    help="Read a semiotic map back that people filled (miner export --format map): operations "
+    "become labels, meanings a layer.",
+)
+@click.option("--reviewer", metavar="NAME", help="Whose --map it is.  [default: the system's user]")
+@policy_option
+def fields(
+    run: Path, facets: Path | None, layers: tuple[Path, ...], attach: tuple[str, ...],
+    encoder: str | None, drop: tuple[str, ...], filled: Path | None, reviewer: str | None,
+    policy: Any,
+) -> None:  # fmt: skip
+    """Tell the fields of RUN anew: with other anchors, what was decided, layers of your own.
+
+    
+    Examples:
+      miner fields outputs/run --facets warm_and_cold.toml
+      miner fields outputs/run --layers smells.tsv --attach photo=photos.parquet --encoder ./clip
+      miner fields outputs/run --map map.tsv --reviewer anna
+    """
+    from miner.lexicon.filling import FieldsConfig, fill_fields
+
+    config = FieldsConfig(run, facets, layers, attach, encoder, drop, filled, reviewer, policy)
+    click.echo(fill_fields(config, told=_tell))
+
+

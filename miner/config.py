@@ -51,6 +51,9 @@ class MineConfig:
     seeds: str | None = _setting(
         None, "A file of units known to be good, one a line, to learn from."
     )
+    facets: str | None = _setting(
+        None, "A TOML file of facets and their anchor words; by default logic, emotion, function."
+    )
     decisions: str | None = _setting(
         None, "What reviewers decided on another run: that run, a folder of logs, or one log."
     )

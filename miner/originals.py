@@ -333,6 +333,16 @@ class Originals:
             found[row].append(context)
         return found
 
+    def read_places(
+        self, places: np.ndarray, lengths: np.ndarray, *, reach: int = 60
+    ) -> list[Context]:
+        """Return the contexts of runs of `lengths` atoms that start at `places` of the stream."""
+        with _told(self.run):
+            size = len(self.atoms.mined.ids)
+            if len(places) and not (places.min() >= 1 and (places + lengths).max() <= size):
+                raise ValueError("places beyond the stream")
+            return self._read_places(places, lengths, reach)
+
     def _read_places(self, places: np.ndarray, lengths: np.ndarray, reach: int) -> list[Context]:
         """Return the contexts of runs of `lengths` atoms that start at `places`, in their order."""
         starts = self.atoms.mined.documents

@@ -33,6 +33,7 @@ from miner.decisions import Conflict, Policy, Settled, Unit, name_log, read_logs
 from miner.embeddings import embed_candidates, load_vectors, measure_closeness, measure_wholeness
 from miner.encoder import Encoder, load_encoder
 from miner.errors import ConfigError, CorpusError, RunError
+from miner.fields import DEFAULT, Anchors, make_fields, open_encoder, read_anchors
 from miner.finished import open_finished
 from miner.layout import lay_out
 from miner.likeness import find_shown, judge_runs, mark_runs, read_seeds
@@ -106,6 +107,7 @@ def mine(
         vocabulary, curve, proposals = rank_units(
             run, config, atoms, candidates, proposals, vectors, decisions=decisions
         )
+        tell_fields(run, config, atoms, candidates, vocabulary, vectors, encoder)
         manifest = describe_run(
             run, key, sources, atoms, candidates, proposals, curve, decisions=decisions
         )
@@ -124,9 +126,16 @@ def describe_input(config: MineConfig, sources: tuple[Source, ...]) -> dict[str,
     ]
     seeds = hash_seeds(config.seeds) if config.seeds else None
     key = {"miner": __version__, "config": asdict(config), "inputs": inputs, "seeds": seeds}
+    if config.facets:
+        key["facets"] = {name: list(words) for name, words in find_anchors(config).items()}
     if config.decisions:
         key["decisions"] = hash_logs(Path(config.decisions))
     return dict(json.loads(json.dumps(key)))
+
+
+def find_anchors(config: MineConfig) -> Anchors:
+    """Return the anchor words of the facets, the user's own where there are some."""
+    return read_anchors(Path(config.facets)) if config.facets else DEFAULT
 
 
 def hash_logs(place: Path) -> str:
@@ -407,6 +416,22 @@ def rank_units(
     return run.stage("vocabulary", compute, load)
 
 
+def tell_fields(
+    run: Run, config: MineConfig, atoms: Atoms, candidates: Candidates, units: pl.DataFrame,
+    vectors: np.ndarray, named: Encoder | None,
+) -> None:  # fmt: skip
+    """Write what is known of each unit beyond its text: facets, contexts, addresses and more."""
+
+    def compute(folder: Path) -> int:
+        return make_fields(
+            folder, units, atoms, candidates, vectors, named or open_encoder(run.folder)[0],
+            trained=named is None, anchors=find_anchors(config), patterns=config.patterns,
+            seed=config.seed,
+        )  # fmt: skip
+
+    run.stage("fields", compute, lambda _: None)
+
+
 def _write_map(folder: Path, units: pl.DataFrame, points: np.ndarray, vectors: int) -> None:
     """Write where each unit that has one of the vectors lies on the map."""
     ranks = units.filter(pl.col("candidate") < vectors)["rank"]
@@ -468,9 +493,16 @@ def describe_run(
         "saved": curve.row(-1, named=True) if curve.height else {},
         "encoder": read("vectors", "encoder.json"),
         "search": read("vocabulary", "search.json"),
+        "fields": tell_space(read("fields", "fields.json")),
         "skipped": read("atoms", "reading.json")["skipped"],
         "stages": [asdict(entry) for entry in run.stages],
     }  # fmt: skip
+
+
+def tell_space(about: dict[str, Any]) -> dict[str, Any]:
+    """Return what the manifest says of fields: the facets, and what a shared address means."""
+    prefixes = [(row["signs"], row["cosine"]) for row in about["prefixes"]]
+    return {"facets": list(about["facets"]), "cosine_by_shared_signs": dict(prefixes)}
 
 
 def list_versions() -> dict[str, str]:
@@ -493,7 +525,7 @@ def write_run(
     decisions: Settled | None = None,
 ) -> None:  # fmt: skip
     """Put the files for other programs at the top of the run folder."""
-    last = run.folder / f"{len(run.stages)}_vocabulary"
+    last = run.folder / "6_vocabulary"
     for name in ("vocabulary.jsonl", "vocabulary.txt", "merges.tsv", "tokens.json"):
         _link(last / name, run.folder / name)
     decided = last / "proposals.parquet"

@@ -27,7 +27,7 @@ from miner.errors import RunError
 
 Existing = Literal["refuse", "overwrite", "resume"]
 MANIFEST = "manifest.json"
-KEPT = "decisions"  # a folder of a run that outlives it
+KEPT = ("decisions", "layers")  # folders of a run that outlive it
 _KEY = "run.json"
 T = TypeVar("T")
 
@@ -197,8 +197,9 @@ def _publish(partial: Path, out: Path) -> None:
 
 def _keep(old: Path, new: Path) -> None:
     """Copy what people wrote into an old run, and no stage makes again; the longer file wins."""
-    for path in sorted((old / KEPT).glob("*")) if (old / KEPT).is_dir() else ():
-        target = new / KEPT / path.name
+    kept = [path for name in KEPT if (old / name).is_dir() for path in (old / name).glob("*")]
+    for path in sorted(kept):
+        target = new / path.parent.name / path.name
         if path.is_file() and (
             not target.exists() or target.stat().st_size < path.stat().st_size
         ):

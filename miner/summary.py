@@ -17,9 +17,10 @@ def summarize(vocabulary: pl.DataFrame, manifest: dict[str, Any], folder: str) -
     if vocabulary.is_empty():
         sections.append("no unit was kept: mine a larger corpus, or see proposals.parquet for why")
     sections.append(_verdicts(manifest))
+    sections.append(_fields(manifest))
     sections.append(_costs(manifest))
     sections.append(f"Next: open {folder}/report.html, or miner review {folder}")
-    return "\n\n".join(sections)
+    return "\n\n".join(section for section in sections if section)
 
 
 def _units(vocabulary: pl.DataFrame, kind: str) -> str:
@@ -62,6 +63,21 @@ def _verdicts(manifest: dict[str, Any]) -> str:
         said = (f"{count:,} {name}" for name, count in manifest["decisions"].items())
         lines.append(f"decided:  {', '.join(said) or 'no decision'}")
     return "\n".join(lines)
+
+
+def _fields(manifest: dict[str, Any]) -> str:
+    """Return what is known of units beyond their text, and what a shared address means."""
+    fields = manifest["fields"]
+    cosines = list(fields["cosine_by_shared_signs"].values())[:4]
+    shared = [f"{cosine:.2f}" for cosine in cosines if cosine is not None]
+    if len(shared) < 2:
+        return ""
+    facets = f"facets {', '.join(fields['facets'])}; " if fields["facets"] else ""
+    counts = ", ".join(str(i) for i in range(1, len(shared)))
+    return (
+        f"fields:   {facets}two addresses that begin with the same {counts} signs have a mean "
+        f"cosine of {', '.join(shared[1:])} (any two: {shared[0]})"
+    )
 
 
 def _costs(manifest: dict[str, Any]) -> str:

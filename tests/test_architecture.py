@@ -59,6 +59,10 @@ ROOMS: dict[str, set[str]] = {
         *FOUNDATION, "atoms", "candidates", "decisions", "finished", "neighbors", "originals",
         "proposals", "ranking", "reversibility", "spelling", "vocabulary",
     },
+    "fields": {
+        *FOUNDATION, "atoms", "candidates", "corpus_encoder", "decisions", "encoder", "finished",
+        "neighbors", "originals", "reversibility", "reviewed", "spelling", "store",
+    },
     "summary": FOUNDATION,
     "report": {*FOUNDATION, "savings"},
     # wings: they read what the house wrote, and no room of the house opens them
@@ -69,12 +73,17 @@ ROOMS: dict[str, set[str]] = {
     "review": {
         *FOUNDATION, "atoms", "candidates", "decisions", "embeddings", "finished", "layout",
         "likeness", "neighbors", "originals", "proposals", "report", "reversibility", "reviewed",
-        "settling", "spelling", "store", "vocabulary",
+        "settling", "spelling", "store", "vocabulary", "fields",
+    },
+    # it tells ids of a tokenizer, by the list that the tokenizer wing wrote
+    "lexicon": {
+        *FOUNDATION, "atoms", "candidates", "decisions", "encoder", "fields", "finished",
+        "neighbors", "originals", "report", "reviewed", "tokenizer", "vocabulary",
     },
     # it extends a tokenizer and its model together, by the doors of the other wing
-    "model": {*FOUNDATION, "decisions", "store", "tensors", "tokenizer"},
+    "model": {*FOUNDATION, "decisions", "report", "store", "tensors", "tokenizer"},
 }  # fmt: skip
-WINGS = {"model", "review", "tokenizer"}
+WINGS = {"lexicon", "model", "review", "tokenizer"}
 DOORS = {"pipeline": set(ROOMS) - WINGS,
          "cli": {"config", "decisions", "errors", "finished", "pipeline", "store", "summary",
                  *WINGS},

@@ -36,7 +36,7 @@ from miner.vocabulary import join_pieces, rank_merges, read_merges, split_unit
 T = TypeVar("T")
 REAL = ROOT.parent / "shared" / "corpora"
 RESULTS = ("vocabulary.jsonl", "vocabulary.txt", "merges.tsv", "tokens.json", "proposals.parquet")
-STAGES = ("atoms", "candidates", "scores", "vectors", "proposals", "vocabulary")
+STAGES = ("atoms", "candidates", "scores", "vectors", "proposals", "vocabulary", "fields")
 
 
 class Silent:
