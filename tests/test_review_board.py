@@ -7,11 +7,14 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from watched import MinedDemo
 
 from miner.decisions import Log, name_log
 from miner.errors import RunError, UsageError
+from miner.fields import read_fields
+from miner.fields.layers import Layer, write_layer
 from miner.finished import open_finished
 from miner.review.board import Board, Query
 from miner.review.lab import make_notebook, open_lab, write_notebook
@@ -54,7 +57,36 @@ def test_all_conditions_hold_together_and_equals_stay_in_order(run: Path) -> Non
     assert set(table[board.find(Query(family=family))]["family"]) == {family}
 
 
-@pytest.mark.parametrize("query", [Query(sort="best"), Query(decision="so"), Query(only=[10**9])])
+def test_fields_are_columns_and_orders(run: Path) -> None:
+    senses = pl.DataFrame({"token": ["жар тишина"], "item": [None], "value": ["дым"]})
+    write_layer(run, Layer("emotion", senses.cast(pl.String)))  # called like a facet
+    board = open_board(run)
+    fields = read_fields(run)
+    row = find(board, "жар тишина")
+    known = board.list_rows([row])[0]["known"]
+    told = fields.table.filter(token="жар тишина").row(0, named=True)
+    assert known["address"] == told["address"] and known["emotion (layer)"] == "дым"
+    assert known["emotion"] == f"{told['emotion']:+.2f}"
+    found = board.find(Query(sort="field:emotion", descending=True))
+    values = board.known["emotion"].gather(found).to_list()
+    there = [value for value in values if value is not None]
+    assert there == sorted(there, reverse=True) and values[len(there) :] == [None] * (
+        len(values) - len(there)
+    )
+    refused = board.table.filter(pl.col("verdict") != "kept")["row"][0]
+    assert board.list_rows([refused])[0]["known"] == {}
+
+
+def test_a_run_without_fields_is_reviewed_and_says_so(run: Path) -> None:
+    shutil.rmtree(run / "7_fields")
+    board = open_board(run)
+    assert board.known.width == 0 and any("miner fields" in note for note in board.notes())
+    assert board.list_rows([0])[0]["known"] == {}
+    with pytest.raises(UsageError):
+        board.find(Query(sort="field:address"))
+
+
+@pytest.mark.parametrize("query", [Query(sort="best"), Query(sort="field:best"), Query(decision="so"), Query(only=[10**9])])
 def test_a_query_without_meaning_is_an_error(run: Path, query: Query) -> None:
     with pytest.raises(UsageError):
         open_board(run).find(query)

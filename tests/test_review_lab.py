@@ -21,6 +21,8 @@ from tokenizers import Tokenizer
 from watched import DEMO, ROOT, MinedDemo, watch_command
 
 from miner.decisions import Log, name_log
+from miner.fields import read_fields
+from miner.fields.layers import Layer, write_layer
 from miner.finished import open_finished
 from miner.review.explainer import Explainer
 from miner.review.lab import make_notebook
@@ -243,8 +245,29 @@ def test_the_table_sorts_searches_and_filters(
     book.wait(lambda: book.text(".shown").startswith("1 of"), "only accepted ones")
 
 
+def test_the_table_shows_and_sorts_by_any_field(
+    review: Callable[..., Notebook], demo: MinedDemo, tmp_path: Path
+) -> None:
+    run = copy_run(demo, tmp_path / "fields")
+    senses = pl.DataFrame({"token": ["жар тишина"], "item": [None], "value": ["<b>дым</b>"]})
+    write_layer(run, Layer("smell", senses.cast(pl.String)))
+    book = review(run)
+    page = book.page
+    assert book.tokens("field")[0] == read_fields(run).table["address"][0]
+    page.get_by_label("Field that the table shows").select_option("emotion")
+    page.locator(".miner-review .head .field button").click()
+    book.wait(lambda: _falling(book.tokens("field")), "sorted by emotion")
+    page.get_by_label("Field that the table shows").select_option("smell")
+    page.locator(".miner-review .grid").focus()
+    page.keyboard.press("/")
+    page.keyboard.type("жар тишина", delay=20)
+    book.wait(lambda: "<b>дым</b>" in book.tokens("field"), "what people said, as text")
+    page.keyboard.press("Escape")
+    book.wait(lambda: "Known of it" in book.text(".detail"), "in the pane too")
+
+
 def _falling(texts: list[str]) -> bool:
-    numbers = [int(text.replace(",", "")) for text in texts if text]
+    numbers = [float(text.replace(",", "")) for text in texts if text]
     return len(numbers) > 10 and numbers == sorted(numbers, reverse=True)
 
 

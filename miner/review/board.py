@@ -32,6 +32,7 @@ from miner.finished import Finished
 from miner.report.text import spell
 from miner.review.absent import count_text
 from miner.review.explainer import Explainer
+from miner.review.known import list_known, show_value
 from miner.review.places import Points, find_points
 from miner.review.reasons import explain
 from miner.review.words import tell_shortly
@@ -41,6 +42,7 @@ SORTS = {
     "rank": "order", "token": "token", "kind": "kind", "count": "count", "settled": "settled",
     "score": "score", "verdict": "verdict", "length": "length", "family": "family",
 }  # fmt: skip
+FIELD = "field:"  # and the name of a field: an order too
 DECIDED = ("undecided", "accept", "reject", "changed", "conflict", "falls")
 SHOWN = ("row", "token", "kind", "count", "settled", "score", "verdict", "family")
 MOST_ROWS = 1_000  # to show at a time
@@ -90,6 +92,7 @@ class Board:
         self.policy: Policy = policy
         self.explainer = Explainer(run)
         self.table = self.explainer.table
+        self.known, self._unknown = list_known(run.folder, self.table)
         self.decisions: dict[Unit, Decision] = {}  # what holds
         self.conflicts: dict[Unit, list[Conflict]] = {}
         self._mine = Log(name_log(run.folder, reviewer))
@@ -159,13 +162,16 @@ class Board:
         if sort == "decision":
             codes = self._said.astype(np.int16)
             return np.argsort(-codes if descending else codes, kind="stable")
-        if sort not in SORTS:
+        field = sort.removeprefix(FIELD)
+        if sort not in SORTS and (sort == field or field not in self.known.columns):
             raise UsageError(f"the order is {sort!r}", cure=f"Known are {', '.join(SORTS)}")
         if (sort, descending) not in self._orders:
+            value = self.table[SORTS[sort]] if sort in SORTS else self.known[field]
+            keyed = pl.DataFrame({"value": value, "row": self.table["row"]})
             by = pl.arg_sort_by(
-                [SORTS[sort], "row"], descending=[descending, False], nulls_last=[True, True]
+                ["value", "row"], descending=[descending, False], nulls_last=[True, True]
             )
-            order = self.table.select(by).to_series().to_numpy().astype(np.int64)
+            order = keyed.select(by).to_series().to_numpy().astype(np.int64)
             self._orders[sort, descending] = order
         return self._orders[sort, descending]
 
@@ -175,7 +181,18 @@ class Board:
             chosen = self._check_rows(rows[:MOST_ROWS])
             units = self.explainer.list_units(chosen.tolist())
             table = self.table[chosen].iter_rows(named=True)
-            return [self._tell(row, unit) for row, unit in zip(table, units, strict=True)]
+            known = self._tell_known(chosen)
+            told = zip(table, units, known, strict=True)
+            return [self._tell(row, unit) | {"known": fields} for row, unit, fields in told]
+
+    def _tell_known(self, chosen: np.ndarray) -> list[dict[str, str]]:
+        """Return the fields of some rows as the page shows them, without those that are empty."""
+        if not self.known.width:
+            return [{}] * len(chosen)
+        return [
+            {name: show_value(value) for name, value in row.items() if value is not None}
+            for row in self.known[chosen].iter_rows(named=True)
+        ]
 
     def _tell(self, row: dict[str, Any], unit: Unit) -> dict[str, Any]:
         told = {name: row[name] for name in SHOWN}
@@ -224,7 +241,7 @@ class Board:
     def notes(self) -> list[str]:
         """Return what a person should know of the logs, a line each."""
         with self._lock:
-            notes = list_damage([self._mine, *self._others])
+            notes = [*list_damage([self._mine, *self._others]), *self._unknown]
             away = list(self._away)
         if away:
             named = ", ".join(spell(token) for token, _ in away[:5])

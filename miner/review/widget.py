@@ -121,6 +121,9 @@ class Review(anywidget.AnyWidget):
             "present": table["kind"].unique().sort().to_list(),
             "verdicts": table["verdict"].unique().sort().to_list(),
             "heads": [list(row) for row in heads.iter_rows()],
+            "fields": [
+                [name, dtype.is_float()] for name, dtype in self.board.known.schema.items()
+            ],
         }, []  # fmt: skip
 
     def _tell_state(self) -> dict[str, Any]:

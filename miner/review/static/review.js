@@ -9,8 +9,9 @@ const PATIENCE = 12_000; // ms without an answer before the page says so
 const REFRESH = 15_000; // ms between looks at what others decided
 const COLUMNS = [
   ["decision", "Decision"], ["token", "Unit"], ["kind", "Kind"], ["count", "Count"],
-  ["score", "Score"], ["verdict", "Verdict"], ["family", "Family"], ["why", "Why"],
+  ["score", "Score"], ["verdict", "Verdict"], ["family", "Family"], ["field", "Address"], ["why", "Why"],
 ];
+const FIELD = "field:"; // and the name of a field: an order of the table
 const KEYS = [
   ["j k ↑ ↓", "next and previous row"], ["PageUp PageDown Home End", "move further"],
   ["a", "accept"], ["r", "reject"], ["c", "clear what I decided"], ["e", "another form (rename)"],
@@ -80,7 +81,7 @@ function render({ model, el }) {
     query: { search: "", kind: "", verdict: "", decision: "", family: "", only: null, sort: "rank", descending: false },
     view: 0, total: 0, pages: new Map(), asked: new Set(), rows: new Map(),
     at: 0, first: 0, offset: 0, selected: new Set(), pending: 0, counts: {}, about: null,
-    details: new Map(), finding: 0, silent: false, closed: false,
+    details: new Map(), finding: 0, silent: false, closed: false, field: "address", amounts: new Set(),
   };
   const parts = buildFrame();
   el.append(parts.root);
@@ -300,14 +301,16 @@ function render({ model, el }) {
     if (!row) { for (const cell of cells) cell.textContent = ""; cells[1].textContent = "…"; return; }
     cells[0].replaceChildren(...tellDecision(row));
     cells[1].replaceChildren(...tellToken(row));
-    const texts = { 2: row.mine.kind ?? row.kind, 3: number(row.count), 4: row.score == null ? "" : row.score.toFixed(3), 5: row.verdict, 7: row.why };
+    const texts = { 2: row.mine.kind ?? row.kind, 3: number(row.count), 4: row.score == null ? "" : row.score.toFixed(3), 5: row.verdict, 7: row.known[state.field] ?? "", 8: row.why };
     for (const [i, text] of Object.entries(texts)) cells[i].textContent = text;
     cells[2].classList.toggle("new", !!row.mine.kind);
     cells[5].dataset.verdict = row.verdict === "kept" ? "kept" : "refused";
     cells[6].replaceChildren(unitText(row.mine.family ?? row.head));
     cells[6].classList.toggle("new", !!row.mine.family);
     cells[1].title = cells[1].textContent;
-    cells[7].title = row.why;
+    cells[7].title = cells[7].textContent;
+    cells[7].classList.toggle("amount", state.amounts.has(state.field));
+    cells[8].title = row.why;
   }
 
   function tellDecision(row) {
@@ -338,11 +341,21 @@ function render({ model, el }) {
 
   function sortBy(name) {
     const { query } = state;
-    const numeric = name === "count" || name === "score";
+    const numeric = name === "count" || name === "score" || (name.startsWith(FIELD) && state.amounts.has(state.field));
     if (query.sort !== name) Object.assign(query, { sort: name, descending: numeric || name === "decision" });
     else if (query.descending === (numeric || name === "decision")) query.descending = !query.descending;
     else Object.assign(query, { sort: "rank", descending: false });
     find({ keep: false });
+  }
+
+  function showField(name) {
+    const sorted = state.query.sort.startsWith(FIELD);
+    const cell = parts.head.querySelector(".field");
+    state.field = name;
+    cell.dataset.sort = FIELD + name;
+    cell.firstChild.textContent = name.charAt(0).toUpperCase() + name.slice(1);
+    cell.firstChild.title = `Sort by ${name}`;
+    if (sorted) sortBy(FIELD + name); else { showSort(); paint(); }
   }
 
   function filter(name, value) {
@@ -697,6 +710,7 @@ function render({ model, el }) {
     parts.scroll.addEventListener("wheel", wheel, { passive: false });
     parts.search.addEventListener("input", () => { clearTimeout(state.typing); state.typing = setTimeout(searchNow, 120); });
     for (const name of ["kind", "verdict", "decision", "family"]) parts[name].addEventListener("change", () => { filter(name, parts[name].value); });
+    parts.field.addEventListener("change", () => { showField(parts.field.value); focusGrid(); });
     for (const cell of parts.head.children) cell.firstChild.addEventListener("click", () => { if (cell.dataset.sort) sortBy(cell.dataset.sort); });
     parts.buttons.accept.addEventListener("click", () => { judge("accept"); focusGrid(); });
     parts.buttons.reject.addEventListener("click", () => { judge("reject"); focusGrid(); });
@@ -711,6 +725,8 @@ function render({ model, el }) {
       const about = await ask({ do: "open" });
       state.about = about;
       fillFilters(parts, about);
+      state.amounts = new Set(about.fields.filter(([, amount]) => amount).map(([name]) => name));
+      showField(state.field);
       takeState(about);
       await find({ keep: false });
       // Its keys are the table's at once, unless someone is writing elsewhere by now
@@ -748,6 +764,7 @@ function buildFrame() {
   parts.verdict = make("select", { "aria-label": "Verdict of the run" });
   parts.decision = make("select", { "aria-label": "My decision" });
   parts.family = make("select", { "aria-label": "Family" });
+  parts.field = make("select", { "aria-label": "Field that the table shows", title: "Field that the table shows" });
   for (const [name, text, key, label] of [["accept", "✓ Accept", "a"], ["reject", "✗ Reject", "r"], ["undo", "↶", "u", "Undo"], ["redo", "↷", "y", "Redo"], ["add", "+", "n", "Add a unit that was not proposed"], ["help", "?", "?", "Help: all keys"]])
     parts.buttons[name] = make("button", { type: "button", text, title: `${label ?? text} (${key})`, class: name, "aria-label": label ?? null });
   parts.chips = make("span", { class: "chips" });
@@ -759,7 +776,7 @@ function buildFrame() {
   parts.lost = make("div", { class: "lost bad", role: "alert", hidden: true });
   parts.notes = make("div", { class: "notes", hidden: true });
   const bar = make("div", { class: "bar", role: "toolbar", "aria-label": "Search, filter and decide" },
-    parts.search, parts.kind, parts.verdict, parts.decision, parts.family, make("span", { class: "gap" }), ...Object.values(parts.buttons));
+    parts.search, parts.kind, parts.verdict, parts.decision, parts.family, parts.field, make("span", { class: "gap" }), ...Object.values(parts.buttons));
   const status = make("div", { class: "status", role: "status", "aria-live": "polite" },
     parts.shown, parts.chips, make("span", { class: "gap" }), parts.said, parts.saved, parts.who);
   const left = buildTable(parts);
@@ -815,6 +832,8 @@ function fillFilters(parts, about) {
   fill(parts.verdict, "all verdicts", [["refused", "all refused"], ...about.verdicts.map((verdict) => [verdict, verdict])].sort((a, b) => (b[0] === "kept") - (a[0] === "kept")));
   fill(parts.decision, "any decision", [["undecided", "not decided"], ["accept", "accepted"], ["reject", "rejected"], ["changed", "changed"], ["conflict", "in conflict"], ["falls", "falls with another"]]);
   fill(parts.family, "all families", about.heads.map(([head, count]) => [head, `${head} (${count})`]));
+  parts.field.replaceChildren(...about.fields.map(([name]) => make("option", { value: name, text: name })));
+  parts.field.hidden = !about.fields.length;
   parts.who.textContent = `${about.reviewer} on ${about.run}`;
 }
 
@@ -835,6 +854,7 @@ function describe(detail, tools) {
     ...describeOthers(detail),
     ...section("In the corpus", why.contexts.slice(0, 6).map(makeContext), "contexts"),
     ...section("Evidence", why.evidence.map(makeEvidence), "evidence"),
+    ...section("Known of it", Object.entries(detail.known).map(([name, text]) => make("li", {}, make("b", { text: `${name} ` }), unitText(text))), "known"),
     ...section("What would change it", why.changes.map((text) => make("li", { text })), "changes"),
     ...section("How it is built", why.merges.map(makeMerge), "merges"),
     ...section("Built on it", listTokens(why.built_on, tools), "tokens"),
