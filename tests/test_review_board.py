@@ -64,7 +64,7 @@ def test_fields_are_columns_and_orders(run: Path) -> None:
     fields = read_fields(run)
     row = find(board, "жар тишина")
     known = board.list_rows([row])[0]["known"]
-    told = fields.table.filter(token="жар тишина").row(0, named=True)
+    told = fields.table.filter(pl.col("token") == "жар тишина").row(0, named=True)
     assert known["address"] == told["address"] and known["emotion (layer)"] == "дым"
     assert known["emotion"] == f"{told['emotion']:+.2f}"
     found = board.find(Query(sort="field:emotion", descending=True))
@@ -86,7 +86,10 @@ def test_a_run_without_fields_is_reviewed_and_says_so(run: Path) -> None:
         board.find(Query(sort="field:address"))
 
 
-@pytest.mark.parametrize("query", [Query(sort="best"), Query(sort="field:best"), Query(decision="so"), Query(only=[10**9])])
+@pytest.mark.parametrize(
+    "query",
+    [Query(sort="best"), Query(sort="field:best"), Query(decision="so"), Query(only=[10**9])],
+)
 def test_a_query_without_meaning_is_an_error(run: Path, query: Query) -> None:
     with pytest.raises(UsageError):
         open_board(run).find(query)
