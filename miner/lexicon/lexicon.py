@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +27,7 @@ from miner.tokenizer.checking import read_unit_ids
 from miner.vocabulary import SPACE_MARK, join_pieces, order_merges, rank_merges, split_unit
 
 REACH = 48  # characters on each side of a context
+AROUND = 8  # times as many are looked through where some are left out
 HELD = 50  # items of a layer that a search by units starts from
 
 
@@ -155,13 +156,14 @@ class Lexicon:
         return open_search(self.vectors, device=self.device)
 
     def near(
-        self, what: str | int | np.ndarray, k: int = 10, *, but: int | None = None
+        self, what: str | int | np.ndarray, k: int = 10, *, beside: Sequence[str] = ()
     ) -> pl.DataFrame:
         """Return the units nearest to a text, a rank or a row: `rank, token, cosine`.
 
-        A unit that is asked for by rank or text is not among them, nor is `but`.
+        A unit that is asked for by rank or text is not among them. Nor is what holds all atoms of
+        `beside`, or nothing else: of `сердце` one knows that `в сердце` is near.
         """
-        rank = what if isinstance(what, int) else but
+        rank = what if isinstance(what, int) else None
         row = what
         if isinstance(what, int):
             self.unit(what)
@@ -175,13 +177,22 @@ class Lexicon:
         if row.shape[1] != self.vectors.shape[1]:
             width = self.vectors.shape[1]
             raise UsageError(f"a vector of {row.shape[1]}", cure=f"Those of this run have {width}")
-        wanted = min(k + (rank is not None), self.units.height)
+        spare = AROUND * k if beside else 0
+        wanted = min(k + (rank is not None) + spare, self.units.height)
         cosines, found = (part[0] for part in self._search(unit_rows(row), wanted))
         ranks = found.astype(np.int64) + 1
         keep = (ranks > 0) & (ranks != (rank or 0)) & self.vectors[found].any(axis=1)
+        keep &= ~self._is_nested(ranks, frozenset(beside))
         ranks, cosines = ranks[keep][:k], np.clip(cosines[keep][:k], -1, 1)
         tokens = self.units["token"].gather(ranks - 1).to_list()
         return pl.DataFrame({"rank": ranks, "token": tokens, "cosine": cosines}, schema=schema)
+
+    def _is_nested(self, ranks: np.ndarray, atoms: frozenset[str]) -> np.ndarray:
+        """Say which units hold all of some atoms, or nothing else."""
+        if not atoms:
+            return np.zeros(len(ranks), bool)
+        parts = [frozenset(self.units["atoms"][int(rank) - 1]) for rank in ranks]
+        return np.array([own >= atoms or own <= atoms for own in parts])
 
     # Fields
 

@@ -27,11 +27,18 @@ def look_up(
         items = lexicon.search_layer(layer, text, k)
         return {"text": text, "layer": layer, "items": items.to_dicts()}
     rank = _find(lexicon, text, by)
-    codes = read_address(text)
-    whole = by == "address" or (by == "auto" and codes is not None and "_Δ" in text.upper())
-    if rank is None and whole:
+    if rank is not None:
+        return _look_up_unit(lexicon, rank, k)
+    if by == "address" or (by == "auto" and _is_address(lexicon, text)):
         return _look_up_address(lexicon, text, k)
-    return _look_up_text(lexicon, text, k) if rank is None else _look_up_unit(lexicon, rank, k)
+    return _look_up_text(lexicon, text, k)
+
+
+def _is_address(lexicon: Lexicon, text: str) -> bool:
+    """Say whether a text is an address: written as one, or nothing else that the corpus has."""
+    if read_address(text) is None:
+        return False
+    return "_Δ" in text.upper() or lexicon.decompose(text).by == "nothing"
 
 
 def _find(lexicon: Lexicon, text: str, by: str) -> int | None:
@@ -49,6 +56,7 @@ def _find(lexicon: Lexicon, text: str, by: str) -> int | None:
 
 def _look_up_unit(lexicon: Lexicon, rank: int, k: int) -> dict[str, Any]:
     unit = lexicon.unit(rank)
+    near = lexicon.near(rank, k, beside=unit["atoms"])
     return {
         "text": unit["token"],
         "rank": rank,
@@ -57,19 +65,20 @@ def _look_up_unit(lexicon: Lexicon, rank: int, k: int) -> dict[str, Any]:
         "made_of": asdict(lexicon.decompose(unit["token"])),
         "merges": [list(pair) for pair in lexicon.build(rank)],
         "field": lexicon.field(rank),
-        "nearest": lexicon.near(rank, k).to_dicts(),
+        "nearest": near.to_dicts(),
     }
 
 
 def _look_up_text(lexicon: Lexicon, text: str, k: int) -> dict[str, Any]:
     row = lexicon.vector(text).reshape(1, -1)
     told = lexicon.fields.space.tell(row).row(0, named=True)
+    made = lexicon.decompose(text)
     return {
         "text": text,
         "rank": None,
-        "made_of": asdict(lexicon.decompose(text)),
+        "made_of": asdict(made),
         "field": {"address": told.pop("address"), "facets": told},
-        "nearest": lexicon.near(row[0], k).to_dicts(),
+        "nearest": lexicon.near(row[0], k, beside=made.parts).to_dicts(),
     }
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from miner.originals import cut_left, cut_right
 from miner.report import spell
 
 BAR = 12  # columns of a facet of 1
@@ -84,7 +85,7 @@ def _describe_place(place: Mapping[str, str]) -> str:
     before, unit, after = (
         spell(re.sub(r"\s+", " ", place[name])) for name in ("before", "unit", "after")
     )
-    return f"  {before[-SIDE:]:>{SIDE}}[{unit}]{after[:SIDE]}".rstrip()
+    return f"  {cut_left(before, SIDE):>{SIDE}}[{unit}]{cut_right(after, SIDE)}".rstrip()
 
 
 def _describe_near(rows: Sequence[Mapping[str, Any]]) -> str:
