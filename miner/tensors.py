@@ -107,14 +107,22 @@ def _place(file: Path, name: str, entry: Mapping[str, Any], base: int) -> Tensor
 
 @dataclass(frozen=True)
 class Growth:
-    """What a tensor becomes: of its `rows`, the bytes of the first `kept` as they are, and `more`.
+    """What a tensor becomes: of its `rows` the first `kept` as they are, `more` from there on.
 
-    Rows lie along the first axis that is as long as `rows`: a bias may be (1, rows).
+    What of its rows lies behind these stays too; then comes `last`, `padding` times. Rows lie along
+    the first axis that is as long as `rows`: a bias may be (1, rows).
     """
 
     rows: int
     kept: int
     more: np.ndarray  # float32 (rows, ...)
+    last: np.ndarray  # float32 (1, ...)
+    padding: int = 0
+
+    @property
+    def total(self) -> int:
+        """How many rows it has in the end."""
+        return max(self.rows, self.kept + len(self.more)) + self.padding
 
 
 def copy_tensors(file: Path, out: Path, growths: Mapping[str, Growth]) -> int:
@@ -134,20 +142,34 @@ def copy_tensors(file: Path, out: Path, growths: Mapping[str, Growth]) -> int:
         target.write(len(text).to_bytes(8, "little") + text)
         for tensor in tensors:
             growth = growths.get(tensor.name)
-            source.seek(tensor.offset)
             if growth is None:
+                source.seek(tensor.offset)
                 _copy(source, target, tensor.size)
             else:
-                _copy(source, target, tensor.size // growth.rows * growth.kept)
-                target.write(encode(growth.more, tensor.form))
+                _grow(source, target, tensor, growth)
     return place
+
+
+def _grow(source: IO[bytes], target: IO[bytes], tensor: Tensor, growth: Growth) -> None:
+    """Write a tensor with its new rows, some millions of numbers at a time."""
+    width = tensor.size // growth.rows  # bytes of a row
+    source.seek(tensor.offset)
+    _copy(source, target, width * growth.kept)
+    step = max(COPIED // width, 1)
+    for start in range(0, len(growth.more), step):
+        target.write(encode(growth.more[start : start + step], tensor.form))
+    behind = growth.kept + len(growth.more)
+    if behind < growth.rows:
+        source.seek(tensor.offset + width * behind)
+        _copy(source, target, width * (growth.rows - behind))
+    target.write(encode(growth.last, tensor.form) * growth.padding)
 
 
 def _measure(tensor: Tensor, growth: Growth | None) -> tuple[list[int], int]:
     """Return the shape of a tensor to be written, and its bytes."""
     if growth is None:
         return list(tensor.shape), tensor.size
-    rows, axis = growth.kept + len(growth.more), tensor.shape.index(growth.rows)
+    rows, axis = growth.total, tensor.shape.index(growth.rows)
     shape = [*tensor.shape[:axis], rows, *tensor.shape[axis + 1 :]]
     return shape, tensor.size // growth.rows * rows
 

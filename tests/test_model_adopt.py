@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.numpy import save_file
 from test_tokenizer_extend import make_added, make_gpt2, make_llama2, make_llama3, make_unigram
 from transformers import (
     AutoModelForCausalLM,
@@ -27,12 +30,13 @@ from transformers import (
 from watched import MinedDemo, watch_command
 
 from miner.errors import ModelError, UsageError
-from miner.model.adopting import AdoptConfig, Adopted, adopt_model, pad
+from miner.model.adopting import AdoptConfig, Adopted, adopt_model, list_parts, pad
 from miner.model.folder import open_model
 from miner.model.rows import make_rows, weigh_parts
-from miner.tensors import Tensor, decode, encode, list_tensors
+from miner.tensors import Growth, Tensor, copy_tensors, decode, encode, list_tensors
 from miner.tokenizer.checking import read_unit_ids
 from miner.tokenizer.loading import load_tokenizer
+from miner.tokenizer.training import TrainConfig, train_tokenizer
 
 SMALL = {
     "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
@@ -348,3 +352,101 @@ def test_the_command_says_what_it_made(demo: MinedDemo, tmp_path: Path) -> None:
     assert "700 old ones bit for bit" in done.out and "safe: no id moved" in done.out
     refused = watch_command(tmp_path / "told", *command)
     assert refused.code == 3 and "--overwrite" in refused.err
+
+
+def test_rows_behind_the_new_ones_stay_and_padding_follows(tmp_path: Path) -> None:
+    """By hand: of six rows, a new fifth; of a bias that lies across, three new from the sixth on."""
+    rows = np.arange(12, dtype=np.float32).reshape(6, 2)
+    bias = np.arange(6, dtype=np.float16).reshape(1, 6)
+    save_file({"rows": rows, "bias": bias}, tmp_path / "old.safetensors")
+    nine, seven = np.float32([[9, 9]]), np.float32([[7, 7]])
+    growths = {
+        "rows": Growth(6, 4, nine, seven),
+        "bias": Growth(6, 5, np.repeat(nine[0, :1], 3), seven[0, :1], padding=2),
+    }
+    copy_tensors(tmp_path / "old.safetensors", tmp_path / "new.safetensors", growths)
+    with safe_open(tmp_path / "new.safetensors", framework="np") as new:
+        assert new.get_tensor("rows").ravel().tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 9, 9, 10, 11]
+        assert new.get_tensor("bias").tolist() == [[0, 1, 2, 3, 4, 9, 9, 9, 7, 7]]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits of this kind")
+def test_a_disk_that_fills_up_leaves_nothing(demo: MinedDemo, tmp_path: Path) -> None:
+    make_model(tmp_path / "model", padding=4096)
+    size = (tmp_path / "model" / "model.safetensors").stat().st_size
+    code = (
+        f"import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({size // 2},) * 2); "
+        "from miner.cli import main; main(sys.argv[1:])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "adopt", str(tmp_path / "model"), "--run", str(demo.folder),
+         "--out", str(tmp_path / "out")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 3 and "error: " in done.stderr.splitlines()[-1], done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="no sparse files")
+def test_a_large_table_is_never_whole_in_memory(demo: MinedDemo, tmp_path: Path) -> None:
+    """A table of 1 GB, a hole on the disk, is extended in less than one of it."""
+    folder = make_model(tmp_path / "model")
+    config = LlamaConfig(
+        vocab_size=131_072, hidden_size=4096, intermediate_size=64, num_hidden_layers=1,
+        num_attention_heads=32, num_key_value_heads=1, dtype="bfloat16", tie_word_embeddings=True,
+        architectures=["LlamaForCausalLM"],
+    )  # fmt: skip
+    config.save_pretrained(folder)
+    with torch.device("meta"):
+        shapes = {
+            name: tensor.shape
+            for name, tensor in AutoModelForCausalLM.from_config(config).state_dict().items()
+            if name != "lm_head.weight"
+        }
+    write_hole(folder / "model.safetensors", shapes)
+    code = (
+        "import sys, resource; from miner.cli import commands; "
+        "commands(sys.argv[1:], standalone_mode=False); "
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "adopt", str(folder), "--run", str(demo.folder),
+         "--out", str(tmp_path / "out")],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    peak = int(done.stdout.splitlines()[-1]) << (0 if sys.platform == "darwin" else 10)
+    assert (tmp_path / "out" / "model.safetensors").stat().st_size > 1 << 30
+    assert peak < 1 << 30
+
+
+def write_hole(file: Path, shapes: dict[str, torch.Size]) -> None:
+    """A safetensors file of zeros that takes no room."""
+    header, place = {}, 0
+    for name, shape in shapes.items():
+        size = 2 * shape.numel()
+        header[name] = {
+            "dtype": "BF16", "shape": list(shape), "data_offsets": [place, place + size]
+        }  # fmt: skip
+        place += size
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with file.open("wb") as stream:
+        stream.write(struct.pack("<Q", len(text)) + text)
+        stream.truncate(8 + len(text) + place)
+
+
+def test_a_folder_with_sentencepiece_alone(demo: MinedDemo, tmp_path: Path) -> None:
+    """Without `tokenizer.json` the model's own tokenizer is its SentencePiece file."""
+    train_tokenizer(
+        TrainConfig(demo.folder, (), trainer="sentencepiece-bpe", vocab_size=700, exact=True),
+        tmp_path / "tok",
+    )
+    folder = make_model(tmp_path / "model")
+    (folder / "tokenizer.json").unlink()
+    (folder / "tokenizer.model").write_bytes((tmp_path / "tok" / "tokenizer.model").read_bytes())
+    adopted = adopt_model(AdoptConfig(folder, demo.folder), tmp_path / "out")
+    old, new = load_tokenizer(folder), load_tokenizer(adopted.folder)
+    assert new.size == adopted.card["vocab_size"] > old.size
+    parts = list_parts(adopted.folder, old, new.size)
+    assert all(ids and max(ids) < old.size for ids in parts)

@@ -36,6 +36,7 @@ from miner.tokenizer.training import TrainConfig, train_tokenizer
 
 MOST_PADDING = 128  # rows are padded to a multiple of at most so many, where the old ones were
 MEAN_OF = 65_536  # rows that the mean of a table is taken of
+AT_ONCE = 1 << 26  # bytes of rows that are held at a time
 LARGEST_BESIDE = 16 << 20  # bytes of a file that is copied from beside the weights
 STALE = {
     "vocab.json", "merges.txt", "vocab.txt", "tokenizer.model", "spiece.model",
@@ -86,7 +87,7 @@ def adopt_model(
                 "no unit of the run gets an id: none pays on this text",
                 cure="Name a larger --corpus, or more --units",
             )
-        parts = list_parts(folder, old.size, card["vocab_size"])
+        parts = list_parts(folder, old, card["vocab_size"])
         growths = grow_tables(model, old.size, parts, config)
         check_disk(model, growths, folder)
         write_weights(model, growths, folder, told)
@@ -134,17 +135,24 @@ def extend_tokenizer(config: AdoptConfig, folder: Path, told: Told) -> dict[str,
     return card
 
 
-def list_parts(folder: Path, base: int, size: int) -> list[list[int]]:
-    """Return the ids that each new id stands for, by its number from `base` on."""
+def list_parts(folder: Path, old: LoadedTokenizer, size: int) -> list[list[int]]:
+    """Return the ids of `old` that each new id stands for, by its number from `old.size` on.
+
+    A new id that no text comes to, since an old one takes its place, is not in the list of units:
+    it stands for what its text is cut into.
+    """
     table = read_unit_ids(folder)
-    parts: list[list[int]] = [[] for _ in range(size - base)]
+    parts: list[list[int]] = [[] for _ in range(size - old.size)]
     for number, ids in table.select("id", "parts").iter_rows():
-        if number >= base and ids:
-            parts[number - base] = ids
-    empty = sum(not ids for ids in parts)
-    if empty:
+        if number >= old.size and ids:
+            parts[number - old.size] = ids
+    empty = [place for place, ids in enumerate(parts) if not ids]
+    texts = load_tokenizer(folder).decode([[old.size + place] for place in empty])
+    for place, ids in zip(empty, old.encode(texts), strict=True):
+        parts[place] = ids.tolist()
+    if not all(parts):
         raise TokenizerError(
-            f"{empty:,} new ids have no parts", where=str(folder), cure="Report it: this is a bug"
+            "new ids have no parts", where=str(folder), cure="Report it: this is a bug"
         )
     return parts
 
@@ -164,10 +172,10 @@ def grow_tables(
         made = make_rows(
             tensor, parts, init=config.init, output=role != "input", seed=config.seed
         )
-        rest = make_padding(tensor, base + len(parts), model.rows, rows)
-        more = np.concatenate([made, rest]) if len(rest) else made
-        check_range(tensor, more)
-        growths[tensor.name] = Growth(model.rows, base, more)
+        check_range(tensor, made)
+        padding = rows - max(model.rows, base + len(parts))
+        last = take_mean(tensor) if padding else made[:1]
+        growths[tensor.name] = Growth(model.rows, base, made, last, padding)
     return growths
 
 
@@ -183,15 +191,15 @@ def pad(size: int, old: int) -> int:
     return -(-size // multiple) * multiple
 
 
-def make_padding(tensor: Tensor, size: int, old: int, rows: int) -> np.ndarray:
-    """Return the rows behind the last id: those that are there, then the mean of the table."""
-    there = tensor.read(np.arange(size, max(old, size)))
-    count = rows - max(old, size)
-    if count == 0:
-        return there
-    sample = np.unique(np.linspace(0, old - 1, MEAN_OF).astype(np.int64))
-    mean = tensor.read(sample).mean(axis=0, keepdims=True)
-    return np.concatenate([there, np.repeat(mean, count, axis=0)])
+def take_mean(tensor: Tensor) -> np.ndarray:
+    """Return the mean of a table's rows, float32 (1, ...), of `MEAN_OF` of them at most."""
+    sample = np.unique(np.linspace(0, tensor.rows - 1, MEAN_OF).astype(np.int64))
+    step = max(AT_ONCE // max(tensor.size // tensor.rows, 1), 1)
+    sums = [
+        tensor.read(sample[start : start + step]).sum(axis=0, keepdims=True, dtype=np.float64)
+        for start in range(0, len(sample), step)
+    ]
+    return np.asarray(sum(sums) / len(sample), np.float32)
 
 
 def check_range(tensor: Tensor, rows: np.ndarray) -> None:
@@ -256,7 +264,7 @@ def read_bytes(tensor: Tensor, size: int) -> Iterator[bytes]:
 
 def write_settings(model: ModelFolder, growths: Mapping[str, Growth], folder: Path) -> None:
     """Write the config with the new size, and copy what else stands beside the weights."""
-    rows = next(growth.kept + len(growth.more) for growth in growths.values())
+    rows = next(growth.total for growth in growths.values())
     config = resize(model.config, model.rows, rows)
     config.pop("auto_map", None)  # its code is not copied, nor needed
     write_json(folder / CONFIG, config)
@@ -309,7 +317,7 @@ def describe(
     model: ModelFolder, growths: Mapping[str, Growth], config: AdoptConfig
 ) -> dict[str, Any]:
     """Return what the card says of the model."""
-    rows = {growth.kept + len(growth.more) for growth in growths.values()}
+    rows = {growth.total for growth in growths.values()}
     return {
         "base": model.path.name, "family": model.family, "init": config.init, "tied": model.tied,
         "old_rows": model.rows, "rows": rows.pop(), "width": model.width,
