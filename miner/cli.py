@@ -58,6 +58,7 @@ def commands() -> None:
       miner train outputs/run --corpus my_texts/ --trainer hf-bpe --vocab-size 32768 --out tok
       miner check tok --run outputs/run
       miner adopt ./model --run outputs/run --out adopted
+      miner tune adopted --run outputs/run --out tuned
       miner lookup outputs/run "in order to"
     """
 
@@ -191,10 +192,11 @@ def mine(
         click.echo(summarize(mined.vocabulary, mined.manifest, str(mined.folder)))
 
 
-INITS = ("mean", "weighted", "edges", "random")
+INITS = ("mean", "weighted", "edges", "random", "calibrated")
 TRAINERS = ("hf-bpe", "hf-unigram", "sentencepiece-bpe", "sentencepiece-unigram")
 SHAPES = ("llama-3-8b", "llama-3-70b", "mistral-7b", "qwen2.5-0.5b", "qwen2.5-7b", "gpt2")
-EXPORTS = ("jsonl", "csv", "parquet", "txt", "json", "merges")
+EXPORTS = ("jsonl", "csv", "parquet", "txt", "json", "merges", "map")
+WAYS = ("auto", "text", "id", "address")
 folder_or_file = click.Path(path_type=Path)
 policy_option = click.option(
     "--policy", type=click.Choice(CHOICES["policy"]), default="majority", show_default=True,
@@ -265,7 +267,8 @@ def train(overwrite: bool, as_json: bool, out: Path, **options: Any) -> None:
 @click.option(
     "--init", type=click.Choice(INITS), default="mean", show_default=True,
     help="What a new row begins with. mean: its parts alike; weighted: mostly its last part in the "
-    "input, its first in the output; edges: these alone; random: as the other rows are spread.",
+    "input, its first in the output; edges: these alone; random: as the other rows are spread; "
+    "calibrated: weighted, and expected as often as it occurs.",
 )
 @click.option(
     "--corpus", "corpus", multiple=True, metavar="PATH",
@@ -294,6 +297,72 @@ def adopt(overwrite: bool, as_json: bool, out: Path, **options: Any) -> None:
 
     adopted = adopt_model(AdoptConfig(**options), out, overwrite=overwrite, told=_tell)
     click.echo(json.dumps(adopted.card) if as_json else summarize_model(adopted))
+
+
+@commands.command()
+@click.argument("model", type=folder_or_file, metavar="MODEL")
+@click.option(
+    "--corpus", "corpus", multiple=True, metavar="PATH",
+    help="What to learn from, in the forms that `miner mine` reads; may come several times. One "
+    "document in twenty is held back and measures.",
+)
+@click.option("--run", type=folder_or_file, metavar="RUN", help="Learn from the text of this run.")
+@click.option("--out", type=folder_or_file, metavar="FOLDER", required=True)
+@click.option("--steps", type=int, metavar="N", help="How many steps.  [default: one epoch]")
+@click.option("--epochs", type=int, metavar="N", help="How often the text is read, instead.")
+@click.option("--batch", type=int, metavar="N", default=4096, show_default=True,
+              help="Ids a step.")  # fmt: skip
+@click.option(
+    "--context", type=int, metavar="N", help="Ids a block.  [default: 512, or what the model reads]"
+)
+@click.option("--learning-rate", type=float, metavar="X", default=2e-4, show_default=True)
+@click.option("--rank", type=int, metavar="N", default=16, show_default=True, help="Of adapters.")
+@click.option("--rows-only", is_flag=True, help="Train the new rows, without adapters.")
+@click.option("--device", type=click.Choice(CHOICES["device"]), default="auto", show_default=True)
+@click.option(
+    "--precision", type=click.Choice(("auto", "float32", "bfloat16")), default="auto",
+    show_default=True, help="auto: bfloat16 on a GPU. What learns is float32 anyway.",
+)
+@click.option("--four-bit", is_flag=True, help="QLoRA: the model in 4 bits (NF4), on a GPU.")
+@click.option("--merge", is_flag=True, help="Write the whole model instead of an adapter.")
+@click.option(
+    "--template", is_flag=True,
+    help="Train nothing: write axolotl.yaml and train.py, for people who train elsewhere.",
+)
+@click.option("--text-column", metavar="NAME", help="Of tables and JSON lines.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of every random choice.")
+@click.option("--resume", is_flag=True, help="Go on with a training that was cut off.")
+@click.option("--overwrite", is_flag=True, help="Replace what miner tune wrote there.")
+@click.option("--json", "as_json", is_flag=True, help="Print the card as JSON.")
+def tune(
+    out: Path, template: bool, resume: bool, overwrite: bool, as_json: bool, **options: Any
+) -> int:
+    """Train the new rows of MODEL, which `miner adopt` wrote, and adapters (LoRA); nothing else.
+
+    Needs pip install 'miner[tune]'. A model without new rows gets adapters alone. Rows of old ids
+    stay bit for bit. The result is an adapter of PEFT, or with --merge a whole model.
+
+    \b
+    Examples:
+      miner tune adopted --corpus texts/ --out tuned
+      miner tune adopted --run outputs/run --rows-only --steps 500 --merge --out tuned
+      miner tune adopted --corpus texts/ --template --out elsewhere
+    """
+    from miner.model.tuned_view import summarize_tuned
+    from miner.model.tuning import TuneConfig, tune_model, write_elsewhere
+
+    config = TuneConfig(**options)
+    if template:
+        write_elsewhere(config, out, overwrite=overwrite, told=_tell)
+        click.echo(f"Next: read {out}/README.md")
+        return 0
+    try:
+        tuned = tune_model(config, out, resume=resume, overwrite=overwrite, told=_tell)
+    except KeyboardInterrupt:
+        _tell("stopped; the same command with --resume goes on behind the last whole step")
+        return STOPPED
+    click.echo(json.dumps(tuned.card) if as_json else summarize_tuned(tuned.card, str(out)))
+    return 0
 
 
 @commands.command()
@@ -428,6 +497,12 @@ def export(run: Path, form: str, out: Path, policy: Any) -> None:
     """
     from miner.review.export import export_vocabulary
 
+    if form == "map":
+        from miner.lexicon import Lexicon
+        from miner.lexicon.semiotic import write_map
+
+        click.echo(f"{write_map(Lexicon(run, policy=policy), out):,} units in {out}")
+        return
     exported = export_vocabulary(run, out, form=form, policy=policy)
     for note in exported.notes:
         _tell(note)
@@ -495,55 +570,7 @@ def tell_reasons(run: Path, text: str, as_json: bool, policy: Any) -> None:
     found = explain_text(run, text, policy=policy)
     click.echo(json.dumps(found) if as_json else describe(found))
 
-    if form == "map":
-        from miner.lexicon import Lexicon
-        from miner.lexicon.semiotic import write_map
 
-        click.echo(f"{write_map(Lexicon(run, policy=policy), out):,} units in {out}")
-        return
-
-def _tell(line: str) -> None:
-    """Write how far a command is to standard error."""
-    click.echo(line, err=True)
-
-
-def name_run(corpus: str) -> str:
-    """Return the name of a corpus without what only a file system or a shell reads in it.
-
-    >>> [name_run(path) for path in ("a/novel.txt.gz", "logs/*.jsonl", "-", "../my texts/")]
-    ['novel', 'logs', 'run', 'my_texts']
-    """
-    for part in reversed(Path(corpus).parts):
-        name = re.sub(r"\W+", "_", part.split(".")[0]).strip("_")
-        if name:
-            return name
-    return "run"
-
-
-def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run a command and leave with its exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal that knows no ⟁ shows \\u27c1
-            stream.reconfigure(errors="backslashreplace")
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
-    signal.signal(signal.SIGTERM, _stop)
-    try:
-        code = commands.main(arguments, prog_name="miner", standalone_mode=False)
-    except MinerError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(WRONG_USE)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("stopped; `miner mine --resume` goes on where it was cut off", err=True)
-        sys.exit(STOPPED)
-    sys.exit(code if isinstance(code, int) else 0)
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    del number, frame
-    raise KeyboardInterrupt
 @commands.command()
 @click.argument("run", type=folder_or_file, metavar="RUN")
 @click.argument("text", metavar="TEXT")
@@ -574,7 +601,7 @@ def lookup(
     A unit or any other text, also one written without its spaces; an address, or its beginning; an
     id. What a unit is known by (facets, typical places, scene, structure, layers) comes with it.
 
-    
+    \b
     Examples:
       miner lookup outputs/run "in order to"
       miner lookup outputs/run входтишинажар
@@ -627,7 +654,7 @@ def fields(
 ) -> None:  # fmt: skip
     """Tell the fields of RUN anew: with other anchors, what was decided, layers of your own.
 
-    
+    \b
     Examples:
       miner fields outputs/run --facets warm_and_cold.toml
       miner fields outputs/run --layers smells.tsv --attach photo=photos.parquet --encoder ./clip
@@ -639,3 +666,45 @@ def fields(
     click.echo(fill_fields(config, told=_tell))
 
 
+def _tell(line: str) -> None:
+    """Write how far a command is to standard error."""
+    click.echo(line, err=True)
+
+
+def name_run(corpus: str) -> str:
+    """Return the name of a corpus without what only a file system or a shell reads in it.
+
+    >>> [name_run(path) for path in ("a/novel.txt.gz", "logs/*.jsonl", "-", "../my texts/")]
+    ['novel', 'logs', 'run', 'my_texts']
+    """
+    for part in reversed(Path(corpus).parts):
+        name = re.sub(r"\W+", "_", part.split(".")[0]).strip("_")
+        if name:
+            return name
+    return "run"
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run a command and leave with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that knows no ⟁ shows \\u27c1
+            stream.reconfigure(errors="backslashreplace")
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        code = commands.main(arguments, prog_name="miner", standalone_mode=False)
+    except MinerError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(WRONG_USE)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("stopped; `miner mine --resume` goes on where it was cut off", err=True)
+        sys.exit(STOPPED)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    raise KeyboardInterrupt

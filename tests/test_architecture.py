@@ -94,6 +94,7 @@ HOMES = {
     "torch": {"encoder", "model"},
     "sentence_transformers": {"encoder"},
     "transformers": {"encoder", "model"},
+    "peft": {"model"},
     "huggingface_hub": {"encoder"},
     "faiss": {"neighbors"},
     "click": {"cli"},
@@ -104,7 +105,7 @@ HOMES = {
 }
 WAITS = {
     "torch", "sentence_transformers", "transformers", "huggingface_hub", "faiss", "sklearn",
-    "tokenizers", "sentencepiece", "google",
+    "tokenizers", "sentencepiece", "google", "peft",
 }  # fmt: skip
 DANGEROUS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 

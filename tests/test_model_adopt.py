@@ -30,9 +30,9 @@ from transformers import (
 from watched import MinedDemo, watch_command
 
 from miner.errors import ModelError, UsageError
-from miner.model.adopting import AdoptConfig, Adopted, adopt_model, list_parts, pad
+from miner.model.adopting import AdoptConfig, Adopted, adopt_model, count_ids, list_parts, pad
 from miner.model.folder import open_model
-from miner.model.rows import make_rows, weigh_parts
+from miner.model.rows import Counts, find_slope, make_rows, split_counts, weigh_parts
 from miner.tensors import Growth, Tensor, copy_tensors, decode, encode, list_tensors
 from miner.tokenizer.checking import read_unit_ids
 from miner.tokenizer.loading import load_tokenizer
@@ -450,3 +450,77 @@ def test_a_folder_with_sentencepiece_alone(demo: MinedDemo, tmp_path: Path) -> N
     assert new.size == adopted.card["vocab_size"] > old.size
     parts = list_parts(adopted.folder, old, new.size)
     assert all(ids and max(ids) < old.size for ids in parts)
+
+
+# Calibrated rows
+
+
+def write_table(place: Path, rows: np.ndarray) -> Tensor:
+    save_file({"table": rows.astype(np.float32)}, place / "table.safetensors")
+    return list_tensors(place / "table.safetensors")[0]
+
+
+def test_units_that_are_taken_apart_give_the_counts_of_before() -> None:
+    counts = split_counts(np.array([4, 4, 10, 2, 4]), [[2], [1, 2]])
+    assert counts.before.tolist() == [4, 8, 16] and counts.units.tolist() == [2, 4]
+    twice = split_counts(np.array([0, 3]), [[0, 0]])
+    assert twice.before.tolist() == [6], "a part that stands twice counts twice"
+
+
+def test_the_slope_is_that_of_ids_that_occur(tmp_path: Path) -> None:
+    """1, 2 and 4 times: the first column rises by 1 an octave, the second stays."""
+    table = write_table(tmp_path, np.array([[0, 5], [1, 5], [2, 5], [99, 99]]))
+    assert np.allclose(find_slope(table, np.array([1, 2, 4, 0])), [1 / np.log(2), 0])
+    assert find_slope(table, np.array([3, 3, 3, 3])).tolist() == [0, 0], "nothing to tell it from"
+    assert find_slope(table, np.zeros(4, np.int64)).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_calibrated_rows_stand_where_their_count_asks(tmp_path: Path, tied: bool) -> None:
+    """A table whose rows are the octave of their count gives a unit the octave of its own."""
+    table, parts = write_table(tmp_path, np.array([[2], [3], [4]])), [[2], [1, 2], [0]]
+    counts = Counts(np.array([2, 4, 0]), np.array([4, 8, 16]))
+    made = make_rows(
+        table, parts, init="calibrated", output=not tied, tied=tied, counts=counts
+    )
+    assert np.allclose(made[:, 0], [1, 2, -1], atol=1e-5), "one that never occurs: half a time"
+    with pytest.raises(ValueError, match="need counts"):
+        make_rows(table, parts, init="calibrated", output=True)
+
+
+def test_calibrated_rows_are_weighted_but_a_mean_in_a_tied_table(tmp_path: Path) -> None:
+    """With all counts alike no row moves."""
+    rows = np.random.default_rng(0).normal(size=(3, 4))
+    table, parts = write_table(tmp_path, rows), [[0, 1], [2, 1, 0]]
+    counts = Counts(np.array([7, 7]), np.array([7, 7, 7]))
+    for output in (False, True):
+        made, plain, mean = (
+            make_rows(table, parts, init=init, output=output, tied=tied, counts=counts)
+            for init, tied in (("calibrated", False), ("weighted", False), ("mean", False))
+        )
+        both = make_rows(table, parts, init="calibrated", output=output, tied=True, counts=counts)
+        assert np.allclose(made, plain) and not np.allclose(made, mean)
+        assert np.allclose(both, mean)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_a_model_adopts_calibrated_rows(demo: MinedDemo, tmp_path: Path, tied: bool) -> None:
+    base = make_model(tmp_path / "base", tied=tied)
+    adopted = adopt(demo, base, tmp_path / "out", init="calibrated")
+    old, new = load_tokenizer(base), load_tokenizer(adopted.folder)
+    parts = list_parts(adopted.folder, old, new.size)
+    counted = count_ids(AdoptConfig(base, demo.folder), adopted.folder)
+    counts = split_counts(counted, parts)
+    assert (counts.units > 0).any() and counted.sum() + (
+        np.array([len(ids) - 1 for ids in parts]) @ counts.units
+    ) == counts.before.sum()
+    after = read_tensors(adopted.folder)
+    for role, tensor in open_model(base).list_tables():
+        made = make_rows(
+            tensor, parts, init="calibrated", output=role != "input", tied=tied, counts=counts
+        )
+        rows = after[tensor.name][old.size : new.size].numpy()
+        assert np.array_equal(rows, made)
+        mean = make_rows(tensor, parts, init="mean", output=False)
+        moved = role == "output" or tied
+        assert not moved or not np.allclose(rows, mean, atol=1e-4)
