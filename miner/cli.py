@@ -60,6 +60,7 @@ def commands() -> None:
       miner adopt ./model --run outputs/run --out adopted
       miner tune adopted --run outputs/run --out tuned
       miner lookup outputs/run "in order to"
+      miner rewrite --run outputs/run --corpus book.txt --out hyper.txt
     """
 
 
@@ -265,10 +266,11 @@ def train(overwrite: bool, as_json: bool, out: Path, **options: Any) -> None:
 @click.option("--run", type=folder_or_file, required=True, help="Whose units the model gets.")
 @click.option("--out", type=folder_or_file, metavar="FOLDER", required=True)
 @click.option(
-    "--init", type=click.Choice(INITS), default="mean", show_default=True,
+    "--init", type=click.Choice(INITS), default="calibrated", show_default=True,
     help="What a new row begins with. mean: its parts alike; weighted: mostly its last part in the "
     "input, its first in the output; edges: these alone; random: as the other rows are spread; "
-    "calibrated: weighted, and expected as often as it occurs.",
+    "calibrated: weighted, a mean where input and output are one table, then moved until the model "
+    "expects a unit as often as it occurs.",
 )
 @click.option(
     "--corpus", "corpus", multiple=True, metavar="PATH",
@@ -664,6 +666,86 @@ def fields(
 
     config = FieldsConfig(run, facets, layers, attach, encoder, drop, filled, reviewer, policy)
     click.echo(fill_fields(config, told=_tell))
+
+
+def rewrite_options(command: Any) -> Any:
+    """Add the options that `rewrite` and `restore` share."""
+    options = [
+        click.option("--run", type=folder_or_file, metavar="RUN",
+                     help="Units of this run stand in their glued form."),
+        click.option("--dictionary", type=folder_or_file, metavar="FILE",
+                     help='Texts and signs of your own: {"свет": "☀{радость}"} in JSON or TOML, or '
+                     "two columns of TSV."),
+        click.option("--corpus", required=True, metavar="IN",
+                     help="A text file, also packed (.gz .zst .xz); lines of JSON for restore."),
+        click.option("--out", type=folder_or_file, metavar="OUT", required=True),
+        click.option("--format", "form", type=click.Choice(("txt", "jsonl", "pairs")),
+                     default="txt", show_default=True,
+                     help='jsonl: {"text": ...} a line; pairs: {"source": ..., "hyper": ...}.'),
+        click.option("--any-case", is_flag=True,
+                     help="Find texts of --dictionary with a capital and in capitals too: the sign "
+                     "then keeps the form, ☀⟨Свет⟩."),
+        click.option("--links", is_flag=True,
+                     help="Of --run links alone: a hyperlexeme is shown as its links."),
+        policy_option,
+        click.option("--resume", is_flag=True, help="Go on with work that was cut off."),
+        click.option("--overwrite", is_flag=True, help="Replace a file that is there."),
+        click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON."),
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@commands.command()
+@rewrite_options
+@click.option("--density", type=float, default=1.0, show_default=True, metavar="D",
+              help="The share of places that get a sign.")  # fmt: skip
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the choice of places.")
+def rewrite(resume: bool, overwrite: bool, as_json: bool, **options: Any) -> None:
+    """Write a corpus as hyperword text: units or signs in the place of texts.
+
+    Every line comes back byte for byte by `miner restore`, whatever is in it: signs that a text has
+    by itself are escaped by ␛, and a line that would not come back is left as it is, behind ␚.
+
+    \b
+    Examples:
+      miner rewrite --run outputs/run --corpus book.txt --out hyper.txt
+      miner rewrite --dictionary signs.json --corpus wiki.txt.gz --out pairs.jsonl --format pairs
+      miner restore --run outputs/run --corpus hyper.txt --out book_again.txt
+    """
+    _convert_corpus(options, back=False, resume=resume, overwrite=overwrite, as_json=as_json)
+
+
+@commands.command()
+@rewrite_options
+def restore(resume: bool, overwrite: bool, as_json: bool, **options: Any) -> None:
+    """Give back the text that `miner rewrite` read, by the same options.
+
+    \b
+    Example:
+      miner restore --run outputs/run --corpus hyper.txt --out book_again.txt
+    """
+    _convert_corpus(options, back=True, resume=resume, overwrite=overwrite, as_json=as_json)
+
+
+def _convert_corpus(
+    options: dict[str, Any], *, back: bool, resume: bool, overwrite: bool, as_json: bool
+) -> None:
+    from miner.rewriting.jobs import (
+        RewriteConfig,
+        describe_done,
+        restore_corpus,
+        rewrite_corpus,
+    )
+
+    config = RewriteConfig(**options)
+    size = Path(config.corpus).stat().st_size if Path(config.corpus).is_file() else 0
+    with ShowProgress().progress("restoring" if back else "rewriting", size, "B") as progress:
+        work = restore_corpus if back else rewrite_corpus
+        done = work(config, told=_tell, resume=resume, overwrite=overwrite, progress=progress)
+    told = vars(done) if as_json else describe_done(done, config, back=back)
+    click.echo(json.dumps(told) if as_json else told)
 
 
 def _tell(line: str) -> None:

@@ -7,6 +7,7 @@ passes as bytes. Read `adopt_model` aloud and you know what `miner adopt` does.
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -25,17 +26,19 @@ from miner.model.folder import (
     open_model,
     read_json,
 )
-from miner.model.rows import Init, make_rows
+from miner.model.rows import Init, make_rows, split_counts
 from miner.store import open_folder
 from miner.tensors import Growth, Tensor, copy_tensors, list_tensors
 from miner.tokenizer.card import CARD
 from miner.tokenizer.checking import read_unit_ids
 from miner.tokenizer.diffing import SAMPLE, Difference, diff_tokenizers
 from miner.tokenizer.loading import LoadedTokenizer, load_tokenizer
-from miner.tokenizer.training import TrainConfig, train_tokenizer
+from miner.tokenizer.training import TrainConfig, open_texts, train_tokenizer
 
 MOST_PADDING = 128  # rows are padded to a multiple of at most so many, where the old ones were
 MEAN_OF = 65_536  # rows that the mean of a table is taken of
+COUNTED = 64 << 20  # bytes of text in which ids are counted
+PIECE = 200_000  # characters of a text in which they are counted at once
 AT_ONCE = 1 << 26  # bytes of rows that are held at a time
 LARGEST_BESIDE = 16 << 20  # bytes of a file that is copied from beside the weights
 STALE = {
@@ -52,7 +55,7 @@ class AdoptConfig:
 
     model: Path
     run: Path
-    init: Init = "mean"
+    init: Init = "calibrated"
     corpus: tuple[str, ...] = ()
     vocab_size: int | None = None
     units: int | None = None
@@ -88,7 +91,8 @@ def adopt_model(
                 cure="Name a larger --corpus, or more --units",
             )
         parts = list_parts(folder, old, card["vocab_size"])
-        growths = grow_tables(model, old.size, parts, config)
+        counts = count_ids(config, folder, told) if config.init == "calibrated" else None
+        growths = grow_tables(model, old.size, parts, config, counts)
         check_disk(model, growths, folder)
         write_weights(model, growths, folder, told)
         prove_rows(model, folder, old.size)
@@ -121,14 +125,18 @@ def check_fit(model: ModelFolder, tokenizer: LoadedTokenizer) -> None:
         )  # fmt: skip
 
 
-def extend_tokenizer(config: AdoptConfig, folder: Path, told: Told) -> dict[str, Any]:
-    """Put the tokenizer with more ids into the folder; return its card."""
-    wanted = TrainConfig(
+def ask_tokenizer(config: AdoptConfig) -> TrainConfig:
+    """Return what `miner train` would be asked for the same tokenizer."""
+    return TrainConfig(
         config.run, config.corpus, vocab_size=config.vocab_size, units=config.units,
         base=config.model, text_column=config.text_column, policy=config.policy,
     )  # fmt: skip
+
+
+def extend_tokenizer(config: AdoptConfig, folder: Path, told: Told) -> dict[str, Any]:
+    """Put the tokenizer with more ids into the folder; return its card."""
     place = folder / "tokenizer"
-    card = train_tokenizer(wanted, place, told=told).card
+    card = train_tokenizer(ask_tokenizer(config), place, told=told).card
     for file in place.iterdir():
         file.replace(folder / file.name)
     place.rmdir()
@@ -157,21 +165,42 @@ def list_parts(folder: Path, old: LoadedTokenizer, size: int) -> list[list[int]]
     return parts
 
 
+def count_ids(config: AdoptConfig, folder: Path, told: Told = lambda _: None) -> np.ndarray:
+    """Return how often each id of the new tokenizer occurs in the text, int64 (ids,).
+
+    Of a large text a share of each batch is cut, `COUNTED` bytes in all.
+    """
+    told("counting how often each id occurs")
+    tokenizer = load_tokenizer(folder)
+    as_bytes = tokenizer.card["profile"] == "bytes"
+    corpus = open_texts(ask_tokenizer(config), as_bytes=as_bytes, told=lambda _: None)
+    share = min(COUNTED / max(corpus.bytes, 1), 1.0)
+    counts = np.zeros(tokenizer.size, np.int64)
+    for texts in corpus.all():
+        pieces = [text[at : at + PIECE] for text in texts for at in range(0, len(text), PIECE)]
+        for ids in tokenizer.encode(pieces[: math.ceil(len(pieces) * share)]):
+            counts += np.bincount(ids, minlength=len(counts))
+    return counts
+
+
 def grow_tables(
-    model: ModelFolder, base: int, parts: list[list[int]], config: AdoptConfig
-) -> dict[str, Growth]:
-    """Return what each table becomes, by its name.
+    model: ModelFolder, base: int, parts: list[list[int]], config: AdoptConfig,
+    counts: np.ndarray | None = None,
+) -> dict[str, Growth]:  # fmt: skip
+    """Return what each table becomes, by its name; `calibrated` rows need counts of ids.
 
     New rows take the place of padding first. Where that is not enough, the rows are padded to the
     multiple that the old ones were padded to, with the mean of the old ones: no text asks for them,
     and their logit is never the largest.
     """
     rows = pad(base + len(parts), model.rows)
+    known = None if counts is None else split_counts(counts, parts)
     growths: dict[str, Growth] = {}
     for role, tensor in model.list_tables():
         made = make_rows(
-            tensor, parts, init=config.init, output=role != "input", seed=config.seed
-        )
+            tensor, parts, init=config.init, output=role != "input", tied=model.tied,
+            seed=config.seed, counts=known,
+        )  # fmt: skip
         check_range(tensor, made)
         padding = rows - max(model.rows, base + len(parts))
         last = take_mean(tensor) if padding else made[:1]
