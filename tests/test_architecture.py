@@ -80,10 +80,13 @@ ROOMS: dict[str, set[str]] = {
         *FOUNDATION, "atoms", "candidates", "decisions", "encoder", "fields", "finished",
         "neighbors", "originals", "report", "reviewed", "tokenizer", "vocabulary",
     },
+    "rewriting": {
+        *FOUNDATION, "corpus", "decisions", "finished", "reviewed", "store", "vocabulary",
+    },
     # it extends a tokenizer and its model together, by the doors of the other wing
     "model": {*FOUNDATION, "decisions", "report", "store", "tensors", "tokenizer"},
 }  # fmt: skip
-WINGS = {"lexicon", "model", "review", "tokenizer"}
+WINGS = {"lexicon", "model", "review", "rewriting", "tokenizer"}
 DOORS = {"pipeline": set(ROOMS) - WINGS,
          "cli": {"config", "decisions", "errors", "finished", "pipeline", "store", "summary",
                  *WINGS},

@@ -1,0 +1,6 @@
+"""Corpora to hyperword text and back.
+
+matching    which of many texts stands here          kernel      lines to hyperword text and back
+entries     what stands for what, and comes back     reading     a run or a dictionary to entries
+streaming   files of any size, in blocks
+"""

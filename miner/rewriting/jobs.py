@@ -1,0 +1,98 @@
+"""What a command is asked for to a job: which entries, which file, how much of it?"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from miner.decisions import Policy
+from miner.errors import UsageError
+from miner.rewriting.entries import Entry, make_plan
+from miner.rewriting.reading import KINDS, read_dictionary, read_run
+from miner.rewriting.streaming import Done, Form, Job, run_job
+
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class RewriteConfig:
+    """What `miner rewrite` and `miner restore` are asked for; `run` or `dictionary`."""
+
+    corpus: str
+    out: Path
+    run: Path | None = None
+    dictionary: Path | None = None
+    form: Form = "txt"
+    density: float = 1.0
+    seed: int = 0
+    any_case: bool = False
+    links: bool = False
+    policy: Policy = "majority"
+
+
+def open_job(config: RewriteConfig, *, back: bool, told: Told = lambda _: None) -> Job:
+    """Return the job of a command; UsageError where options have no meaning together."""
+    if (config.run is None) == (config.dictionary is None):
+        raise UsageError("name what stands for what", cure="Give either --run or --dictionary")
+    if not 0 < config.density <= 1:
+        raise UsageError(f"--density is {config.density}", cure="Give a share above 0, at most 1")
+    if config.seed < 0:
+        raise UsageError(f"--seed is {config.seed}", cure="Give 0 at least")
+    if config.run and config.any_case:
+        raise UsageError("--any-case is for --dictionary", cure="A run has its cases by itself")
+    if config.dictionary and config.links:
+        raise UsageError("--links is for --run", cure="Leave it away")
+    entries = read_entries(config)
+    told(f"{len(entries):,} texts have a sign")
+    plan = make_plan(entries, share=config.density, seed=config.seed)
+    key = {
+        "corpus": config.corpus, "entries": hash_entries(entries), "form": config.form,
+        "density": config.density, "seed": config.seed, "back": back,
+    }  # fmt: skip
+    return Job(config.corpus, config.out, plan, config.form, back, key)
+
+
+def read_entries(config: RewriteConfig) -> list[Entry]:
+    """Return the entries of a run or a dictionary."""
+    if config.run is not None:
+        kinds = KINDS[:1] if config.links else KINDS
+        return read_run(config.run, kinds=kinds, policy=config.policy)
+    return read_dictionary(config.dictionary or Path(), any_case=config.any_case)
+
+
+def hash_entries(entries: list[Entry]) -> str:
+    """Return the SHA-256 of entries in their order."""
+    rows = (f"{entry.text}\t{entry.sign}\t{entry.formed}\n" for entry in entries)
+    return hashlib.sha256("".join(rows).encode()).hexdigest()
+
+
+def rewrite_corpus(config: RewriteConfig, *, told: Told = lambda _: None, **how: Any) -> Done:
+    """Write a corpus as hyperword text."""
+    return run_job(open_job(config, back=False, told=told), **how)
+
+
+def restore_corpus(config: RewriteConfig, *, told: Told = lambda _: None, **how: Any) -> Done:
+    """Write hyperword text as it was, with the options that it was written with."""
+    return run_job(open_job(config, back=True, told=told), **how)
+
+
+def describe_done(done: Done, config: RewriteConfig, *, back: bool) -> str:
+    """Return what was done, and what to do next."""
+    size = f"{done.read / 1e6:,.1f} MB -> {done.written / 1e6:,.1f} MB in {config.out}"
+    if back:
+        return size
+    how = f"--run {config.run}" if config.run else f"--dictionary {config.dictionary}"
+    case = " --any-case" if config.any_case else ""
+    links = " --links" if config.links else ""
+    form = "" if config.form == "txt" else f" --format {config.form}"
+    command = f"miner restore {how}{case}{links}{form} --corpus {config.out} --out FILE"
+    return "\n".join([
+        size,
+        f"{done.replaced:,} places have a sign, {done.escaped:,} signs that stood there by "
+        f"themselves are escaped, {done.left:,} lines are as they were",
+        "",
+        f"Next: {command} gives it back",
+    ])  # fmt: skip

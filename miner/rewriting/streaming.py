@@ -1,0 +1,258 @@
+"""Files of any size to hyperword text and back, block by block: in constant memory, and resumed.
+
+A block ends at a line. What was written is on the disk before the journal says so, so that a run
+that was killed goes on behind the last whole block, to the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from miner.corpus import find_sources
+from miner.corpus.streams import Stream
+from miner.errors import CorpusError, RunError, UsageError
+from miner.rewriting.kernel import LITERAL, Plan, restore_lines, rewrite_lines
+from miner.store import write_json
+
+BLOCK = 4 << 20  # bytes read at a time
+LONGEST = 64 << 20  # bytes of a line that is rewritten; a longer one passes as it is
+JOURNAL = 64 << 20  # bytes read between two entries of the journal
+THREADS = 8
+Form = Literal["txt", "jsonl", "pairs"]
+Part = Literal["lines", "begin", "inside"]
+_LITERAL = LITERAL.encode()
+
+
+@dataclass
+class Done:
+    """What was done: bytes read and written, places replaced, signs escaped, lines left."""
+
+    read: int = 0
+    written: int = 0
+    replaced: int = 0
+    escaped: int = 0
+    left: int = 0
+
+    def add(self, counts: np.ndarray) -> None:
+        """Add what the kernel counted."""
+        self.replaced += int(counts[0])
+        self.escaped += int(counts[1])
+        self.left += int(counts[2])
+
+
+@dataclass(frozen=True)
+class Job:
+    """A file to read, one to write, and how: `back` restores; the result depends on `key`."""
+
+    source: str
+    out: Path
+    plan: Plan
+    form: Form = "txt"
+    back: bool = False
+    key: dict[str, Any] = field(default_factory=dict)
+
+
+def run_job(
+    job: Job, *, resume: bool = False, overwrite: bool = False,
+    progress: Callable[[int], None] = lambda _: None, threads: int | None = None,
+) -> Done:  # fmt: skip
+    """Read a file, rewrite or restore it, and write another, which appears when it is whole."""
+    source = find_sources([job.source], as_bytes=True)[0]
+    partial_, journal = (
+        job.out.with_name(f"{job.out.name}.{end}") for end in ("partial", "journal")
+    )
+    if job.out.exists() and not overwrite:
+        raise RunError("it is already there", where=str(job.out), cure="--overwrite replaces it")
+    if job.out.is_dir():
+        raise UsageError(f"--out {job.out} is a folder", cure="Name a file")
+    done = _read_journal(journal, partial_, job.key) if resume else Done()
+    try:
+        job.out.parent.mkdir(parents=True, exist_ok=True)
+        with Stream(source) as stream, partial_.open("r+b" if done.read else "wb") as target:
+            _skip(stream, done.read)
+            target.seek(done.written)
+            target.truncate()
+            _write_blocks(job, stream, target, done, journal, progress, threads)
+            if stream.failure is not None:
+                raise CorpusError(
+                    "the archive is not whole", where=job.source, cure="Fetch it anew"
+                )
+        partial_.replace(job.out)
+        journal.unlink(missing_ok=True)
+    except OSError as error:
+        told = f"cannot be read or written ({(error.strerror or str(error)).lower()})"
+        raise RunError(
+            told, where=str(error.filename or job.out), cure="Check the path and the disk"
+        ) from error
+    return done
+
+
+def _skip(stream: Stream, size: int) -> None:
+    while size:
+        taken = len(stream.read(min(size, BLOCK)))
+        if not taken:
+            raise CorpusError("the file has become shorter", where=stream.source.path,
+                              cure="Start afresh with --overwrite")  # fmt: skip
+        size -= taken
+
+
+def _read_journal(journal: Path, partial_: Path, key: dict[str, Any]) -> Done:
+    try:
+        told = json.loads(journal.read_text(encoding="utf-8"))
+        done = Done(**told["done"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return Done()
+    if told.get("key") != json.loads(json.dumps(key)):
+        raise RunError("the unfinished work there has other settings, or another input",
+                       where=str(partial_), cure="Start afresh: leave --resume away")  # fmt: skip
+    return done if partial_.is_file() and partial_.stat().st_size >= done.written else Done()
+
+
+def _write_blocks(
+    job: Job, stream: Stream, target: Any, done: Done, journal: Path,
+    progress: Callable[[int], None], threads: int | None,
+) -> None:  # fmt: skip
+    """Write what comes of each block in order; some are worked on at the same time."""
+    workers = threads or min(os.cpu_count() or 1, THREADS)
+    told = done.read
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque[tuple[int, Future[tuple[bytes, np.ndarray]]]] = deque()
+
+        def finish() -> None:
+            size, future = waiting.popleft()
+            content, counts = future.result()
+            target.write(content)
+            done.read += size
+            done.written += len(content)
+            done.add(counts)
+            progress(size)
+
+        for block, part in read_blocks(stream, back=job.back):
+            work = partial(convert_block, block, part, job)
+            waiting.append((len(block), pool.submit(work)))
+            if len(waiting) > 2 * workers:
+                finish()
+            if part == "lines" and done.read - told >= JOURNAL:
+                while waiting:
+                    finish()
+                target.flush()
+                os.fsync(target.fileno())
+                write_json(journal, {"key": job.key, "done": vars(done)})
+                told = done.read
+        while waiting:
+            finish()
+        target.flush()
+        os.fsync(target.fileno())
+
+
+def read_blocks(stream: Stream, *, back: bool) -> Iterator[tuple[bytes, Part]]:
+    """Yield the bytes of a file in blocks of whole lines, each with what it is a part of.
+
+    A line longer than `LONGEST` comes in several blocks. One of hyperword text does so only where
+    it was left as it was; any other, however long its signs have made it, is held whole.
+    """
+    held = bytearray()
+    inside = False
+    while piece := stream.read(BLOCK):
+        held += piece
+        if inside:
+            end = held.find(b"\n") + 1
+            yield bytes(held[: end or len(held)]), "inside"
+            del held[: end or len(held)]
+            inside = not end
+        end = held.rfind(b"\n") + 1
+        if end:
+            yield bytes(held[:end]), "lines"
+            del held[:end]
+        if len(held) > LONGEST and (not back or held.startswith(_LITERAL)):
+            yield bytes(held), "begin"
+            held.clear()
+            inside = True
+    if held:
+        yield bytes(held), "inside" if inside else "lines"
+
+
+def convert_block(block: bytes, part: Part, job: Job) -> tuple[bytes, np.ndarray]:
+    """Return what a block becomes, and what the kernel counted; part of a line passes as it is."""
+    counts = np.zeros(3, np.int64)
+    if part != "lines":
+        return _pass(block, part, job, counts), counts
+    if job.form == "txt":
+        return _convert(block, job.plan, back=job.back, counts=counts), counts
+    if job.back:
+        texts = [_read_line(line, job) for line in block.splitlines()]
+        return _convert(b"".join(texts), job.plan, back=True, counts=counts), counts
+    changed = _convert(block, job.plan, back=False, counts=counts)
+    lines = zip(_split(block), _split(changed), strict=True)
+    return b"".join(_write_line(old, new, job.form) for old, new in lines), counts
+
+
+def _pass(block: bytes, part: Part, job: Job, counts: np.ndarray) -> bytes:
+    """Return a part of a line that is too long to be looked at whole."""
+    if job.form != "txt":
+        raise CorpusError(
+            f"a line of more than {LONGEST >> 20} MB", where=job.source, cure="Give --format txt"
+        )
+    if part == "inside":
+        return block
+    counts[2] += not job.back
+    return block.removeprefix(_LITERAL) if job.back else _LITERAL + block
+
+
+def _convert(block: bytes, plan: Plan, *, back: bool, counts: np.ndarray) -> bytes:
+    """Return lines of bytes as hyperword text, or as they were."""
+    buffer = np.frombuffer(block, np.uint8)
+    ends = np.append(0, np.flatnonzero(buffer == 10) + 1)
+    if ends[-1] != len(buffer):
+        ends = np.append(ends, len(buffer))
+    room = 2 * len(buffer) + (1 << 12)
+    while True:
+        out = np.empty(room, np.uint8)
+        told = np.zeros(3, np.int64)
+        size = (
+            restore_lines(buffer, ends, plan, out) if back
+            else rewrite_lines(buffer, ends, plan, out, told)
+        )  # fmt: skip
+        if size >= 0:
+            counts += told
+            return out[:size].tobytes()
+        room *= 2
+
+
+def _split(block: bytes) -> list[bytes]:
+    """Return the lines of a block with their ends."""
+    lines = block.split(b"\n")
+    return [line + b"\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
+
+
+def _write_line(old: bytes, new: bytes, form: Form) -> bytes:
+    """Return a line of JSON: the text without its end, and whether it had one."""
+    source, hyper = (part.decode("utf-8", "surrogateescape") for part in (old, new))
+    row = {"text": hyper.removesuffix("\n")}
+    if form == "pairs":
+        row = {"source": source.removesuffix("\n"), "hyper": hyper.removesuffix("\n")}
+    told = json.dumps(row | ({} if hyper.endswith("\n") else {"ends": False}), ensure_ascii=False)
+    return told.encode("utf-8", "backslashreplace") + b"\n"
+
+
+def _read_line(line: bytes, job: Job) -> bytes:
+    """Return the hyperword text of a line of JSON; CorpusError where it is none."""
+    try:
+        row = json.loads(line)
+        text = row["hyper" if "hyper" in row else "text"]
+        return (text + "\n" * row.get("ends", True)).encode("utf-8", "surrogateescape")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CorpusError(
+            f"{line[:80]!r} is no line of hyperword text", where=job.source,
+            cure="Give the --format that it was written in",
+        ) from error  # fmt: skip

@@ -1,0 +1,301 @@
+"""Rewrite and restore: every text comes back, whatever is in it, and signs stand between words."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from miner.errors import ConfigError, MinerError
+from miner.rewriting.entries import Entry, check_entries, find_careful, make_plan, vary_case
+from miner.rewriting.kernel import CLOSE, ESCAPE, LITERAL, OPEN
+from miner.rewriting.matching import build_trie, find_longest
+from miner.rewriting.streaming import Done, Job, _convert, run_job
+
+LIGHT = [Entry("свет", "☀{радость}"), Entry("любовь", "❤"), Entry("дождь и грусть", "☔🫧")]
+GLUED = [
+    Entry("in the", "inthe"), Entry("in the sea", "inthesea"), Entry("don't you", "don'tyou"),
+    Entry("the sea", "thesea"), Entry("жар тишина", "жартишина"),
+]  # fmt: skip
+CHAIN = [Entry("a", "b"), Entry("b", "c"), Entry("x y", "a"), Entry(") {", "){"), Entry("é", "🙂")]
+ODD = [Entry("🙂", "smile"), Entry("smile", "x"), Entry("x", "☀"), Entry("a b", "⟁"),
+       Entry("b c", "⟁⟁"), Entry("c", "{"), Entry("-", "−")]  # fmt: skip
+PLANS = {
+    "light": make_plan(vary_case(LIGHT)), "glued": make_plan(GLUED), "chain": make_plan(CHAIN),
+    "odd": make_plan(ODD), "half": make_plan(GLUED + LIGHT, share=0.5, seed=3),
+}  # fmt: skip
+
+
+def rewrite(text: str | bytes, plan: object, *, back: bool = False) -> bytes:
+    content = text.encode() if isinstance(text, str) else text
+    return _convert(content, plan, back=back, counts=np.zeros(3, np.int64))  # type: ignore[arg-type]
+
+
+def shown(text: str, name: str) -> str:
+    return rewrite(text, PLANS[name]).decode()
+
+
+# What is found
+
+
+@settings(deadline=None)
+@given(st.lists(st.binary(min_size=1, max_size=6), min_size=1, max_size=30, unique=True),
+       st.binary(max_size=40))  # fmt: skip
+def test_the_longest_is_found_where_brute_force_finds_it(
+    texts: list[bytes], content: bytes
+) -> None:
+    trie = build_trie(texts)
+    buffer = np.frombuffer(content + b"\0", np.uint8)
+    classes = np.full_like(trie.classes, 11)  # all are symbols: nothing is in a word
+    for place in range(len(content)):
+        fits = [
+            text for text in texts
+            if content.startswith(text, place) and (
+                place + len(text) == len(content) or content[place + len(text)] & 0xC0 != 0x80
+            )
+        ]  # fmt: skip
+        best = max(fits, key=len, default=b"")
+        found, length = find_longest(buffer, place, len(content), 0, trie.steps, classes)
+        assert (length, found) == (len(best), texts.index(best) if best else -1)
+
+
+@pytest.mark.parametrize("texts", [[b""], [b"a", b"a"]])
+def test_a_trie_of_nothing_or_of_twins_is_refused(texts: list[bytes]) -> None:
+    with pytest.raises(ValueError, match="no empty text"):
+        build_trie(texts)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "wanted"),
+    [
+        ("glued", "He is in the sea.", "He is inthesea."),
+        ("glued", "in the house, in thesea", "inthe house, in ␛thesea"),
+        ("glued", "within the sea", "within thesea"),
+        ("glued", "in theory", "in theory"),
+        ("glued", "don't you, I don't your", "don'tyou, I don't your"),
+        ("glued", "жар тишина, жар тишинаx", "жартишина, жар тишинаx"),
+        ("glued", "жартишина", "␛жартишина"),
+        ("light", "Свет и любовь", "☀{радость}⟨Свет⟩ и ❤"),
+        ("light", "свет⟨x⟩", "☀{радость}⟨свет⟩⟨x⟩"),
+        ("light", "дождь и грусть. ДОЖДЬ И ГРУСТЬ", "☔🫧. ☔🫧⟨ДОЖДЬ И ГРУСТЬ⟩"),
+        ("light", "рассвет светает", "рассвет светает"),
+        ("light", "❤", "␛❤"),
+        ("light", "␛", "␛␛"),
+        ("chain", "a b x y", "b c a"),
+    ],
+)
+def test_what_becomes_of_a_text(name: str, text: str, wanted: str) -> None:
+    assert shown(text, name) == wanted
+    assert rewrite(wanted, PLANS[name], back=True).decode() == text
+
+
+MARKS = [ESCAPE, LITERAL, OPEN, CLOSE, "\n", "\r", " ", "'", "-", ".", "☀", "❤", "{", "}", "⟁"]
+WORDS = sorted({part for entry in LIGHT + GLUED + CHAIN + ODD for part in (entry.text, entry.sign)})
+hostile = st.lists(st.one_of(st.sampled_from(MARKS + WORDS), st.text(max_size=3)), max_size=14).map(
+    "".join
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(hostile, st.sampled_from(sorted(PLANS)))
+@example(f"{LITERAL}x\n{ESCAPE}{LITERAL}", "glued")
+@example(f"❤{OPEN}свет{CLOSE}", "light")
+@example("in the'in the", "glued")
+def test_every_text_comes_back(text: str, name: str) -> None:
+    content = text.encode("utf-8", "surrogatepass")
+    changed = rewrite(content, PLANS[name])
+    assert rewrite(changed, PLANS[name], back=True) == content
+    assert changed.count(b"\n") == content.count(b"\n")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=60), st.sampled_from(sorted(PLANS)))
+def test_every_bytes_come_back(content: bytes, name: str) -> None:
+    assert rewrite(rewrite(content, PLANS[name]), PLANS[name], back=True) == content
+
+
+words = st.text(st.sampled_from("ab'-. é🙂"), min_size=1, max_size=4).filter(str.strip)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(words, words), max_size=8), st.lists(words, max_size=12).map("".join))
+def test_any_dictionary_that_is_taken_brings_all_back(
+    pairs: list[tuple[str, str]], text: str
+) -> None:
+    try:
+        entries = check_entries([Entry(*pair) for pair in pairs], where="test")
+    except ConfigError:
+        return
+    if not entries:
+        return
+    plan = make_plan(entries)
+    changed = rewrite(text, plan)
+    assert rewrite(changed, plan, back=True) == text.encode()
+
+
+def test_words_are_safe_and_signs_want_care() -> None:
+    assert find_careful(GLUED) == ([False] * len(GLUED), True)
+    assert find_careful(LIGHT) == ([True] * len(LIGHT), True)
+    assert find_careful([Entry("yes!", "oui"), Entry("a b", "a'")]) == ([True, True], True)
+    told = [Entry("in the", "inthe"), Entry("x! in the", "x!inthe")]
+    assert find_careful(told) == ([False, True], False), "a new word completes a sign"
+    plan = make_plan(told)
+    assert rewrite(rewrite("x!in the", plan), plan, back=True) == b"x!in the"
+
+
+pieces = st.lists(
+    st.sampled_from(["in", "the", "sea", "x", " ", " ", ".", "-", "'", "№", "1", "inthe"]),
+    max_size=12,
+).map("".join)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(pieces.filter(str.strip), min_size=1, max_size=6, unique=True), pieces)
+def test_glued_texts_come_back_without_a_second_look(texts: list[str], text: str) -> None:
+    signs: dict[str, Entry] = {}
+    for one in texts:
+        signs.setdefault("".join(one.split()), Entry(one.strip(), "".join(one.split())))
+    try:
+        entries = check_entries(signs.values(), where="test")
+    except ConfigError:
+        return
+    if entries:
+        plan = make_plan(entries)
+        assert rewrite(rewrite(text, plan), plan, back=True) == text.encode()
+
+
+def test_the_share_is_kept_and_seeded() -> None:
+    text = "\n".join(f"line {i} in the house of number {i * 7}" for i in range(4000))
+    counts = []
+    for seed in (0, 0, 1):
+        plan = make_plan(GLUED, share=0.3, seed=seed)
+        told = np.zeros(3, np.int64)
+        counts.append((_convert(text.encode(), plan, back=False, counts=told), int(told[0])))
+        assert 1000 < told[0] < 1400
+    assert counts[0] == counts[1] and counts[0][0] != counts[2][0]
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("entries", "told"),
+    [
+        ([Entry("a", "")], "empty sign"),
+        ([Entry(" ", "b")], "empty text"),
+        ([Entry("a", "b"), Entry("a", "c")], "two signs"),
+        ([Entry("a", "c"), Entry("b", "c")], "stands for"),
+        ([Entry("a", "b"), Entry("b", "a")], "circle: a -> b -> a"),
+        ([Entry("a", "b"), Entry("b", "c"), Entry("c", "a")], "circle"),
+        ([Entry("a", f"x{ESCAPE}")], "would not come back"),
+        ([Entry("a", f"{OPEN}b{CLOSE}")], "would not come back"),
+        ([Entry("a\nb", "x")], "would not come back"),
+        ([Entry("a", "x" * 5000)], "too long"),
+        ([Entry("a", "\ud800")], "no text"),
+    ],
+)
+def test_a_dictionary_that_cannot_be(entries: list[Entry], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        check_entries(entries, where="d.json")
+
+
+# Files
+
+
+def job(source: Path, out: Path, *, back: bool = False, form: str = "txt") -> Job:
+    return Job(str(source), out, PLANS["glued"], form, back, {"plan": 1})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("form", ["txt", "jsonl", "pairs"])
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_files_come_back_in_every_form(tmp_path: Path, form: str, end: str) -> None:
+    content = ("in the sea\r\n\nжар тишина ␛ жартишина\n" * 50 + "in the end" + end).encode()
+    content = b"\xff\xfe bad in the\n" + content
+    (tmp_path / "in.txt").write_bytes(content)
+    run_job(job(tmp_path / "in.txt", tmp_path / "hyper", form=form))
+    if form != "txt":
+        rows = [json.loads(line) for line in (tmp_path / "hyper").read_bytes().splitlines()]
+        assert len(rows) == content.count(b"\n") + (not end)
+        assert rows[1]["hyper" if form == "pairs" else "text"] == "inthesea\r"
+    run_job(job(tmp_path / "hyper", tmp_path / "back.txt", back=True, form=form))
+    assert (tmp_path / "back.txt").read_bytes() == content
+
+
+def test_an_archive_is_read_and_what_is_there_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "in.txt.gz").write_bytes(gzip.compress(b"in the sea\n"))
+    done = run_job(job(tmp_path / "in.txt.gz", tmp_path / "out.txt"))
+    assert (tmp_path / "out.txt").read_bytes() == b"inthesea\n" and done.replaced == 1
+    with pytest.raises(MinerError, match="already there"):
+        run_job(job(tmp_path / "in.txt.gz", tmp_path / "out.txt"))
+    (tmp_path / "cut.gz").write_bytes(gzip.compress(os.urandom(5000))[:-300])
+    with pytest.raises(MinerError, match="not whole"):
+        run_job(job(tmp_path / "cut.gz", tmp_path / "other.txt"))
+    assert not (tmp_path / "other.txt").exists()
+
+
+def test_blocks_of_any_size_give_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = b"".join(b"line %d in the sea don't you\n" % i for i in range(3000)) + b"in the"
+    (tmp_path / "in.txt").write_bytes(content)
+    run_job(job(tmp_path / "in.txt", tmp_path / "whole.txt"))
+    for size in (37, 1000, 65536):
+        monkeypatch.setattr("miner.rewriting.streaming.BLOCK", size)
+        run_job(job(tmp_path / "in.txt", tmp_path / f"{size}.txt"), threads=2)
+        assert (tmp_path / f"{size}.txt").read_bytes() == (tmp_path / "whole.txt").read_bytes()
+
+
+def test_a_line_that_is_too_long_passes_and_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("miner.rewriting.streaming.BLOCK", 64)
+    monkeypatch.setattr("miner.rewriting.streaming.LONGEST", 256)
+    content = b"in the sea\n" + b"in the sea, " * 100 + b"\nin the sea\n" + b"x" * 300
+    (tmp_path / "in.txt").write_bytes(content)
+    run_job(job(tmp_path / "in.txt", tmp_path / "out.txt"))
+    run_job(job(tmp_path / "out.txt", tmp_path / "back.txt", back=True))
+    assert (tmp_path / "back.txt").read_bytes() == content
+    assert (tmp_path / "out.txt").read_bytes().count(b"inthesea") == 2
+
+
+def test_what_was_cut_off_goes_on_to_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("miner.rewriting.streaming.BLOCK", 500)
+    monkeypatch.setattr("miner.rewriting.streaming.JOURNAL", 2000)
+    content = b"".join(b"line %d in the sea\n" % i for i in range(2000))
+    (tmp_path / "in.txt").write_bytes(content)
+    whole = run_job(job(tmp_path / "in.txt", tmp_path / "whole.txt"))
+    seen = 0
+
+    def stop(size: int) -> None:
+        nonlocal seen
+        seen += size
+        if seen > len(content) // 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_job(job(tmp_path / "in.txt", tmp_path / "out.txt"), progress=stop)
+    assert not (tmp_path / "out.txt").exists()
+    read: list[int] = []
+    done = run_job(
+        job(tmp_path / "in.txt", tmp_path / "out.txt"), resume=True, progress=read.append
+    )
+    assert (tmp_path / "out.txt").read_bytes() == (tmp_path / "whole.txt").read_bytes()
+    assert sum(read) < len(content) and done == whole
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.txt", "out.txt", "whole.txt"]
+
+
+def test_nothing_goes_on_with_other_settings(tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_bytes(b"in the sea\n")
+    (tmp_path / "out.txt.journal").write_text(
+        json.dumps({"key": {"plan": 2}, "done": vars(Done())})
+    )
+    with pytest.raises(MinerError, match="other settings"):
+        run_job(job(tmp_path / "in.txt", tmp_path / "out.txt"), resume=True)
