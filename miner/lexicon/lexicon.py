@@ -336,7 +336,7 @@ class Lexicon:
         certainty = float(np.prod([way.certainty for way in best]))
         found = tuple(part for way in best for part in way.parts)
         known = tuple(there for way in best for there in way.known)
-        by = "glued" if found != parts else "atoms" if all(known) else "nothing"
+        by = "glued" if found != parts else "atoms" if any(known) else "nothing"
         rivals = tuple(cuts[0][1:]) if len(cuts) == 1 else ()
         return Decomposition(found, certainty, by, known, rivals)
 
