@@ -149,6 +149,21 @@ def test_words_are_safe_and_signs_want_care() -> None:
     assert rewrite(rewrite("x!in the", plan), plan, back=True) == b"x!in the"
 
 
+def test_a_line_that_would_not_come_back_loses_what_wants_care_alone() -> None:
+    """`x! in the` leaves `x!` and `inthe`, which read as `x!inthe` where they stand together."""
+    plan = make_plan([Entry("in the", "inthe"), Entry("x! in the", "x!inthe"), Entry("a b", "a!b")])
+    told = np.zeros(3, np.int64)
+    text = b"a b, x!in the\nin the"
+    changed = _convert(text, plan, back=False, counts=told)
+    assert told[2] == 1, "left as it is, since `in the` alone is misread too"
+    assert rewrite(changed, plan, back=True) == text
+    plan = make_plan([Entry("( x", "(x"), Entry("x )", "x)"), Entry("in the", "inthe")])
+    told = np.zeros(3, np.int64)
+    changed = _convert(b"( x ) in the", plan, back=False, counts=told)
+    assert rewrite(changed, plan, back=True) == b"( x ) in the" and b"inthe" in changed
+    assert told[2] == 0
+
+
 pieces = st.lists(
     st.sampled_from(["in", "the", "sea", "x", " ", " ", ".", "-", "'", "№", "1", "inthe"]),
     max_size=12,

@@ -61,7 +61,7 @@ class Plan(NamedTuple):
 
 
 @njit(nogil=True, cache=True)
-def rewrite_lines(
+def rewrite_lines(  # noqa: C901 - a kernel
     buffer: np.ndarray, ends: np.ndarray, plan: Plan, out: np.ndarray, counts: np.ndarray
 ) -> int:
     """Write lines, each with its newline, as hyperword text; return the bytes, -1 if out is short.
@@ -76,14 +76,18 @@ def rewrite_lines(
         stop = high - 1 if high > low and buffer[high - 1] == 10 else high
         if scratch.shape[0] < 2 * (stop - low) + 64:
             scratch = np.empty(3 * (stop - low) + 64, np.uint8)
-        end, replaced, escaped, marks = _rewrite(buffer, low, stop, plan, out, at)
-        if end < 0:
-            return -1
-        marked = _is_at(buffer, low, stop, _LITERAL)
-        comes_back = not marked
-        if comes_back and (marks > 0 or (replaced + escaped > 0 and not plan.safe)):
-            size = _restore(out, at, end, plan, scratch, 0)
-            comes_back = size == stop - low and _same(scratch, buffer, low, size)
+        comes_back = False
+        if not _is_at(buffer, low, stop, _LITERAL):
+            for wary in (False, True):  # again without what wants care, where it does not come back
+                end, replaced, escaped, marks = _rewrite(buffer, low, stop, plan, out, at, wary)
+                if end < 0:
+                    return -1
+                comes_back = marks == 0 and (replaced + escaped == 0 or plan.safe)
+                if not comes_back:
+                    size = _restore(out, at, end, plan, scratch, 0)
+                    comes_back = size == stop - low and _same(scratch, buffer, low, size)
+                if comes_back:
+                    break
         if comes_back:
             at = end
             counts[0] += replaced
@@ -127,10 +131,11 @@ def restore_lines(buffer: np.ndarray, ends: np.ndarray, plan: Plan, out: np.ndar
 
 @njit(nogil=True, cache=True)
 def _rewrite(  # noqa: C901 - a kernel
-    buffer: np.ndarray, low: int, stop: int, plan: Plan, out: np.ndarray, at: int
+    buffer: np.ndarray, low: int, stop: int, plan: Plan, out: np.ndarray, at: int, wary: bool
 ) -> tuple[int, int, int, int]:
     """Write one line; return where it ends (-1 if `out` is short), places replaced and escaped.
 
+    `wary`: texts that want care stay as they are.
     Last, how many marks of ours the line had by itself, and texts and signs that want care.
     """
     place, copied, replaced, escaped, marks = low, low, 0, 0, 0
@@ -152,7 +157,12 @@ def _rewrite(  # noqa: C901 - a kernel
                         return -1, 0, 0, 0
                     sign: Any = np.int64(plan.forward[text])
                     end = 0
-                    if sign >= 0 and _is_chosen(buffer, low, stop, place, plan.share, plan.seed):
+                    kept = wary and plan.careful[text]
+                    if (
+                        sign >= 0
+                        and not kept
+                        and _is_chosen(buffer, low, stop, place, plan.share, plan.seed)
+                    ):
                         at = _put(out, at, buffer, copied, place - copied)
                         copied = place
                         end = _put_sign(buffer, place, length, stop, plan, out, at, text, sign)
