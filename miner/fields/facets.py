@@ -13,7 +13,7 @@ import numpy as np
 from miner.neighbors import unit_rows
 
 WIDTHS = (8, 32, 128)  # of nested vectors, whose neighbours are compared
-SAMPLE = 500
+SAMPLE = 250
 NEAREST = 10
 
 

@@ -97,9 +97,7 @@ def _count_documents(
             holding[atom] += 1
             for i in range(starts[atom], starts[atom + 1]):
                 run = order[i]
-                both[run] += _note_apart(
-                    keys[run], parts[run, : lengths[run]], counts, own[run], inside[run]
-                )
+                both[run] += _note_apart(run, keys, parts, lengths, counts, own, inside)
                 own[run] = 0
         counts[seen[:kinds]] = 0
     alone = np.zeros((runs, width), np.int64)
@@ -126,41 +124,39 @@ def _read_document(
         counts[atom] += 1
         for i in range(starts[atom], starts[atom + 1]):
             run = order[i]
-            own[run] += _stands(ids, place - at[run], first, last, keys[run])
+            own[run] += _stands(ids, place - at[run], first, last, keys, run)
     return kinds
 
 
-@njit(nogil=True, cache=True, inline="always")
+@njit(nogil=True, cache=True)
 def _note_apart(
-    keys: np.ndarray, parts: np.ndarray, counts: np.ndarray, own: int, inside: np.ndarray
-) -> bool:
+    run: int, keys: np.ndarray, parts: np.ndarray, lengths: np.ndarray, counts: np.ndarray,
+    own: np.ndarray, inside: np.ndarray,
+) -> bool:  # fmt: skip
     """Say whether all parts of a run stand in a document apart from it; note those that do not."""
     whole = True
-    for j in range(parts.shape[0]):
-        there = counts[parts[j]]
-        if own > 0 and there > 0:
-            there -= own * _count_in(keys, parts[j])
-            inside[j] += there <= 0
+    for j in range(lengths[run]):
+        there = counts[parts[run, j]]
+        if there > 0 and own[run] > 0:
+            for i in range(keys.shape[1]):
+                there -= own[run] * (keys[run, i] >> 1 == parts[run, j])
+            inside[run, j] += there <= 0
+        elif there == 0 and own[run] == 0:
+            return False
         whole = whole and there > 0
     return whole
 
 
 @njit(nogil=True, cache=True)
-def _count_in(keys: np.ndarray, atom: int) -> int:
-    found = 0
-    for key in keys:
-        found += key >> 1 == atom
-    return found
-
-
-@njit(nogil=True, cache=True, inline="always")
-def _stands(ids: np.ndarray, start: int, first: int, last: int, keys: np.ndarray) -> bool:
+def _stands(
+    ids: np.ndarray, start: int, first: int, last: int, keys: np.ndarray, run: int
+) -> bool:
     """Say whether a run of keys stands at a place of a document."""
-    if start < first or ids[start] >> 1 != keys[0] >> 1:
+    if start < first or ids[start] >> 1 != keys[run, 0] >> 1:
         return False
-    for i in range(1, keys.shape[0]):
-        if keys[i] == 0:
+    for i in range(1, keys.shape[1]):
+        if keys[run, i] == 0:
             break
-        if start + i >= last or ids[start + i] != keys[i]:
+        if start + i >= last or ids[start + i] != keys[run, i]:
             return False
     return True
