@@ -39,7 +39,7 @@ MOST_PADDING = 128  # rows are padded to a multiple of at most so many, where th
 MEAN_OF = 65_536  # rows that the mean of a table is taken of
 COUNTED = 64 << 20  # bytes of text in which ids are counted
 PIECE = 200_000  # characters of a text in which they are counted at once
-AT_ONCE = 1 << 26  # bytes of rows that are held at a time
+AT_ONCE = 1 << 24  # bytes of rows that are held at a time
 LARGEST_BESIDE = 16 << 20  # bytes of a file that is copied from beside the weights
 STALE = {
     "vocab.json", "merges.txt", "vocab.txt", "tokenizer.model", "spiece.model",

@@ -23,7 +23,7 @@ Init = Literal["mean", "weighted", "edges", "random", "calibrated"]
 INITS: tuple[Init, ...] = get_args(Init)
 STEEP = 2.0  # each part weighs e^2 times the one before, as in AdaptiVocab (arXiv:2503.19693)
 SAMPLED = 16_384  # rows that random ones are drawn like
-AT_ONCE = 1 << 26  # numbers of rows that are held at a time
+AT_ONCE = 1 << 23  # bytes of rows that are held at a time
 UNSEEN = 0.5  # how often an id that never occurs is taken to occur
 # How far a row goes that is also read, where 1 is as far as its count asks. Bits per byte in
 # English at step 0 and 60: 2.170 and 2.147; with 1 2.180 and 2.157, with 0 2.390 and 2.153.
