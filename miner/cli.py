@@ -528,6 +528,56 @@ def report(run: Path, policy: Any) -> None:
 
 
 @commands.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--text-column", metavar="NAME", help="Of tables and JSON lines.")
+@click.option(
+    "--tokenizer", type=folder_or_file, metavar="TOKENIZER",
+    help="Count tokens under this tokenizer, a folder or a file; of a large corpus on a sample, "
+    "with an interval.  [default: none]",
+)
+@click.option(
+    "--profile", type=click.Choice(CHOICES["profile"]), default="auto", show_default=True,
+    help="What you mean to mine with; bytes reads text files as bytes.",
+)
+@click.option(
+    "--html", "page", type=folder_or_file, metavar="FILE",
+    help="Write one page with pictures.  [default: none]",
+)
+@click.option(
+    "--on-error", type=click.Choice(CHOICES["on_error"]), default="stop", show_default=True,
+    help="What to do with files that cannot be read. Bytes that are not UTF-8 are counted anyway.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON.")
+def inspect(paths: tuple[str, ...], page: Path | None, as_json: bool, **options: Any) -> None:
+    """Tell what a corpus is, and what it is enough for.
+
+    Its size in megabytes, lines, words, A4 pages and tokens; which of six classes it is of and how
+    miner would cut it, with the evidence; scripts, languages, repeated lines, broken characters.
+    Memory stays the same for a corpus of any size.
+
+    \b
+    Examples:
+      miner inspect my_texts/
+      miner inspect 'logs/*.jsonl.gz' --text-column message --json
+      miner inspect novel.txt --tokenizer ./gpt2 --html novel.html
+      miner inspect model.safetensors
+    """
+    from miner.rewriting.inspect_page import write_inspection
+    from miner.rewriting.inspect_view import describe_inspection
+    from miner.rewriting.inspecting import InspectConfig, inspect_corpus
+
+    if page is not None and page.is_dir():
+        raise UsageError(f"--html {page} is a folder", cure="Name a file, such as corpus.html")
+    config = InspectConfig(paths, **options)
+    size = sum(Path(path).stat().st_size for path in paths if Path(path).is_file())
+    with ShowProgress().progress("reading", size, "B") as progress:
+        record = inspect_corpus(config, progress)
+    click.echo(json.dumps(record) if as_json else describe_inspection(record))
+    if page is not None:
+        write_inspection(page, record)
+
+
+@commands.command()
 @click.argument("run", type=folder_or_file, metavar="RUN")
 @policy_option
 @click.option("--reviewer", metavar="NAME", help="Whose log it is.  [default: the system's user]")

@@ -80,8 +80,10 @@ ROOMS: dict[str, set[str]] = {
         *FOUNDATION, "atoms", "candidates", "decisions", "encoder", "fields", "finished",
         "neighbors", "originals", "report", "reviewed", "tokenizer", "vocabulary",
     },
+    # inspect counts tokens, by the loader of the other wing
     "rewriting": {
-        *FOUNDATION, "corpus", "decisions", "finished", "reviewed", "store", "vocabulary",
+        *FOUNDATION, "atoms", "corpus", "decisions", "finished", "report", "reviewed", "store",
+        "tensors", "tokenizer", "vocabulary",
     },
     # it extends a tokenizer and its model together, by the doors of the other wing
     "model": {*FOUNDATION, "decisions", "report", "store", "tensors", "tokenizer"},
