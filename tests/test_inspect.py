@@ -30,6 +30,7 @@ from miner.errors import CorpusError, TokenizerError
 from miner.rewriting import inspect_kernel as kernel
 from miner.rewriting import inspect_reading
 from miner.rewriting.inspect_classes import find_glued, tell_profile
+from miner.rewriting.inspect_encodings import guess_encoding
 from miner.rewriting.inspect_page import make_inspection
 from miner.rewriting.inspect_reading import PIECE, Repeats, Sample
 from miner.rewriting.inspect_scripts import guess_language, name_script, share_scripts
@@ -302,6 +303,39 @@ def test_bytes_are_told_by_their_ending_and_by_what_they_are(tmp_path: Path) -> 
     assert unnamed["next"].endswith("--profile bytes")
     as_bytes = inspect(tmp_path / "weights.dat", profile="bytes")
     assert as_bytes["binary"]["entropy_per_byte"] == named["binary"]["entropy_per_byte"]
+
+
+def test_a_binary_among_texts_is_named(tmp_path: Path) -> None:
+    write(tmp_path, make_prose(random.Random(1)), "a.txt")
+    odd = write(tmp_path, random.Random(1).randbytes(90_000), "b.dat")
+    found = inspect(tmp_path)
+    assert found["encoding"]["files_no_text"] == [str(odd)]
+    assert "in 1 of 2 files" in found["class"]["why"]
+    assert not found["next"].endswith("bytes")
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Er sagte, daß er für die Züge nicht genug Geld hätte und daß es so wäre.\n",
+         "windows-1252"),
+        ("これは日本語の文章です。とても長い文章ではありません。\n", "euc-jp"),
+        ("이것은 한국어 문장입니다. 매우 긴 문장은 아닙니다.\n", "euc-kr"),
+        ("我们的国家是一个很大的国家，这是我的书，他在学校里和朋友说话。\n", "gb18030"),
+        ("我們的國家是一個很大的國家，這是我的書，他在學校裡和朋友說話。\n", "big5"),
+    ],
+)  # fmt: skip
+def test_encodings_are_told_apart(text: str, encoding: str) -> None:
+    guess = guess_encoding((text * 40).encode(encoding))
+    assert guess is not None
+    assert guess.name == encoding
+    assert guess_encoding(random.Random(1).randbytes(20_000)) is None
+
+
+def test_records_without_spaces_are_no_notation(tmp_path: Path) -> None:
+    rng = random.Random(1)
+    table = "".join(",".join(f"{rng.random():.4f}" for _ in range(9)) + "\n" for _ in range(300))
+    assert inspect(write(tmp_path, table))["class"]["number"] == 3
 
 
 @pytest.mark.parametrize("encoding", ["windows-1251", "koi8-r", "utf-16", "utf-16-be"])

@@ -36,6 +36,7 @@ CLASSES = {
     6: "abbreviations and packed nodes",
 }
 MOST_TOKENS = 200_000
+SEPARATORS = ",;:|"  # of the fields of a record
 LONGEST_PART = 12  # characters of a word that another is glued of
 LOST = 0xFFFD  # what a program writes for a character that it could not read
 CODE_MARKS = "{}<>\"=_|&;:*$^%~`\\[]()/+#@"
@@ -146,6 +147,7 @@ def measure_words(text: str) -> dict[str, float]:
     filled = [line for line in lines if line.strip()]
     records = sum(bool(_RECORD.match(line)) for line in filled)
     shares["JSON lines"] = records / max(len(filled), 1)
+    shares["separators"] = sum(map(text.count, SEPARATORS)) / max(len(text), 1)
     return shares
 
 
@@ -259,8 +261,11 @@ def list_signals(
     spelled = characters["letters"] > 0.7 and characters["unspaced signs"] < 0.3
     return (
         Signal(4, "words with a symbol or a picture sign", icons * (records < 0.5), 0.1),
+        Signal(3, "separators of fields", _only(
+            profile.name == "symbols", words["separators"]), 0.08),
         Signal(4, "characters between white space", _only(
-            profile.name == "symbols", profile.measures.get("characters per word", 0.0)), 15),
+            profile.name == "symbols" and characters["letters"] > 0.3,
+            profile.measures.get("characters per word", 0.0)), 15),
         Signal(2, "letters in an old language", old, 0.5),
         Signal(6, "packed nodes among words", words["packed nodes"], 0.03),
         Signal(1, "formulas and markers among words", words["formulas"] + words["markers"], 0.01),

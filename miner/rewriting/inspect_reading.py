@@ -27,6 +27,7 @@ MOST_SLOTS = 1 << 23  # of the table of hashes: 64 MB, half of them used at most
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 NOT_UTF8 = "bad UTF-8"
 EMPTY_CURE = "Leave it away, or go on without it by --on-error skip"
+LOOKS_BINARY = 0.02  # share of bytes that are no text, from which a file is none
 MOST_TROUBLES = 1_000  # that are kept
 Progress = Callable[[int], None]
 Documents = tuple[np.ndarray, np.ndarray]  # hash and size of those that are not empty
@@ -137,6 +138,11 @@ class Tally:
     def count(self, name: int) -> int:
         return int(self.state[name])
 
+    def strange(self) -> int:
+        """Return the bytes that are not UTF-8, or control characters that no text has."""
+        controls = int(self.points[:9].sum() + self.points[14:27].sum())
+        return self.count(kernel.BAD) + controls
+
     def open(self) -> None:
         """Begin another file."""
         for name in (kernel.NUMBER, kernel.OFFSET, kernel.AFTER_CR, kernel.IN_WORD):
@@ -224,6 +230,7 @@ class Reading:
     sample: Sample = field(default_factory=Sample)
     head: bytes = b""
     marks: list[str] = field(default_factory=list)  # files with a byte order mark
+    strange: list[str] = field(default_factory=list)  # files read as text that are none
 
     @property
     def is_binary(self) -> bool:
@@ -262,7 +269,7 @@ def _read_lines(
 ) -> None:
     """Count a file whose lines are documents; of a `raw` one only what is wrong with its bytes."""
     tally.open()
-    held, seen, known = b"", 0, reading.skipped.total
+    held, seen, known, odd = b"", 0, reading.skipped.total, tally.strange()
     skipped = [] if raw else reading.skipped  # the reader of documents tells it again
     for fresh, final in _read_blocks(source, skipped, progress):
         if not seen and fresh.startswith(BYTE_ORDER_MARK):
@@ -274,6 +281,8 @@ def _read_lines(
             _keep(reading, memoryview(block)[:used])
             reading.repeats.note(*documents)
         held = block[used:]
+    if tally.strange() - odd > LOOKS_BINARY * seen:
+        reading.strange.append(source.path)
     if not seen and not raw and known == reading.skipped.total:
         reading.skipped.append(Skipped(source.path, "", "empty file", EMPTY_CURE))
 

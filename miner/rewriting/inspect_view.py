@@ -258,10 +258,10 @@ def list_encoding(found: dict[str, Any]) -> list[str]:
         told.append(
             f"{count(found['lost_characters'], 'character')} U+FFFD: lost in an earlier conversion"
         )
+    if found["files_no_text"] and not found["guess"]:
+        told.append(f"no text, or one in another encoding: {_name_first(found['files_no_text'])}")
     if found["byte_order_marks"]:
-        files = found["byte_order_marks"]
-        more = "" if len(files) == 1 else f" and {len(files) - 1:,} more"
-        told.append(f"a byte order mark in {spell(files[0])}{more}")
+        told.append(f"a byte order mark in {_name_first(found['byte_order_marks'])}")
     told.append(_tell_line_ends(found["line_ends"]))
     for name, points in (("control", found["controls"]), ("invisible", found["invisible"])):
         if points:
@@ -269,6 +269,11 @@ def list_encoding(found: dict[str, Any]) -> list[str]:
             more = f" and {len(points) - 5} more" if len(points) > 5 else ""
             told.append(f"{name} characters: {listed}{more}")
     return [line for line in told if line]
+
+
+def _name_first(files: list[str]) -> str:
+    more = "" if len(files) == 1 else f" and {len(files) - 1:,} more"
+    return f"{spell(files[0])}{more}"
 
 
 def _tell_line_ends(ends: dict[str, int]) -> str:

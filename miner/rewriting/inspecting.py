@@ -32,7 +32,14 @@ from miner.rewriting.inspect_classes import (
     tell_profile,
 )
 from miner.rewriting.inspect_encodings import Encoding, guess_encoding
-from miner.rewriting.inspect_reading import HEAD, PIECE, Reading, Tally, read_corpus
+from miner.rewriting.inspect_reading import (
+    HEAD,
+    LOOKS_BINARY,
+    PIECE,
+    Reading,
+    Tally,
+    read_corpus,
+)
 from miner.rewriting.inspect_scripts import (
     LETTERS_PER_WORD,
     guess_languages,
@@ -48,7 +55,6 @@ FULL_BYTES = (1_000_000_000, 3_000_000_000)
 BYTES_PER_LINE = 100  # what stands for a line where there are none
 LARGE = 1_000_000_000  # from here on `miner mine` is told how much memory to use
 TOKEN_PIECES = 64  # of a sample on which tokens are counted: 1 MB
-LOOKS_BINARY = 0.02  # share of bytes that are no text, from which a file is none
 Progress = Callable[[int], None]
 
 
@@ -108,7 +114,8 @@ def _tell_files(reading: Reading) -> dict[str, Any]:
 
 def _tell_text(reading: Reading, tokenizer: LoadedTokenizer | None) -> dict[str, Any]:
     sample, head, points = reading.sample.text(), reading.head, reading.texts.points
-    strange = _share_strange(reading)
+    tally = reading.files or reading.texts
+    strange = tally.strange() / max(tally.size, 1)
     encoding = guess_encoding(head) if strange >= LOOKS_BINARY else None
     text = sample.decode("utf-8", "ignore")
     if encoding is not None:  # what follows tells of the text that it would be
@@ -122,6 +129,8 @@ def _tell_text(reading: Reading, tokenizer: LoadedTokenizer | None) -> dict[str,
     profile = tell_profile(head)
     if strange >= LOOKS_BINARY and encoding is None:
         why = f"{strange:.0%} of the bytes are no UTF-8 or control characters"
+        if len(reading.sources) > 1:
+            why += f", in {len(reading.strange)} of {len(reading.sources)} files"
         verdict = judge_bytes(why, "likely")
     else:
         verdict = judge_class(list_signals(characters, words, tongues, profile))
@@ -151,13 +160,6 @@ def _tell_elsewhere(reading: Reading, told: Told, encoding: Encoding | None) -> 
     if reading.sample.is_whole:
         runs = [runs[0][i : i + PIECE] for i in range(0, len(runs[0]), PIECE)]
     return detect_profile(b"\n".join(runs[:: 1 + len(runs) * PIECE // HEAD])).name
-
-
-def _share_strange(reading: Reading) -> float:
-    """Return the share of bytes that are no UTF-8, or control characters that no text has."""
-    tally = reading.files or reading.texts
-    controls = int(tally.points[:9].sum() + tally.points[14:32].sum())
-    return (tally.count(kernel.BAD) + controls) / max(tally.size, 1)
 
 
 def _record_class(verdict: Verdict) -> dict[str, Any]:
@@ -273,6 +275,7 @@ def _tell_encoding(reading: Reading) -> dict[str, Any]:
         "first_bad": first and {"path": first[0], "line": first[1], "byte": first[2]},
         "lost_characters": int(points[LOST]),
         "byte_order_marks": reading.marks,
+        "files_no_text": reading.strange,
         "line_ends": {
             "lf": int(points[10]) - crlf, "crlf": crlf, "cr": int(points[13]) - crlf,
         },
@@ -393,7 +396,8 @@ def write_next(config: InspectConfig, record: dict[str, Any]) -> str:
         convert = shlex.join(["iconv", "-f", guess["name"], "-t", "UTF-8", name])
         return f"{convert} > utf8.txt && miner inspect utf8.txt"
     words = ["miner", "mine", *(f"--corpus={p}" if p.startswith("--") else p for p in config.paths)]
-    looks_binary = record["class"]["number"] == 5 and not record["binary"]
+    strange = (record["encoding"] or {}).get("files_no_text", [])
+    looks_binary = bool(strange) and len(strange) == len(record["files"])
     if looks_binary:
         words += ["--profile", "bytes"]
     elif config.profile != "auto":
