@@ -725,7 +725,8 @@ def rewrite_options(command: Any) -> Any:
                      help="Units of this run stand in their glued form."),
         click.option("--dictionary", type=folder_or_file, metavar="FILE",
                      help='Texts and signs of your own: {"свет": "☀{радость}"} in JSON or TOML, or '
-                     "two columns of TSV."),
+                     "two columns of TSV. A text may be a regular expression, re:Δ\\d+, or words "
+                     "near each other, дождь + грусть."),
         click.option("--corpus", required=True, metavar="IN",
                      help="A text file, also packed (.gz .zst .xz); lines of JSON for restore."),
         click.option("--out", type=folder_or_file, metavar="OUT", required=True),
@@ -735,6 +736,9 @@ def rewrite_options(command: Any) -> Any:
         click.option("--any-case", is_flag=True,
                      help="Find texts of --dictionary with a capital and in capitals too: the sign "
                      "then keeps the form, ☀⟨Свет⟩."),
+        click.option("--inflect", type=click.Choice(("ru",)),
+                     help="Find the words of --dictionary in all their forms too (Russian, by "
+                     "pymorphy3); the sign keeps the form, ☀⟨света⟩."),
         click.option("--links", is_flag=True,
                      help="Of --run links alone: a hyperlexeme is shown as its links."),
         policy_option,

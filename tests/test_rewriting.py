@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,19 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from miner.errors import ConfigError, MinerError
-from miner.rewriting.entries import Entry, check_entries, find_careful, make_plan, vary_case
+from miner.rewriting.entries import (
+    Entry,
+    check_entries,
+    find_careful,
+    make_plan,
+    number_signs,
+    vary_case,
+)
 from miner.rewriting.kernel import CLOSE, ESCAPE, LITERAL, OPEN
 from miner.rewriting.matching import build_trie, find_longest
-from miner.rewriting.streaming import Done, Job, _convert, run_job
+from miner.rewriting.patterns import compile_compound, find_spans
+from miner.rewriting.reading import read_dictionary
+from miner.rewriting.streaming import Done, Job, _convert, convert_block, run_job
 
 LIGHT = [Entry("свет", "☀{радость}"), Entry("любовь", "❤"), Entry("дождь и грусть", "☔🫧")]
 GLUED = [
@@ -314,3 +324,121 @@ def test_nothing_goes_on_with_other_settings(tmp_path: Path) -> None:
     )
     with pytest.raises(MinerError, match="other settings"):
         run_job(job(tmp_path / "in.txt", tmp_path / "out.txt"), resume=True)
+
+
+# Patterns
+
+
+SIGNS = {
+    "любовь": "❤", "свет": "☀{радость}", "тихая ночь": "🌙", r"re:\d{4} год\w*": "📅",
+    "re:[«»]": "QUOTE", "дождь + грусть": "☔🫧",
+    "волк + лес": {"sign": "🐺🌲", "within": 2, "ordered": True}, "雨 + 愁": "🌧",
+    "a + b": {"sign": "⊕", "compound": False},
+}  # fmt: skip
+
+
+def open_dictionary(folder: Path, content: object, **how: object) -> Job:
+    file = folder / "signs.json"
+    file.write_text(json.dumps(content), encoding="utf-8")
+    entries, patterns = read_dictionary(file, **how)  # type: ignore[arg-type]
+    plan = make_plan(entries, patterns)
+    return Job("", folder, plan, patterns=patterns, numbers=number_signs(entries, patterns))
+
+
+@pytest.fixture(scope="module")
+def signs(tmp_path_factory: pytest.TempPathFactory) -> Job:
+    return open_dictionary(tmp_path_factory.mktemp("signs"), SIGNS)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("дождь, а за ним грусть", "☔🫧⟨дождь, а за ним грусть⟩"),
+        ("грусть и дождь", "☔🫧⟨грусть и дождь⟩"),
+        ("дождь. грусть", "дождь. грусть"),
+        ("дождь раз два три четыре грусть", "дождь раз два три четыре грусть"),
+        ("дождьгрусть дождями грусть", "дождьгрусть дождями грусть"),
+        ("волк в лес, лес и волк", "🐺🌲⟨волк в лес⟩, лес и волк"),
+        ("волк ушёл в тёмный лес", "волк ушёл в тёмный лес"),
+        ("в 1841 году свет", "в 📅⟨1841 году⟩ ☀{радость}"),
+        ("寒雨連江愁", "寒🌧⟨雨連江愁⟩"),
+        ("a + b", "⊕"),
+        ("☔🫧⟨x⟩ 📅", "␛☔🫧⟨x⟩ ␛📅"),
+        ("дождь ⟩ грусть", "дождь ⟩ грусть"),
+        ("дождь свет грусть", "☔🫧⟨дождь свет грусть⟩"),
+    ],
+)
+def test_what_patterns_find(signs: Job, text: str, wanted: str) -> None:
+    changed, _ = convert_block(text.encode(), "lines", signs)
+    assert changed.decode() == wanted
+    assert rewrite(changed, signs.plan, back=True).decode() == text
+
+
+near = ["дождь", "грусть", " и ", "1841 год", "☔🫧", "волк", "лес", "雨", "愁", "«", "QUOTE", "📅"]
+broken = st.binary(max_size=2).map(lambda one: one.decode("utf-8", "surrogateescape"))
+plain = st.text(st.characters(exclude_categories=["Cs"]), max_size=3)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.one_of(st.sampled_from([*MARKS, *near]), plain, broken), max_size=14).map("".join)
+)
+@example("QUOTE «QUOTE» x«y")
+def test_every_text_with_patterns_comes_back(signs: Job, text: str) -> None:
+    content = text.encode("utf-8", "surrogateescape")
+    changed, _ = convert_block(content, "lines", signs)
+    assert rewrite(changed, signs.plan, back=True) == content
+
+
+def test_spans_are_bytes_in_order_and_apart() -> None:
+    pairs = ((["a"], ["b"]), "x"), ((["é"], ["c"]), "y")
+    patterns = [compile_compound("", parts, sign) for parts, sign in pairs]
+    numbers = {b"x": 5, b"y": 7}
+    block = "éé a b".encode() + b"\xff\n\xff a b"
+    assert find_spans(block, patterns, numbers).tolist() == [[5, 8, 5], [12, 15, 5]]
+    assert find_spans("a b é c".encode(), patterns, numbers).tolist() == [[0, 3, 5], [4, 8, 7]]
+    assert find_spans("a é b c".encode(), patterns, numbers).tolist() == [[0, 6, 5]]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ({"re:(": "x"}, "no regular expression"),
+        ({"re:a*": "x"}, "fits nothing at all"),
+        ({"a + ": "x"}, "an empty one"),
+        ({"a + b + c + d + e": "x"}, "5 parts"),
+        ({"a + b": ""}, "an empty sign"),
+        ({"a + b": "␛"}, "would not come back"),
+        ({"a + b": {"sign": "x", "within": 99}}, "within 99"),
+        ({"a + b": {"sign": "x", "order": True}}, "'order': True"),
+        ({"a + b": {"within": 3}}, "has no sign"),
+        ({"a": {"sign": "x", "ordered": True}}, "is no compound"),
+        ({"a": 3}, "'sign': 3"),
+    ],
+)
+def test_a_dictionary_of_patterns_that_cannot_be(
+    tmp_path: Path, content: object, told: str
+) -> None:
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        open_dictionary(tmp_path, content)
+
+
+def test_an_expression_that_never_ends_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("miner.rewriting.patterns.PATIENCE", 0.2)
+    job = open_dictionary(tmp_path, {r"re:(x|xx)+\b\d": "⟁"})
+    with pytest.raises(ConfigError, match="takes more than"):
+        convert_block(b"x" * 60, "lines", job)
+
+
+def test_russian_words_are_found_in_all_forms(tmp_path: Path) -> None:
+    pytest.importorskip("pymorphy3")
+    job = open_dictionary(tmp_path, SIGNS, any_case=True, inflect="ru")
+    text = "Тихой ночью любви и света, светом. Дождями и грустью; рассвета светает"
+    changed, _ = convert_block(text.encode(), "lines", job)
+    assert changed.decode() == (
+        "🌙⟨Тихой ночью⟩ ❤⟨любви⟩ и ☀{радость}⟨света⟩, ☀{радость}⟨светом⟩. "
+        "☔🫧⟨Дождями и грустью⟩; рассвета светает"
+    )
+    assert rewrite(changed, job.plan, back=True).decode() == text

@@ -11,6 +11,7 @@ import numpy as np
 from miner.errors import ConfigError
 from miner.rewriting.kernel import CLOSE, ESCAPE, LITERAL, OPEN, Plan
 from miner.rewriting.matching import IN_WORD, JOINS, build_trie
+from miner.rewriting.patterns import Pattern
 from miner.unicode import CLASS, class_table
 
 KEPT_BACK = (ESCAPE, LITERAL, OPEN, CLOSE, "\n")
@@ -73,6 +74,14 @@ def _check_entry(entry: Entry, where: str) -> None:
         )
 
 
+def check_patterns(patterns: Iterable[Pattern], *, where: str) -> list[Pattern]:
+    """Return patterns; ConfigError names one whose sign cannot be."""
+    checked = list(patterns)
+    for pattern in checked:
+        _check_entry(Entry(pattern.source, pattern.sign), where)
+    return checked
+
+
 def _check_cycles(entries: dict[str, Entry], where: str) -> None:
     """ConfigError where the sign of a text is a text whose sign leads back to it."""
     done: set[str] = set()
@@ -88,11 +97,22 @@ def _check_cycles(entries: dict[str, Entry], where: str) -> None:
         done.update(path)
 
 
-def make_plan(entries: Sequence[Entry], *, share: float = 1.0, seed: int = 0) -> Plan:
+def number_signs(
+    entries: Sequence[Entry], patterns: Sequence[Pattern] = ()
+) -> dict[bytes, int]:  # fmt: skip
+    """Return the number of each sign in a plan."""
+    signs = [entry.sign for entry in entries] + [pattern.sign for pattern in patterns]
+    return {sign.encode(): number for number, sign in enumerate(dict.fromkeys(signs))}
+
+
+def make_plan(
+    entries: Sequence[Entry], patterns: Sequence[Pattern] = (), *, share: float = 1.0,
+    seed: int = 0,
+) -> Plan:  # fmt: skip
     """Return what the kernel reads: checked entries, and which share of places is rewritten."""
     texts = [entry.text.encode() for entry in entries]
-    signs = list(dict.fromkeys(entry.sign.encode() for entry in entries))
-    number = {sign: i for i, sign in enumerate(signs)}
+    number = number_signs(entries, patterns)
+    signs = list(number)
     known = set(texts)
     both = [*texts, *(sign for sign in signs if sign not in known)]
     forward = np.full(len(both), -1, np.int32)
@@ -104,8 +124,11 @@ def make_plan(entries: Sequence[Entry], *, share: float = 1.0, seed: int = 0) ->
         forms[sign] |= entry.formed
         if not entry.formed:
             stands[sign] = entry.text.encode()
-    careful, safe = find_careful(entries)
+    careful, safe = find_careful(entries, patterns)
     wary = np.zeros(len(signs), bool)
+    for pattern in patterns:
+        wary[number[pattern.sign.encode()]] = True
+        forms[number[pattern.sign.encode()]] = True
     for entry, care in zip(entries, careful, strict=True):
         wary[number[entry.sign.encode()]] |= care
     blob, sign_at, text_at = _join(signs, stands)
@@ -118,7 +141,9 @@ def make_plan(entries: Sequence[Entry], *, share: float = 1.0, seed: int = 0) ->
     )  # fmt: skip
 
 
-def find_careful(entries: Sequence[Entry]) -> tuple[list[bool], bool]:
+def find_careful(
+    entries: Sequence[Entry], patterns: Sequence[Pattern] = ()
+) -> tuple[list[bool], bool]:  # fmt: skip
     """Say which entries want care, and whether all others are safe without.
 
     Where a text of one or more words stood between words, a sign that is one word does, and nothing
@@ -131,6 +156,7 @@ def find_careful(entries: Sequence[Entry]) -> tuple[list[bool], bool]:
     pairs = list(zip(entries, careful, strict=True))
     words = {entry.sign for entry, care in pairs if not care}
     others = {word for entry, care in pairs if care for word in _list_words(entry.sign)}
+    others |= {word for pattern in patterns for word in _list_words(pattern.sign)}
     return careful, not words & others
 
 

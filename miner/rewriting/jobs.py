@@ -10,7 +10,8 @@ from typing import Any
 
 from miner.decisions import Policy
 from miner.errors import UsageError
-from miner.rewriting.entries import Entry, make_plan
+from miner.rewriting.entries import Entry, make_plan, number_signs
+from miner.rewriting.patterns import Pattern
 from miner.rewriting.reading import KINDS, read_dictionary, read_run
 from miner.rewriting.streaming import Done, Form, Job, run_job
 
@@ -29,6 +30,7 @@ class RewriteConfig:
     density: float = 1.0
     seed: int = 0
     any_case: bool = False
+    inflect: str | None = None
     links: bool = False
     policy: Policy = "majority"
 
@@ -43,29 +45,36 @@ def open_job(config: RewriteConfig, *, back: bool, told: Told = lambda _: None) 
         raise UsageError(f"--seed is {config.seed}", cure="Give 0 at least")
     if config.run and config.any_case:
         raise UsageError("--any-case is for --dictionary", cure="A run has its cases by itself")
+    if config.run and config.inflect:
+        raise UsageError("--inflect is for --dictionary", cure="Leave it away")
     if config.dictionary and config.links:
         raise UsageError("--links is for --run", cure="Leave it away")
-    entries = read_entries(config)
-    told(f"{len(entries):,} texts have a sign")
-    plan = make_plan(entries, share=config.density, seed=config.seed)
+    entries, patterns = read_entries(config)
+    near = f", {len(patterns):,} patterns too" if patterns else ""
+    told(f"{len(entries):,} texts have a sign{near}")
+    plan = make_plan(entries, patterns, share=config.density, seed=config.seed)
     key = {
-        "corpus": config.corpus, "entries": hash_entries(entries), "form": config.form,
+        "corpus": config.corpus, "entries": hash_entries(entries, patterns), "form": config.form,
         "density": config.density, "seed": config.seed, "back": back,
     }  # fmt: skip
-    return Job(config.corpus, config.out, plan, config.form, back, key)
+    numbers = number_signs(entries, patterns)
+    return Job(config.corpus, config.out, plan, config.form, back, key, patterns, numbers)
 
 
-def read_entries(config: RewriteConfig) -> list[Entry]:
-    """Return the entries of a run or a dictionary."""
+def read_entries(config: RewriteConfig) -> tuple[list[Entry], list[Pattern]]:
+    """Return the texts of a run, or the texts and patterns of a dictionary."""
     if config.run is not None:
         kinds = KINDS[:1] if config.links else KINDS
-        return read_run(config.run, kinds=kinds, policy=config.policy)
-    return read_dictionary(config.dictionary or Path(), any_case=config.any_case)
+        return read_run(config.run, kinds=kinds, policy=config.policy), []
+    return read_dictionary(
+        config.dictionary or Path(), any_case=config.any_case, inflect=config.inflect
+    )
 
 
-def hash_entries(entries: list[Entry]) -> str:
-    """Return the SHA-256 of entries in their order."""
-    rows = (f"{entry.text}\t{entry.sign}\t{entry.formed}\n" for entry in entries)
+def hash_entries(entries: list[Entry], patterns: list[Pattern]) -> str:
+    """Return the SHA-256 of entries and patterns in their order."""
+    rows = [f"{entry.text}\t{entry.sign}\t{entry.formed}\n" for entry in entries]
+    rows += [f"{one.expression.pattern}\t{one.sign}\t{one.expression.flags}\n" for one in patterns]
     return hashlib.sha256("".join(rows).encode()).hexdigest()
 
 
@@ -86,6 +95,7 @@ def describe_done(done: Done, config: RewriteConfig, *, back: bool) -> str:
         return size
     how = f"--run {config.run}" if config.run else f"--dictionary {config.dictionary}"
     case = " --any-case" if config.any_case else ""
+    case += f" --inflect {config.inflect}" if config.inflect else ""
     links = " --links" if config.links else ""
     form = "" if config.form == "txt" else f" --format {config.form}"
     command = f"miner restore {how}{case}{links}{form} --corpus {config.out} --out FILE"

@@ -5,6 +5,7 @@ line is restored at once; one that would not come back is left as it is, behind 
 line comes back, whatever is in it.
 
 form    a sign may stand for several texts: `☀` for `свет`, `☀⟨света⟩` for `света`
+span    what a pattern found; its sign always keeps the form
 """
 
 from __future__ import annotations
@@ -62,14 +63,17 @@ class Plan(NamedTuple):
 
 @njit(nogil=True, cache=True)
 def rewrite_lines(  # noqa: C901 - a kernel
-    buffer: np.ndarray, ends: np.ndarray, plan: Plan, out: np.ndarray, counts: np.ndarray
-) -> int:
+    buffer: np.ndarray, ends: np.ndarray, plan: Plan, spans: np.ndarray, out: np.ndarray,
+    counts: np.ndarray,
+) -> int:  # fmt: skip
     """Write lines, each with its newline, as hyperword text; return the bytes, -1 if out is short.
 
-    Line i is `buffer[ends[i]:ends[i + 1]]`. `counts` int64 (3,) grows: places replaced, signs
+    Line i is `buffer[ends[i]:ends[i + 1]]`. `spans` int64 (n, 3): where what patterns found begins
+    and ends, and its sign, in order and apart. `counts` int64 (3,) grows: places replaced, signs
     escaped, lines left as they are.
     """
     at = 0
+    span = 0
     scratch = np.empty(1 << 16, np.uint8)
     for line in range(ends.shape[0] - 1):
         low, high = ends[line], ends[line + 1]
@@ -77,9 +81,13 @@ def rewrite_lines(  # noqa: C901 - a kernel
         if scratch.shape[0] < 2 * (stop - low) + 64:
             scratch = np.empty(3 * (stop - low) + 64, np.uint8)
         comes_back = False
+        while span < spans.shape[0] and spans[span, 0] < low:
+            span += 1
         if not _is_at(buffer, low, stop, _LITERAL):
             for wary in (False, True):  # again without what wants care, where it does not come back
-                end, replaced, escaped, marks = _rewrite(buffer, low, stop, plan, out, at, wary)
+                end, replaced, escaped, marks = _rewrite(
+                    buffer, low, stop, plan, spans[span:], out, at, wary
+                )
                 if end < 0:
                     return -1
                 comes_back = marks == 0 and (replaced + escaped == 0 or plan.safe)
@@ -131,11 +139,12 @@ def restore_lines(buffer: np.ndarray, ends: np.ndarray, plan: Plan, out: np.ndar
 
 @njit(nogil=True, cache=True)
 def _rewrite(  # noqa: C901 - a kernel
-    buffer: np.ndarray, low: int, stop: int, plan: Plan, out: np.ndarray, at: int, wary: bool
-) -> tuple[int, int, int, int]:
+    buffer: np.ndarray, low: int, stop: int, plan: Plan, spans: np.ndarray, out: np.ndarray,
+    at: int, wary: bool,
+) -> tuple[int, int, int, int]:  # fmt: skip
     """Write one line; return where it ends (-1 if `out` is short), places replaced and escaped.
 
-    `wary`: texts that want care stay as they are.
+    `wary`: texts that want care, and what patterns found, stay as they are.
     Last, how many marks of ours the line had by itself, and texts and signs that want care.
     """
     place, copied, replaced, escaped, marks = low, low, 0, 0, 0
@@ -143,7 +152,37 @@ def _rewrite(  # noqa: C901 - a kernel
     texts, signs, classes = plan.texts, plan.signs, plan.classes
     room = out.shape[0] - 16
     first = np.int64(texts[0, 0])
+    span = 0
+    next_span = spans[0, 0] if spans.shape[0] and not wary else stop
     while place < stop:
+        if place >= next_span:
+            begin = place
+            while span < spans.shape[0] and spans[span, 0] < place:
+                span += 1
+            if span < spans.shape[0] and spans[span, 0] == place:
+                length = spans[span, 1] - place
+                _, other = find_longest(buffer, place, stop, low, texts, classes)
+                if at + (place - copied) + length > room:
+                    return -1, 0, 0, 0
+                end = 0
+                if (
+                    (other <= length or word or joined)
+                    and _is_chosen(buffer, low, stop, place, plan.share, plan.seed)
+                ):  # fmt: skip
+                    at = _put(out, at, buffer, copied, place - copied)
+                    copied = place
+                    end = _put_sign(buffer, place, length, stop, plan, out, at, -1, spans[span, 2])
+                    if end < 0:
+                        return -1, 0, 0, 0
+                span += 1
+                if end > 0:
+                    at, replaced, marks = end, replaced + 1, marks + 1
+                    place += length
+                    copied = place
+                    word, joined = joins_words(buffer, place, low, classes)
+            next_span = spans[span, 0] if span < spans.shape[0] else stop
+            if place > begin:
+                continue
         byte = np.int64(buffer[place])
         kind, width = look(buffer, place, stop, classes)
         inside = 1 << kind & IN_WORD != 0
@@ -206,13 +245,13 @@ def _put_sign(
     buffer: np.ndarray, place: int, length: int, stop: int, plan: Plan, out: np.ndarray, at: int,
     text: int, sign: int,
 ) -> int:  # fmt: skip
-    """Write the sign of a text, and its form if need be; return where it ends.
+    """Write the sign of a text, -1 for what a pattern found, and its form if need be.
 
-    0 where a form cannot be written, -1 where `out` is too short.
+    Return where it ends, 0 where a form cannot be written, -1 where `out` is too short.
     """
     start, size = plan.sign_at[sign]
     follows = plan.forms[sign] and _is_at(buffer, place + length, stop, _OPEN)
-    formed = plan.formed[text] or follows
+    formed = text < 0 or plan.formed[text] or follows
     if at + size + length + 2 * _SIGN + 16 > out.shape[0]:
         return -1
     if formed:

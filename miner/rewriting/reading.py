@@ -3,20 +3,37 @@
 A dictionary is JSON or TOML, an object of texts and signs, or TSV, two columns:
 
     {"любовь": "❤", "свет": "☀{радость}", "in order to": "⟁"}
+
+More than texts may be looked for: `"re:Δ\\d+": "🔺"` is an expression, `"дождь + грусть":
+"☔🫧"` both words near each other, in either order. How near, counted in words between (3 by
+default), and that the order counts, says `{"sign": "☔🫧", "within": 5, "ordered": true}`.
 """
 
 from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from miner.decisions import Policy
 from miner.errors import ConfigError
 from miner.finished import open_finished
 from miner.reviewed import review_run
-from miner.rewriting.entries import Entry, check_entries, vary_case
+from miner.rewriting.entries import Entry, check_entries, check_patterns, vary_case
+from miner.rewriting.forms import inflect_entries, open_forms
+from miner.rewriting.patterns import (
+    EXPRESSION,
+    MOST_PARTS,
+    MOST_WITHIN,
+    PLUS,
+    WITHIN,
+    Pattern,
+    compile_compound,
+    compile_expression,
+)
 from miner.vocabulary import RUNS
 
 KINDS = ("link", "hyperlexeme")
@@ -51,55 +68,136 @@ def read_run(
     return check_entries(entries.values(), where=str(run))
 
 
-def read_dictionary(file: Path, *, any_case: bool = False) -> list[Entry]:
-    """Return the entries of a dictionary; ConfigError where it is none, or one cannot come back.
+def read_dictionary(
+    file: Path, *, any_case: bool = False, inflect: str | None = None
+) -> tuple[list[Entry], list[Pattern]]:
+    """Return the texts and the patterns of a dictionary; ConfigError names what cannot be.
 
-    `any_case`: texts are found with a capital and in capitals too, and their sign keeps the form.
+    `any_case`: texts are found with a capital and in capitals too; `inflect` (`ru`): and in all
+    forms of their words. Their sign then keeps the form.
     """
     where = str(file)
-    pairs = _read_pairs(file)
-    entries = [Entry(text, sign) for text, sign in pairs]
+    items = [_read_item(key, value, where) for key, value in _read_pairs(file).items()]
+    if not items:
+        raise ConfigError("has no entry", where=where, cure='Write it like {"свет": "☀"}')
+    entries = [Entry(item.text, item.sign) for item in items if not item.parts]
+    if any_case:
+        _refuse_folded(entries, where)
+    checked = check_entries([e for e in entries if not e.text.startswith(EXPRESSION)], where=where)
+    patterns = [
+        compile_expression(item.text, item.sign, where=where, any_case=any_case)
+        for item in items if item.text.startswith(EXPRESSION) and not item.parts
+    ]  # fmt: skip
+    forms = open_forms(inflect) if inflect else _keep
+    patterns += [
+        compile_compound(item.text, [_list_forms(part, forms) for part in item.parts], item.sign,
+                         within=item.within, ordered=item.ordered, any_case=any_case)
+        for item in items if item.parts
+    ]  # fmt: skip
+    if inflect:
+        patterns += [
+            compile_compound(entry.text, [forms(word) for word in entry.text.split()], entry.sign,
+                             within=0, ordered=True, any_case=any_case)
+            for entry in checked if len(entry.text.split()) > 1
+        ]  # fmt: skip
+        checked = check_entries(inflect_entries(checked, forms), where=where)
+    if any_case:
+        checked = check_entries(vary_case(checked), where=where)
+    return checked, check_patterns(patterns, where=where)
+
+
+@dataclass(frozen=True)
+class _Item:
+    """An entry of a dictionary; `parts` of a compound."""
+
+    text: str
+    sign: str
+    parts: tuple[str, ...] = ()
+    within: int = WITHIN
+    ordered: bool = False
+
+
+def _read_item(text: str, value: object, where: str) -> _Item:
+    """Return an entry: a sign, or an object of a sign and how a compound is to stand."""
+    told: dict[str, Any] = value if isinstance(value, dict) else {"sign": value}
+    known = {"sign": str, "within": int, "ordered": bool, "compound": bool}
+    wrong = next((name for name, one in told.items() if type(one) is not known.get(name)), None)
+    if wrong is not None or "sign" not in told:
+        raise ConfigError(
+            f"{text!r} has {wrong!r}: {told.get(wrong)!r}" if wrong else f"{text!r} has no sign",
+            where=where,
+            cure='Write "☀", or {"sign": "☔🫧", "within": 3, "ordered": true, "compound": false}',
+        )
+    parts = text.split(PLUS) if PLUS in text and told.get("compound", True) else []
+    if text.startswith(EXPRESSION):
+        parts = []
+    within = told.get("within", WITHIN)
+    if parts and not (all(part.strip() for part in parts) and len(parts) <= MOST_PARTS):
+        raise ConfigError(
+            f"the compound {text!r} has {len(parts)} parts, or an empty one", where=where,
+            cure=f"Give 2 to {MOST_PARTS}, or {{\"compound\": false}} for the text as it is",
+        )  # fmt: skip
+    if not 0 <= within <= MOST_WITHIN:
+        raise ConfigError(f"{text!r} has within {within}", where=where,
+                          cure=f"Give 0 to {MOST_WITHIN} words")  # fmt: skip
+    if not parts and told.keys() & {"within", "ordered"}:
+        raise ConfigError(
+            f"{text!r} is no compound", where=where,
+            cure='Leave "within" and "ordered" away, or write "дождь + грусть"',
+        )  # fmt: skip
+    return _Item(text, told["sign"], tuple(parts), within, told.get("ordered", False))
+
+
+def _keep(word: str) -> list[str]:
+    return [word]
+
+
+def _list_forms(part: str, forms: Callable[[str], list[str]]) -> list[str]:
+    """Return the forms of a part of one word; a phrase is looked for as it is."""
+    return forms(part) if len(part.split()) == 1 else [part]
+
+
+def _refuse_folded(entries: Iterable[Entry], where: str) -> None:
     folded: dict[str, str] = {}
-    for text, _ in pairs:
-        other = folded.setdefault(text.casefold(), text)
-        if any_case and other != text:
+    for entry in entries:
+        other = folded.setdefault(entry.text.casefold(), entry.text)
+        if other != entry.text:
             raise ConfigError(
-                f"{other!r} and {text!r} are one text in another case", where=where,
+                f"{other!r} and {entry.text!r} are one text in another case", where=where,
                 cure="Take one away, or leave --any-case away",
             )  # fmt: skip
-    if not entries:
-        raise ConfigError("has no entry", where=where, cure='Write it like {"свет": "☀"}')
-    checked = check_entries(entries, where=where)
-    return check_entries(vary_case(checked), where=where) if any_case else checked
 
 
-def _read_pairs(file: Path) -> list[tuple[str, str]]:
+def _read_pairs(file: Path) -> dict[str, object]:
     where, cure = str(file), 'Write it like {"свет": "☀"}, or two columns with a tab between'
     try:
         content = file.read_bytes()
         if file.suffix in (".tsv", ".txt"):
-            return [_split_line(line, where) for line in content.decode().splitlines() if line]
+            lines = [line for line in content.decode().splitlines() if line]
+            return _make_object([_split_line(line, where) for line in lines])
         pairs = tomllib.loads(content.decode()) if file.suffix == ".toml" else _read_json(content)
     except OSError as error:
         told = f"cannot be read ({(error.strerror or str(error)).lower()})"
         raise ConfigError(told, where=where, cure="Check --dictionary") from error
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"is no dictionary ({error})", where=where, cure=cure) from error
-    if not isinstance(pairs, dict) or not all(isinstance(sign, str) for sign in pairs.values()):
+    if not isinstance(pairs, dict):
         raise ConfigError("is no object of texts", where=where, cure=cure)
-    return list(pairs.items())
+    return pairs
+
+
+def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, object]:
+    """Return pairs as an object; ValueError where a name is there twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice!r} is there twice")
+    return found
 
 
 def _read_json(content: bytes) -> object:
-    def refuse_twice(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
-            raise ValueError(f"{twice!r} is there twice")
-        return found
-
-    return json.loads(content, object_pairs_hook=refuse_twice)
+    return json.loads(content, object_pairs_hook=_make_object)
 
 
 def _split_line(line: str, where: str) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,6 +22,7 @@ from miner.corpus import find_sources
 from miner.corpus.streams import Stream
 from miner.errors import CorpusError, RunError, UsageError
 from miner.rewriting.kernel import LITERAL, Plan, restore_lines, rewrite_lines
+from miner.rewriting.patterns import Pattern, find_spans
 from miner.store import write_json
 
 BLOCK = 4 << 20  # bytes read at a time
@@ -30,6 +31,7 @@ JOURNAL = 64 << 20  # bytes read between two entries of the journal
 THREADS = 8
 Form = Literal["txt", "jsonl", "pairs"]
 Part = Literal["lines", "begin", "inside"]
+NO_SPANS = np.empty((0, 3), np.int64)
 _LITERAL = LITERAL.encode()
 
 
@@ -60,6 +62,8 @@ class Job:
     form: Form = "txt"
     back: bool = False
     key: dict[str, Any] = field(default_factory=dict)
+    patterns: Sequence[Pattern] = ()
+    numbers: dict[bytes, int] = field(default_factory=dict)  # of the signs of patterns
 
 
 def run_job(
@@ -187,12 +191,13 @@ def convert_block(block: bytes, part: Part, job: Job) -> tuple[bytes, np.ndarray
     counts = np.zeros(3, np.int64)
     if part != "lines":
         return _pass(block, part, job, counts), counts
+    spans = find_spans(block, () if job.back else job.patterns, job.numbers)
     if job.form == "txt":
-        return _convert(block, job.plan, back=job.back, counts=counts), counts
+        return _convert(block, job.plan, back=job.back, counts=counts, spans=spans), counts
     if job.back:
         texts = [_read_line(line, job) for line in block.splitlines()]
         return _convert(b"".join(texts), job.plan, back=True, counts=counts), counts
-    changed = _convert(block, job.plan, back=False, counts=counts)
+    changed = _convert(block, job.plan, back=False, counts=counts, spans=spans)
     lines = zip(_split(block), _split(changed), strict=True)
     return b"".join(_write_line(old, new, job.form) for old, new in lines), counts
 
@@ -209,7 +214,9 @@ def _pass(block: bytes, part: Part, job: Job, counts: np.ndarray) -> bytes:
     return block.removeprefix(_LITERAL) if job.back else _LITERAL + block
 
 
-def _convert(block: bytes, plan: Plan, *, back: bool, counts: np.ndarray) -> bytes:
+def _convert(
+    block: bytes, plan: Plan, *, back: bool, counts: np.ndarray, spans: np.ndarray = NO_SPANS
+) -> bytes:
     """Return lines of bytes as hyperword text, or as they were."""
     buffer = np.frombuffer(block, np.uint8)
     ends = np.append(0, np.flatnonzero(buffer == 10) + 1)
@@ -221,7 +228,7 @@ def _convert(block: bytes, plan: Plan, *, back: bool, counts: np.ndarray) -> byt
         told = np.zeros(3, np.int64)
         size = (
             restore_lines(buffer, ends, plan, out) if back
-            else rewrite_lines(buffer, ends, plan, out, told)
+            else rewrite_lines(buffer, ends, plan, spans, out, told)
         )  # fmt: skip
         if size >= 0:
             counts += told
