@@ -642,7 +642,7 @@ def test_with_skip_the_rest_is_told(tmp_path: Path, say: Say) -> None:
     assert say(tmp_path).code == 3
     told = say(tmp_path, "--on-error", "skip")
     assert told.code == 0
-    assert "empty file" in told.out
+    assert "empty file" in " ".join(told.out.split())  # a long path breaks the line anywhere
     assert told.out.splitlines()[-1].endswith("--on-error skip")
 
 
