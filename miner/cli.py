@@ -741,6 +741,12 @@ def rewrite_options(command: Any) -> Any:
                      "pymorphy3); the sign keeps the form, ☀⟨света⟩."),
         click.option("--links", is_flag=True,
                      help="Of --run links alone: a hyperlexeme is shown as its links."),
+        click.option("--style", type=click.Choice(("glued", "signs")), default="glued",
+                     show_default=True,
+                     help="What stands for units of --run: glued forms, or signs that the corpus "
+                     "does not have, one for a family: ⟁, ⟁₁, ⟁₂."),
+        click.option("--alphabet", metavar="SIGNS",
+                     help="The signs of --style signs; 930 symbols of Unicode by default."),
         policy_option,
         click.option("--resume", is_flag=True, help="Go on with work that was cut off."),
         click.option("--overwrite", is_flag=True, help="Replace a file that is there."),

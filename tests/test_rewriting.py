@@ -6,14 +6,17 @@ import gzip
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from watched import DEMO, MinedDemo
 
-from miner.errors import ConfigError, MinerError
+from miner.errors import ConfigError, MinerError, UsageError
 from miner.rewriting.entries import (
     Entry,
     check_entries,
@@ -22,11 +25,13 @@ from miner.rewriting.entries import (
     number_signs,
     vary_case,
 )
+from miner.rewriting.jobs import RewriteConfig, restore_corpus, rewrite_corpus
 from miner.rewriting.kernel import CLOSE, ESCAPE, LITERAL, OPEN
 from miner.rewriting.matching import build_trie, find_longest
 from miner.rewriting.patterns import compile_compound, find_spans
 from miner.rewriting.reading import read_dictionary
 from miner.rewriting.streaming import Done, Job, _convert, convert_block, run_job
+from miner.rewriting.styling import LEADS, assign_signs, list_signs
 
 LIGHT = [Entry("свет", "☀{радость}"), Entry("любовь", "❤"), Entry("дождь и грусть", "☔🫧")]
 GLUED = [
@@ -442,3 +447,61 @@ def test_russian_words_are_found_in_all_forms(tmp_path: Path) -> None:
         "☔🫧⟨Дождями и грустью⟩; рассвета светает"
     )
     assert rewrite(changed, job.plan, back=True).decode() == text
+
+
+# Signs of their own
+
+
+def test_families_share_a_sign() -> None:
+    units = pl.DataFrame({
+        "rank": [1, 2, 3, 4, 5], "family": [2, 2, 3, 2, 5],
+        "kind": ["link", "link", "hyperlexeme", "link", "symbol"],
+    })  # fmt: skip
+    kinds = ("link", "hyperlexeme")
+    signs = assign_signs(units, ["☀", "☔", "🌙"], kinds=kinds)
+    assert signs == {2: "☀", 1: "☀₁", 4: "☀₂", 3: "☔"}
+    assert assign_signs(units, [], kinds=kinds) == {}
+
+
+@given(st.integers(1, 40), st.integers(0, 400))
+def test_no_sign_begins_another(letters: int, count: int) -> None:
+    signs = list_signs([chr(0x4E00 + i) for i in range(letters)], count)
+    leads = max(1, letters // LEADS)
+    most = letters if count <= letters else letters - leads + leads * letters
+    assert len(signs) == len(set(signs)) == min(count, most)
+    assert not any(a != b and b.startswith(a) for a in signs for b in signs)
+
+
+@pytest.mark.parametrize("alphabet", [None, "☀☔🌙⭐🌊🔥🌿⚡❄👁🕊🗝"])
+def test_a_run_in_signs_comes_back_and_datasets_load_it(
+    demo: MinedDemo, tmp_path: Path, alphabet: str | None
+) -> None:
+    datasets = pytest.importorskip("datasets")
+    datasets.disable_progress_bars()
+    source = DEMO.read_text(encoding="utf-8")
+    for form in ("jsonl", "pairs"):
+        out, again = tmp_path / f"{form}.jsonl", tmp_path / f"{form}.txt"
+        how = {"run": demo.folder, "style": "signs", "alphabet": alphabet, "form": form}
+        done = rewrite_corpus(RewriteConfig(str(DEMO), out, **how))  # type: ignore[arg-type]
+        restore_corpus(RewriteConfig(str(out), again, **how))  # type: ignore[arg-type]
+        assert done.replaced > 300
+        assert again.read_text(encoding="utf-8") == source
+        loaded = datasets.load_dataset(
+            "json", data_files=str(out), split="train", cache_dir=str(tmp_path / "cache")
+        )
+        names = {"text"} if form == "jsonl" else {"source", "hyper"}
+        assert set(loaded.column_names) == names
+        assert len(loaded) == len(source.splitlines())
+        if form == "pairs":
+            assert list(loaded["source"]) == source.splitlines()
+            pairs = zip(loaded["source"], loaded["hyper"], strict=True)
+            assert sum(old != new for old, new in pairs) > 100
+
+
+def test_signs_that_the_corpus_has_are_refused(demo: MinedDemo, tmp_path: Path) -> None:
+    config = RewriteConfig(str(DEMO), tmp_path / "x", run=demo.folder, style="signs", alphabet="е")
+    with pytest.raises(ConfigError, match="has all signs"):
+        rewrite_corpus(config)
+    for wrong in ({"style": "glued"}, {"run": None, "dictionary": DEMO}):
+        with pytest.raises(UsageError):
+            rewrite_corpus(replace(config, **wrong))  # type: ignore[arg-type]

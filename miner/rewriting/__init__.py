@@ -1,6 +1,8 @@
-"""Corpora to hyperword text and back.
+"""Corpora to hyperword text and back, and what a corpus is.
 
 matching    which of many texts stands here          kernel      lines to hyperword text and back
+patterns    expressions and words near each other    forms       words to all their forms
 entries     what stands for what, and comes back     reading     a run or a dictionary to entries
-streaming   files of any size, in blocks     inspecting  what a corpus is, and what it is enough for
+styling     signs of their own, near ones alike      streaming   files of any size, in blocks
+jobs        what a command asks for                  inspect*    what a corpus is enough for
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from miner.decisions import Policy
 from miner.errors import UsageError
 from miner.rewriting.entries import Entry, make_plan, number_signs
 from miner.rewriting.patterns import Pattern
-from miner.rewriting.reading import KINDS, read_dictionary, read_run
+from miner.rewriting.reading import KINDS, Style, read_dictionary, read_run
 from miner.rewriting.streaming import Done, Form, Job, run_job
 
 Told = Callable[[str], None]
@@ -32,6 +33,8 @@ class RewriteConfig:
     any_case: bool = False
     inflect: str | None = None
     links: bool = False
+    style: Style = "glued"
+    alphabet: str | None = None
     policy: Policy = "majority"
 
 
@@ -47,9 +50,12 @@ def open_job(config: RewriteConfig, *, back: bool, told: Told = lambda _: None) 
         raise UsageError("--any-case is for --dictionary", cure="A run has its cases by itself")
     if config.run and config.inflect:
         raise UsageError("--inflect is for --dictionary", cure="Leave it away")
-    if config.dictionary and config.links:
-        raise UsageError("--links is for --run", cure="Leave it away")
-    entries, patterns = read_entries(config)
+    for name, given in (("links", config.links), ("style", config.style != "glued")):
+        if config.dictionary and given:
+            raise UsageError(f"--{name} is for --run", cure="Leave it away")
+    if config.alphabet is not None and config.style != "signs":
+        raise UsageError("--alphabet is for --style signs", cure="Name both, or neither")
+    entries, patterns = read_entries(config, told)
     near = f", {len(patterns):,} patterns too" if patterns else ""
     told(f"{len(entries):,} texts have a sign{near}")
     plan = make_plan(entries, patterns, share=config.density, seed=config.seed)
@@ -61,11 +67,17 @@ def open_job(config: RewriteConfig, *, back: bool, told: Told = lambda _: None) 
     return Job(config.corpus, config.out, plan, config.form, back, key, patterns, numbers)
 
 
-def read_entries(config: RewriteConfig) -> tuple[list[Entry], list[Pattern]]:
+def read_entries(config: RewriteConfig, told: Told) -> tuple[list[Entry], list[Pattern]]:
     """Return the texts of a run, or the texts and patterns of a dictionary."""
     if config.run is not None:
         kinds = KINDS[:1] if config.links else KINDS
-        return read_run(config.run, kinds=kinds, policy=config.policy), []
+        entries, bare = read_run(
+            config.run, kinds=kinds, policy=config.policy, style=config.style,
+            alphabet=config.alphabet,
+        )  # fmt: skip
+        if bare:
+            told(f"{bare:,} units have no sign: the alphabet is too short")
+        return entries, []
     return read_dictionary(
         config.dictionary or Path(), any_case=config.any_case, inflect=config.inflect
     )
@@ -96,6 +108,8 @@ def describe_done(done: Done, config: RewriteConfig, *, back: bool) -> str:
     how = f"--run {config.run}" if config.run else f"--dictionary {config.dictionary}"
     case = " --any-case" if config.any_case else ""
     case += f" --inflect {config.inflect}" if config.inflect else ""
+    case += f" --style {config.style}" if config.style != "glued" else ""
+    case += f" --alphabet {shlex.quote(config.alphabet)}" if config.alphabet else ""
     links = " --links" if config.links else ""
     form = "" if config.form == "txt" else f" --format {config.form}"
     command = f"miner restore {how}{case}{links}{form} --corpus {config.out} --out FILE"

@@ -16,11 +16,14 @@ import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import polars as pl
+import regex
 
 from miner.decisions import Policy
 from miner.errors import ConfigError
-from miner.finished import open_finished
+from miner.finished import Finished, open_finished
 from miner.reviewed import review_run
 from miner.rewriting.entries import Entry, check_entries, check_patterns, vary_case
 from miner.rewriting.forms import inflect_entries, open_forms
@@ -34,38 +37,61 @@ from miner.rewriting.patterns import (
     compile_compound,
     compile_expression,
 )
+from miner.rewriting.styling import assign_signs, free_signs, list_alphabet
 from miner.vocabulary import RUNS
 
+Style = Literal["glued", "signs"]
 KINDS = ("link", "hyperlexeme")
 
 
 def read_run(
-    run: Path, *, kinds: Iterable[str] = KINDS, policy: Policy = "majority"
-) -> list[Entry]:
-    """Return the units of a run with their glued forms; with links alone, phrases stay in links.
+    run: Path, *, kinds: Iterable[str] = KINDS, policy: Policy = "majority",
+    style: Style = "glued", alphabet: str | None = None,
+) -> tuple[list[Entry], int]:  # fmt: skip
+    """Return the units of a run with what stands for them, and how many units have nothing.
 
-    A unit is found as the corpus mostly writes it and in canonical form, with a capital in front
-    and in capitals: each spelling has its own glued form, so that all come back.
+    With links alone, phrases stay in links. A unit is found as the corpus mostly writes it and in
+    canonical form, with a capital in front and in capitals. In the style `glued` each spelling has
+    its own glued form, so that all come back; in the style `signs` a unit has one sign, which
+    keeps the form of the others.
     """
     finished = open_finished(run)
     reviewed = review_run(run, policy)
     units = reviewed.units if reviewed else finished.units
     wanted = set(kinds) & set(RUNS)
     folds = finished.atoms.profile.folds_case
+    signs = _draw_signs(finished, units, wanted, alphabet) if style == "signs" else {}
     entries: dict[str, Entry] = {}
     taken: set[str] = set()
-    for kind, token, surface in units.select("kind", "token", "surface").iter_rows():
+    bare = 0
+    for rank, kind, token, surface in units.select("rank", "kind", "token", "surface").iter_rows():
         if kind not in wanted:
             continue
+        bare += style == "signs" and rank not in signs
         texts = [surface, token]
         if folds:
             texts += [token[:1].upper() + token[1:], token.upper()]
-        for text in texts:
-            sign = "".join(text.split())
-            if text not in entries and sign not in taken and sign != text and "\n" not in text:
-                entries[text] = Entry(text, sign)
+        for text in dict.fromkeys(texts):
+            sign = "".join(text.split()) if style == "glued" else signs.get(rank, text)
+            formed = style == "signs" and sign in taken
+            if sign != text and text not in entries and "\n" not in text:
+                if formed or sign not in taken:
+                    entries[text] = Entry(text, sign, formed)
                 taken.add(sign)
-    return check_entries(entries.values(), where=str(run))
+    return check_entries(entries.values(), where=str(run)), bare
+
+
+def _draw_signs(
+    finished: Finished, units: pl.DataFrame, kinds: set[str], alphabet: str | None
+) -> dict[int, str]:
+    """Return the sign of each unit: of the alphabet those that the corpus does not have."""
+    own = regex.findall(r"\X", alphabet) if alphabet is not None else list_alphabet()
+    able = [sign for sign in own if sign.strip()]
+    free = free_signs(able, finished.atoms.table["surface"].to_list())
+    if not free:
+        raise ConfigError("the corpus has all signs of the alphabet", where=str(finished.folder),
+                          cure="Give --alphabet others")  # fmt: skip
+    return assign_signs(units, free, kinds=kinds)
 
 
 def read_dictionary(
