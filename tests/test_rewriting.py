@@ -440,11 +440,11 @@ def test_an_expression_that_never_ends_is_named(
 def test_russian_words_are_found_in_all_forms(tmp_path: Path) -> None:
     pytest.importorskip("pymorphy3")
     job = open_dictionary(tmp_path, SIGNS, any_case=True, inflect="ru")
-    text = "Тихой ночью любви и света, светом. Дождями и грустью; рассвета светает"
+    text = "Тихой ночью любви и света, светом. Дождями и грустью; рассвета светает, тихо ночь"
     changed, _ = convert_block(text.encode(), "lines", job)
     assert changed.decode() == (
         "🌙⟨Тихой ночью⟩ ❤⟨любви⟩ и ☀{радость}⟨света⟩, ☀{радость}⟨светом⟩. "
-        "☔🫧⟨Дождями и грустью⟩; рассвета светает"
+        "☔🫧⟨Дождями и грустью⟩; рассвета светает, тихо ночь"
     )
     assert rewrite(changed, job.plan, back=True).decode() == text
 

@@ -29,7 +29,12 @@ def open_forms(language: str) -> Callable[[str], list[str]]:
     def list_forms(word: str) -> list[str]:
         parses = analyzer.parse(word)
         own = [parse for parse in parses if parse.normal_form == word.lower()] or parses[:1]
-        forms = [form.word for parse in own for form in parse.lexeme]
+        forms = [
+            form.word
+            for parse in own
+            for form in parse.lexeme
+            if parse.tag.POS != "ADJF" or form.tag.POS == "ADJF"  # тихая, but not тихо nor тише
+        ]
         return list(dict.fromkeys([word, *forms, *(form.replace("ё", "е") for form in forms)]))
 
     return list_forms
