@@ -279,7 +279,7 @@ def make_sanskrit(rng: random.Random) -> str:
     [
         (make_prose, 0, "words"), (make_meanings, 1, "words"), (make_sanskrit, 2, "words"),
         (make_code, 3, "code"), (make_signs, 4, "words"),
-        (make_nodes, 6, "transliteration"),  # `C1:R8K` has a joint, as `n.t` has
+        (make_nodes, 6, "code"),
     ],
 )  # fmt: skip
 def test_each_class_is_told(

@@ -15,7 +15,7 @@ from functools import cache
 
 import numpy as np
 
-from miner.atoms import detect_profile
+from miner.atoms import count_joints, detect_profile
 from miner.rewriting.inspect_scripts import (
     MADE_UP,
     OLD_LANGUAGES,
@@ -41,7 +41,6 @@ LONGEST_PART = 12  # characters of a word that another is glued of
 LOST = 0xFFFD  # what a program writes for a character that it could not read
 CODE_MARKS = "{}<>\"=_|&;:*$^%~`\\[]()/+#@"
 _EDGES = ".,;:!?\"'’‘“”„«»()[]*-–—…·"
-_JOINT = re.compile(r"\w[-.=⸗:{}()<>]+\w|[{(<⸗]\w+[})>]\w|⸗\w")
 _MARKS = re.compile(r"[{}<>\"=_|&;:*$^%~`\\]")
 _BRACKETS = re.compile(r"[\[\]()/+#@]")
 _RECORD = re.compile(r'^\s*(?:[{}\[\]],?$|[{\[].*[}\]],?$|"[^"]*" ?: ?)')
@@ -218,7 +217,7 @@ def tell_profile(head: bytes) -> Told:
     measures = {
         "unspaced signs": float((class_table()[points] & CLASS == SIGN).mean()),
         "characters per word": len(solid) / len(words),
-        "joints per word": len(_JOINT.findall(text)) / len(words),
+        "joints per word": count_joints(text) / len(words),
         "code marks": (len(_MARKS.findall(solid)) + len(_BRACKETS.findall(solid))) / len(solid),
     }
     return Told(name, _explain_profile(name, measures), measures)
