@@ -718,6 +718,45 @@ def fields(
     click.echo(fill_fields(config, told=_tell))
 
 
+@commands.command()
+@click.option("--lines", type=int, required=True, metavar="N", help="100 at least.")
+@click.option("--out", type=folder_or_file, required=True, metavar="FOLDER")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--script", default="cyrillic", show_default=True, metavar="NAME",
+              help="cyrillic, latin, greek, armenian, georgian, glagolitic, runic, tifinagh, or "
+              "private (letters that no language has).")  # fmt: skip
+@click.option("--words", type=int, metavar="N", help="Stems.  [default: more for more lines]")
+@click.option("--units", type=int, metavar="N",
+              help="Planted units.  [default: one for 20 lines, 30 to 20,000]")  # fmt: skip
+@click.option("--overwrite", is_flag=True, help="Replace a folder of synth that is there.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON.")
+def synth(as_json: bool, **options: Any) -> None:
+    """Make up a language, write a corpus in it, and the key to what was planted.
+
+    Words follow Zipf and a grammar; links, hyperlexemes, formulas, symbols, markers and nodes are
+    planted among them; one line in eight is a scene, [SCN] ... [SEP] ... key.jsonl says what a
+    miner should find, and how often it stands there. Memory stays the same for any number of lines.
+
+    \b
+    Examples:
+      miner synth --lines 10000 --out made
+      miner synth --lines 10000000 --out large --script runic --seed 7
+    """
+    from miner.rewriting.synth.writing import SynthConfig, write_language
+
+    config = SynthConfig(**options)
+    with ShowProgress().progress("writing", config.lines, "line") as progress:
+        told = write_language(config, progress=progress)
+    if as_json:
+        click.echo(json.dumps(told))
+        return
+    click.echo(
+        f"{told['lines']:,} lines, {told['bytes'] / 1e6:,.1f} MB of {told['words']:,} stems in "
+        f"{config.out}; {told['units']:,} units stand in {told['placed']:,} places\n\n"
+        f"Next: miner mine --corpus {config.out / 'corpus.txt'}"
+    )
+
+
 def rewrite_options(command: Any) -> Any:
     """Add the options that `rewrite` and `restore` share."""
     options = [
