@@ -505,3 +505,10 @@ def test_signs_that_the_corpus_has_are_refused(demo: MinedDemo, tmp_path: Path) 
     for wrong in ({"style": "glued"}, {"run": None, "dictionary": DEMO}):
         with pytest.raises(UsageError):
             rewrite_corpus(replace(config, **wrong))  # type: ignore[arg-type]
+
+
+def test_expressions_differ_by_case_and_parts_have_no_spaces_around(tmp_path: Path) -> None:
+    content = {r"re:\d+x": "①", r"re:\D+x": "②", "a  + b": "⊕"}
+    job = open_dictionary(tmp_path, content, any_case=True)
+    changed, _ = convert_block(b"12x a b ab a bc", "lines", job)
+    assert changed.decode() == "①⟨12x⟩ ⊕⟨a b⟩ ab a bc"

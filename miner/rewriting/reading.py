@@ -106,13 +106,16 @@ def read_dictionary(
     items = [_read_item(key, value, where) for key, value in _read_pairs(file).items()]
     if not items:
         raise ConfigError("has no entry", where=where, cure='Write it like {"свет": "☀"}')
-    entries = [Entry(item.text, item.sign) for item in items if not item.parts]
+    alone = [item for item in items if not item.parts]
+    entries = [
+        Entry(item.text, item.sign) for item in alone if not item.text.startswith(EXPRESSION)
+    ]
     if any_case:
         _refuse_folded(entries, where)
-    checked = check_entries([e for e in entries if not e.text.startswith(EXPRESSION)], where=where)
+    checked = check_entries(entries, where=where)
     patterns = [
         compile_expression(item.text, item.sign, where=where, any_case=any_case)
-        for item in items if item.text.startswith(EXPRESSION) and not item.parts
+        for item in alone if item.text.startswith(EXPRESSION)
     ]  # fmt: skip
     forms = open_forms(inflect) if inflect else _keep
     patterns += [
@@ -154,11 +157,10 @@ def _read_item(text: str, value: object, where: str) -> _Item:
             where=where,
             cure='Write "☀", or {"sign": "☔🫧", "within": 3, "ordered": true, "compound": false}',
         )
-    parts = text.split(PLUS) if PLUS in text and told.get("compound", True) else []
-    if text.startswith(EXPRESSION):
-        parts = []
+    whole = text.startswith(EXPRESSION) or PLUS not in text or not told.get("compound", True)
+    parts = [] if whole else [part.strip() for part in text.split(PLUS)]
     within = told.get("within", WITHIN)
-    if parts and not (all(part.strip() for part in parts) and len(parts) <= MOST_PARTS):
+    if parts and not (all(parts) and len(parts) <= MOST_PARTS):
         raise ConfigError(
             f"the compound {text!r} has {len(parts)} parts, or an empty one", where=where,
             cure=f"Give 2 to {MOST_PARTS}, or {{\"compound\": false}} for the text as it is",

@@ -24,7 +24,6 @@ SHARES = {
 }  # fmt: skip
 FEWEST, MOST = 30, 20_000
 MOST_ATOMS = 8
-KINDS = {"node": "atom"}  # what a run calls it, where it has another name
 EXPONENTS = {"link": 0.75, "hyperlexeme": 0.75, "compound": 0.7}  # of the others 0.9
 KNOWN = {"noun": 400, "verb": 200, "adjective": 200, "adverb": 80}  # units are made of these
 PATTERNS = (
