@@ -353,8 +353,9 @@ def rank_without(evidence: Evidence, left_out: Sequence[str], encoder: str | Non
     weights = {name: 0 * getattr(likeness, name) for name in left_out}
     with mock.patch.dict(vars(likeness), weights):
         judged = likeness.judge_runs(
-            evidence.candidates, evidence.scores, vectors, evidence.shown, no_seeds, seed=0
-        )
+            evidence.candidates, evidence.scores, vectors, evidence.shown, no_seeds, ~no_seeds,
+            seed=0,
+        )  # fmt: skip
     ranked = pl.DataFrame(
         {"token": evidence.texts, "score": judged.score, "count": evidence.scores["count"]}
     )

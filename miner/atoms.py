@@ -92,6 +92,7 @@ PROFILES: Mapping[str, Profile] = {
         Profile("transliteration", cutting.SPACED_OUT, False, False, "what stands between spaces"),
         Profile("code", cutting.CODE, False, True, "names, numbers and every punctuation mark"),
         Profile("symbols", cutting.SIGNS, False, True, "every character by itself"),
+        Profile("molecules", cutting.MOLECULES, False, True, "SMILES: every element and bond"),
         Profile("bytes", -1, False, True, "every byte by itself"),
     )
 }
@@ -473,6 +474,13 @@ def _name_kinds(surfaces: pl.Series, plain: np.ndarray, *, profile: Profile) -> 
     return kinds.scatter(odd, named)
 
 
+# Hieroglyphs that are set as one: in brackets, joined, or in a cartouche.
+_SIGN_GROUP = (
+    r"[\x{13000}-\x{143FF}].*[:*&)\x{1337A}\x{13430}-\x{13436}]|"
+    r"[:*&(\x{13430}-\x{13436}].*[\x{13000}-\x{143FF}]"
+)
+
+
 def _kind(profile: Profile) -> pl.Expr:
     """Return an expression that names what an atom is, by its surface; the first that fits.
 
@@ -482,6 +490,11 @@ def _kind(profile: Profile) -> pl.Expr:
     if profile.name == "bytes":
         return pl.lit("byte")
     form = pl.col("surface")
+    if profile.name == "molecules":
+        whole = pl.when(form.str.len_chars() > 1).then(pl.lit("formula"))
+        return whole.when(form.str.contains(r"^\p{L}$")).then(pl.lit("word")).otherwise(
+            pl.lit("punctuation")
+        )  # fmt: skip
     named = form.str.contains(r"[\p{L}\p{N}\p{Co}]")
     return (
         pl.when(form.str.contains("://", literal=True)).then(pl.lit("url"))
@@ -499,6 +512,7 @@ def _kind(profile: Profile) -> pl.Expr:
             )
         ).then(pl.lit("formula"))
         .when(form.str.contains(r"^[\p{N}.,]*\p{N}[\p{N}.,]*$")).then(pl.lit("number"))
+        .when(form.str.contains(_SIGN_GROUP)).then(pl.lit("symbol"))
         .when(_first_class(SIGN)).then(pl.lit("sign"))
         .when(named & ~form.str.contains("\u20e3", literal=True)).then(pl.lit("word"))
         .when(_first_class(SYMBOL, PICTOGRAPH, REGIONAL, INFINITY)).then(pl.lit("symbol"))
@@ -525,7 +539,8 @@ def _first_class(*classes: int) -> pl.Expr:
 def detect_profile(sample: bytes) -> Profile:
     """Name the profile that fits a sample of a text corpus, by what its characters are.
 
-    Symbols: hardly any white space, and no script that does without it. Code: structural marks
+    Molecules: lines of SMILES. Symbols: hardly any white space, and no script that does without
+    it. Code: structural marks
     make up 4% of what is not white space. Transliteration: a third of the words have joints
     (`a-na`, `n.t`, `{d}`) inside; packed nodes (`VXS_ΔC1:R8K`) are no such words.
     """
@@ -542,11 +557,31 @@ def detect_profile(sample: bytes) -> Profile:
     brackets = len(re.findall(r"[\[\]()/+#@]", solid)) / len(solid)
     if signs > 0.3:
         return PROFILES["code" if marks + brackets > 0.04 else "words"]
+    if share_smiles(text) >= MOLECULAR:
+        return PROFILES["molecules"]
     if len(solid) / len(words) > 15 and '"' not in solid:
         return PROFILES["symbols"]
     if joints > 0.33 and '"' not in solid:
         return PROFILES["transliteration"]
     return PROFILES["code" if marks + brackets > 0.05 else "words"]
+
+
+MOLECULAR = 0.95  # of the words are molecules; a word may be a name or a torn line
+SMILES = re.compile(
+    r"(?:\[[^\[\]\s]{1,40}\]|Br|Cl|[BCNOPSFIbcnops]|%\d\d|[-()=#$:/\\.~*\d])+"
+)  # http://opensmiles.org/opensmiles.html
+
+
+def share_smiles(text: str) -> float:
+    """Return the share of words that are molecules in SMILES; 0 where few have a bond or a ring.
+
+    >>> share_smiles("CC(=O)Oc1ccccc1C(=O)O\\nC[N+](C)(C)C"), share_smiles("COIN\\nSPIN")
+    (1.0, 0.0)
+    """
+    words = text.split()
+    molecules = [word for word in words if SMILES.fullmatch(word)]
+    bonded = sum(not word.isalpha() and any(map(str.isalpha, word)) for word in molecules)
+    return len(molecules) / len(words) if 2 * bonded >= len(words) > 0 else 0.0
 
 
 def count_joints(text: str) -> int:

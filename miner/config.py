@@ -41,7 +41,9 @@ class MineConfig:
     )
     max_length: int = _setting(8, "The most atoms in a candidate, 2 to 8.")
     profile: str = _setting(
-        "auto", "auto, words, transliteration, code, symbols or bytes: how text is cut into atoms."
+        "auto",
+        "auto, words, transliteration, code, symbols, molecules or bytes: how text is cut into "
+        "atoms.",
     )
     encoder: str = _setting(
         "corpus",
@@ -95,7 +97,7 @@ class MineConfig:
 
 CHOICES = {
     "objective": ("meaning", "compression"),
-    "profile": ("auto", "words", "transliteration", "code", "symbols", "bytes"),
+    "profile": ("auto", "words", "transliteration", "code", "symbols", "molecules", "bytes"),
     "device": ("auto", "cpu", "cuda"),
     "policy": ("majority", "latest", "unanimous"),
     "on_error": ("stop", "skip"),

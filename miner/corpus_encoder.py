@@ -62,11 +62,19 @@ _GRAPHEME = r"(?!\s)\X"
 _SPACELESS = (
     rf"\p{{Katakana}}[\p{{Katakana}}\p{{M}}ー]*|[{_SIGNS}][\p{{M}}\u0E33\u0EB3\u0F0B]*|{_GRAPHEME}"
 )
+_HIEROGLYPH = r"(?:\p{Egyptian_Hieroglyphs}\p{M}*)"
+_BRACKETED = r"\((?=\S*?\p{Egyptian_Hieroglyphs})(?:[^\s()]|\([^\s()]*\))*\)"
+_SIGN_GROUP = (
+    rf"(?:\x{{13379}}[^\s\x{{13379}}\x{{1337A}}]*\x{{1337A}}|{_HIEROGLYPH}|{_BRACKETED})"
+    rf"(?:[:*&](?:{_HIEROGLYPH}|{_BRACKETED})|(?=\([:*]){_BRACKETED}"
+    rf"|(?<=[:*]\))(?:{_HIEROGLYPH}|{_BRACKETED}))*"
+)
 _CUTS = {
-    "words": rf"{_LETTERS}://\S*[\p{{L}}\p{{N}}_/]|{_LETTERS}{_JOINED}|{_SPACELESS}",
-    "code": rf"{_LETTERS}|[\p{{Ps}}\p{{Pe}}]|(\p{{P}})\1*|{_SPACELESS}",
+    "words": rf"{_LETTERS}://\S*[\p{{L}}\p{{N}}_/]|{_LETTERS}{_JOINED}|{_SIGN_GROUP}|{_SPACELESS}",
+    "code": rf"{_SIGN_GROUP}|{_LETTERS}|[\p{{Ps}}\p{{Pe}}]|(\p{{P}})\1*|{_SPACELESS}",
     "transliteration": r"\S+",
-    "symbols": _GRAPHEME,
+    "symbols": rf"{_SIGN_GROUP}|{_GRAPHEME}",
+    "molecules": rf"\[[^\[\]\s]*\]|Cl|Br|%\d\d|{_GRAPHEME}",
     "bytes": r"<0x[0-9A-F]{2}>",
 }
 _FOLDER = {

@@ -40,7 +40,7 @@ from miner.unicode import (
     ZWJ,
 )  # fmt: skip
 
-WORDS, CODE, SIGNS, SPACED_OUT = range(4)  # the rules a profile cuts by
+WORDS, CODE, SIGNS, SPACED_OUT, MOLECULES = range(5)  # the rules a profile cuts by
 CAPITAL, OPENED, STARTS = 1, 2, 4  # what is known of an atom's place, one byte an atom
 
 # Where a pass stands: the next document, the next byte, white space seen, a sentence starts,
@@ -52,6 +52,8 @@ STATE_SIZE = 11
 START, STOP, AT, LOW, MIDDLE, HIGH, HOME, BATCH_FIELDS = range(8)
 BATCH = 256  # atoms that are looked up together
 SHORT = 23  # bytes; a text as short as this is its own key
+LONGEST_GROUP = 96  # bytes between brackets that hold a sign group or an element
+CARTOUCHE, END_OF_CARTOUCHE = 0x13379, 0x1337A
 
 _ENDS_A_WORD = sum(
     1 << kind for kind in (SPACE, LINE, PUNCTUATION, SYMBOL, PICTOGRAPH, REGIONAL, SIGN)
@@ -285,16 +287,119 @@ def _end_of_repeat(buffer: np.ndarray, i: int, end: int, point: int) -> int:
 
 
 @njit(nogil=True, cache=True)
+def _end_of_brackets(buffer: np.ndarray, i: int, end: int, classes: np.ndarray, close: int) -> int:
+    """Return where the brackets that open at byte `i` close; -1 if white space comes first."""
+    opening, _ = _decode(buffer, i)
+    depth = 0
+    limit = min(end, i + LONGEST_GROUP)
+    while i < limit:
+        point, length = _decode(buffer, i)
+        what = classes[point] & CLASS
+        if what == SPACE or what == LINE:
+            return -1
+        i += length
+        depth += (point == opening) - (point == close)
+        if depth == 0:
+            return i
+    return -1
+
+
+@njit(nogil=True, cache=True)
+def _end_of_element(buffer: np.ndarray, start: int, end: int, classes: np.ndarray) -> int:
+    """Return where the element or ring bond of a SMILES ends: `Cl`, `[nH+]`, `%12`; -1 if none.
+
+    http://opensmiles.org/opensmiles.html: only these are longer than a character.
+    """
+    first = buffer[start]
+    if first == 0x5B:
+        return _end_of_brackets(buffer, start, end, classes, 0x5D)
+    if start + 1 < end:
+        second = buffer[start + 1]
+        if (first == 0x43 and second == 0x6C) or (first == 0x42 and second == 0x72):
+            return start + 2
+        if first == 0x25 and start + 2 < end:
+            digits = 0x30 <= second <= 0x39 and 0x30 <= buffer[start + 2] <= 0x39
+            return start + 3 if digits else -1
+    return -1
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _is_hieroglyph(point: int, classes: np.ndarray) -> bool:
+    return 0x13000 <= point <= 0x143FF and classes[point] & CLASS == SIGN
+
+
+@njit(nogil=True, cache=True)
+def _end_of_group_part(buffer: np.ndarray, i: int, end: int, classes: np.ndarray) -> int:
+    """Return where the sign at byte `i`, or the brackets around signs, end; -1 if none is there."""
+    if i >= end:
+        return -1
+    point, length = _decode(buffer, i)
+    if point == 0x28 or point == CARTOUCHE:
+        close = 0x29 if point == 0x28 else END_OF_CARTOUCHE
+        stop = _end_of_brackets(buffer, i, end, classes, close)
+        j = i + length
+        while j < stop:
+            inside, size = _decode(buffer, j)
+            if _is_hieroglyph(inside, classes):
+                return stop
+            j += size
+    if not _is_hieroglyph(point, classes):
+        return -1
+    return _end_of_cluster(buffer, i + length, end, classes, SIGN)
+
+
+@njit(nogil=True, cache=True)
+def _end_of_group(buffer: np.ndarray, start: int, end: int, classes: np.ndarray) -> int:
+    """Return where the group of hieroglyphs that starts at byte `start` ends, -1 if none starts.
+
+    In the layout of the Manuel de Codage `:` sets signs one above the other, `*` and `&` side by
+    side, brackets hold what is set as one; a cartouche is a name, and one.
+    """
+    i = _end_of_group_part(buffer, start, end, classes)
+    while 0 <= i < end:
+        sign = buffer[i]
+        at = i
+        if sign == 0x3A or sign == 0x2A or sign == 0x26:
+            at = i + 1
+        elif not (
+            (sign == 0x28 and i + 1 < end and (buffer[i + 1] == 0x3A or buffer[i + 1] == 0x2A))
+            or (buffer[i - 1] == 0x29 and (buffer[i - 2] == 0x3A or buffer[i - 2] == 0x2A))
+        ):
+            break
+        stop = _end_of_group_part(buffer, at, end, classes)
+        if stop < 0:
+            break
+        i = stop
+    return i
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _may_start_group(buffer: np.ndarray, start: int, end: int, point: int) -> bool:
+    """Say at a glance whether a group may start with `point`: a sign, or `(` before one."""
+    if point != 0x28 or start + 1 >= end:
+        return 0x13000 <= point <= 0x143FF
+    following = buffer[start + 1]
+    return following == 0xF0 or following == 0x28 or following == 0x3A or following == 0x2A
+
+
+@njit(nogil=True, cache=True)
 def _end_of_atom(
     buffer: np.ndarray, start: int, end: int, classes: np.ndarray, rules: int, entry: int
 ) -> int:
     """Return where the atom that starts at byte `start` ends."""
     point, length = _decode(buffer, start)
     what = entry & CLASS
-    if rules == SIGNS:
-        return _end_of_cluster(buffer, start + length, end, classes, what)
     if rules == SPACED_OUT:
         return _end_of_run(buffer, start + length, end, classes)
+    stop = -1
+    if rules == MOLECULES:
+        stop = _end_of_element(buffer, start, end, classes)
+    elif _may_start_group(buffer, start, end, point):
+        stop = _end_of_group(buffer, start, end, classes)
+    if stop >= 0:
+        return stop
+    if rules == SIGNS or rules == MOLECULES:
+        return _end_of_cluster(buffer, start + length, end, classes, what)
     if what == LETTER or what == DIGIT or what == CONNECTOR or what == KATAKANA:
         i = _end_of_word(buffer, start, end, classes, rules == WORDS)
         return _end_of_address(buffer, i, end, classes) if rules == WORDS else i

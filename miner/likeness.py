@@ -70,6 +70,7 @@ def judge_runs(
     vectors: np.ndarray | None,
     shown: np.ndarray,
     seeds: np.ndarray,
+    sound: np.ndarray,
     *,
     seed: int,
 ) -> Likeness:
@@ -77,15 +78,16 @@ def judge_runs(
 
     `vectors` (candidates, dim), of single atoms too, or None to do without; `shown` and `seeds`,
     bool (rows,), mark the runs that the corpus and the user point out as units. Examples of the
-    user count for more, and are believed as they are.
+    user count for more, and are believed as they are. What is not `sound`, bool (rows,), is no
+    example.
     """
     evidence = gather_evidence(candidates, scores)
     ranks = {name: rank(values) for name, values in evidence.items()}
     association = (ranks["npmi"] + ranks["log_likelihood"]) / 2
     freedom = (ranks["right_entropy"] + ranks["right_lift"]) / 2
     prior = association + (ranks["dice"] + freedom) / 2
-    top = prior >= np.quantile(prior, 1 - TOP_SHARE) if len(prior) else np.zeros(0, bool)
-    trusted = seeds | (shown & (association > 0.5))
+    top = sound & (prior >= np.quantile(prior[sound], 1 - TOP_SHARE) if sound.any() else False)
+    trusted = seeds | (sound & shown & (association > 0.5))
     features = build_features(ranks, candidates, scores, vectors)
     confirmed = rank(fit_likeness(features, top, seed=seed))
     enough = int(trusted.sum()) >= FEWEST_SHOWN

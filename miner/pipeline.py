@@ -62,6 +62,7 @@ from miner.savings import find_knee, measure_savings
 from miner.scores import find_splits, score_candidates
 from miner.spelling import list_keys, spell_runs
 from miner.store import MANIFEST, Existing, Run, open_run, write_json
+from miner.syntax import find_glue, find_torn, find_values
 from miner.vocabulary import order_merges, write_vocabulary
 
 LOG = logging.getLogger(__name__)
@@ -322,11 +323,15 @@ def propose(
         shown = find_shown(candidates, atoms.table, rows)
         wanted = read_seeds(Path(config.seeds), atoms) if config.seeds else set()
         seeds = mark_runs(candidates, rows, wanted)
-        likeness = judge_runs(candidates, scores, vectors, shown, seeds, seed=config.seed)
+        torn, values = find_torn(candidates, atoms), find_values(candidates, atoms)
+        sound = ~(torn | values)[rows]
+        likeness = judge_runs(candidates, scores, vectors, shown, seeds, sound, seed=config.seed)
         tokens = spell_runs(candidates.keys[rows], atoms.table["text"])
         settled = settle_runs(
             atoms.mined, candidates, scores, likeness, objective=config.objective,
             budget=config.vocab_size, min_count=min_count,
+            unsound={Verdict.VALUE: values, Verdict.TORN: torn},
+            glue=find_glue(candidates, atoms),
             **find_wanted(decisions, candidates, tokens, rows, atoms, config.patterns),
         )  # fmt: skip
         splits = find_splits(candidates)

@@ -31,6 +31,7 @@ NEARLY = 0.05  # if its own score is at most so much lower
 STEEPNESS = 30.0  # in a cut for meaning one better unit outweighs several worse ones
 LINK_ATOMS = 3
 WHOLE = {"formula": "formula", "symbol": "symbol", "marker": "marker", "code": "atom"}
+LOST = "\ufffd"  # stands for a character that was lost before the corpus came here
 SHORTEST_PART = 3  # letters of a word inside a glued compound
 CLOSES = 0.3  # of the average share of clause ends: less, and it is no content word
 CROWD = 1.5  # so many times the budget competes for the text
@@ -43,6 +44,8 @@ class Verdict(StrEnum):
 
     KEPT = "kept"
     CHANCE = "chance"  # its parts meet no more often than chance has it
+    TORN = "torn"  # it cuts through brackets, quotes or a ring
+    VALUE = "value"  # it holds a number that is one of many in its place
     WEAK = "weak"  # other runs look much more like units
     FRAGMENT = "fragment"  # most of its places lie inside one longer unit
     OUTBID = "outbid"  # better units own its places
@@ -82,10 +85,15 @@ def settle_runs(
     objective: Objective,
     budget: int,
     min_count: int,
+    unsound: Mapping[Verdict, np.ndarray] | None = None,
+    glue: np.ndarray | None = None,
     accepted: np.ndarray | None = None,
     rejected: np.ndarray | None = None,
 ) -> Settled:
     """Let the runs of `scores` compete for the text, for at most `budget` units.
+
+    `unsound`: bool (candidates,) under the verdict that those get which do not compete for
+    meaning; what only saves tokens may be torn. `glue`, bool (candidates,), comes last.
 
     `accepted` and `rejected`, int64 rows of `candidates`: what people want, which competes as the
     best there is, and what they do not want, which does not compete. An objective of compression
@@ -94,6 +102,8 @@ def settle_runs(
     rows = scores["candidate"].to_numpy()
     worth = np.zeros(candidates.table.height)
     worth[rows] = likeness.score
+    if glue is not None:
+        worth[glue] = np.minimum(worth[glue], LEAST_SCORE)
     verdict = np.full(candidates.table.height, _CODE[Verdict.WEAK], np.int8)
     chance = scores["log_likelihood"].to_numpy() < SURE
     if rejected is not None:
@@ -102,6 +112,9 @@ def settle_runs(
     if objective == "compression":
         return _settle_for_savings(stream, candidates, worth, verdict, rows, budget=budget)
     able = rows[~chance & (likeness.score >= LEAST_SCORE)]
+    for why, found in (unsound or {}).items():
+        verdict[rows[found[rows]]] = _CODE[why]
+        able = able[~found[able]]
     bids = worth
     if accepted is not None:
         able, bids = np.union1d(able, accepted), worth.copy()
@@ -335,7 +348,7 @@ def propose_atoms(
     alone = pl.col("text").str.contains(r"^\p{ASCII}$")  # `$` is a token without any help
     whole = pl.concat([
         _match_patterns(atoms, patterns or {}),
-        atoms.filter(pl.col("kind").is_in(list(WHOLE)) & ~alone),
+        atoms.filter(pl.col("kind").is_in(list(WHOLE)) & ~alone & (pl.col("text") != LOST)),
     ]).unique("atom", keep="first", maintain_order=True)  # fmt: skip
     whole = whole.with_columns(
         kind=pl.col("kind").replace(WHOLE), length=pl.lit(1, pl.UInt8)

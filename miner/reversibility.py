@@ -134,7 +134,8 @@ def find_open_ends(runs: Runs, atoms: Atoms) -> Findings:
     or picture that ends in a joiner, and half a flag, would take the next one in.
     """
     classes = class_table() & CLASS
-    letters = () if atoms.profile.rules == cutting.SIGNS else (LETTER, DIGIT, CONNECTOR, KATAKANA)
+    alone = atoms.profile.rules in (cutting.SIGNS, cutting.MOLECULES)
+    letters = () if alone else (LETTER, DIGIT, CONNECTOR, KATAKANA)
     for row, (token, parts) in enumerate(zip(runs.tokens, runs.parts, strict=True)):
         last = parts[-1]
         base, end = classes[ord(last[0])], classes[ord(last[-1])]

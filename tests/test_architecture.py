@@ -37,6 +37,7 @@ ROOMS: dict[str, set[str]] = {
     "encoder": {*FOUNDATION, "corpus_encoder"},
     "neighbors": FOUNDATION,
     "likeness": {*FOUNDATION, "atoms", "candidates"},
+    "syntax": {"atoms", "candidates"},
     "proposals": {*FOUNDATION, "atoms", "candidates", "likeness", "settling"},
     "vocabulary": FOUNDATION,
     "spelling": {*FOUNDATION, "candidates"},
@@ -73,7 +74,7 @@ ROOMS: dict[str, set[str]] = {
     "review": {
         *FOUNDATION, "atoms", "candidates", "decisions", "embeddings", "finished", "layout",
         "likeness", "neighbors", "originals", "proposals", "report", "reversibility", "reviewed",
-        "settling", "spelling", "store", "vocabulary", "fields",
+        "settling", "spelling", "store", "syntax", "vocabulary", "fields",
     },
     # it tells ids of a tokenizer, by the list that the tokenizer wing wrote
     "lexicon": {

@@ -82,6 +82,15 @@ def test_words(text: str, atoms: list[str]) -> None:
         ("code", r"$\Struct{S}$", ["$", "\\", "Struct", "{", "S", "}", "$"]),
         ("code", '"GET /a HTTP/1.1" 200', ['"', "GET", "/", "a", "HTTP", "/", "1.1", '"', "200"]),
         ("symbols", "CC(=O)[nH]1", list("CC(=O)[nH]1")),
+        ("symbols", "𓂋(𓂋:𓏙)𓈖𓆓:", ["𓂋", "(𓂋:𓏙)", "𓈖", "𓆓", ":"]),
+        ("molecules", "CC(=O)[nH]1", ["C", "C", "(", "=", "O", ")", "[nH]", "1"]),
+        ("molecules", "Clc%12Br[C@@H]", ["Cl", "c", "%12", "Br", "[C@@H]"]),
+        ("molecules", "C%1 [C", ["C", "%", "1", "[", "C"]),
+        ("words", "𓆓:𓂧 𓍹(𓏏:𓏏)𓇋𓍺 (𓂋:𓏙)", ["𓆓:𓂧", "𓍹(𓏏:𓏏)𓇋𓍺", "𓂋:𓏙"]),
+        ("code", "(𓂋:𓏙)𓈖 𓊐(:𓊪*𓏏)", ["(𓂋:𓏙)", "𓈖", "𓊐(:𓊪*𓏏)"]),
+        ("code", "(𓏐*𓏊:)𓏖 ((:𓏌*𓏌)𓏏)", ["(𓏐*𓏊:)𓏖", "((:𓏌*𓏌)𓏏)"]),
+        ("code", "(𓂋 𓏙) 𓍹x (a:b) f((", [
+            "(", "𓂋", "𓏙", ")", "𓍹", "x", "(", "a", ":", "b", ")", "f", "(", "("]),
         ("symbols", "क्षत्रि👍🏽e\u0301", ["क्ष", "त्रि", "👍🏽", "é"]),
         ("transliteration", "{m}a-šur₂ lib₃-bi E₂", ["{m}a-šur₂", "lib₃-bi", "E₂"]),
     ],
@@ -115,7 +124,10 @@ NASTY = (
 )
 nasty = st.text(st.sampled_from(NASTY), max_size=30)
 texts_of_any_kind = st.lists(st.one_of(nasty, st.text(max_size=30)), min_size=1, max_size=4)
-GAPS = {"words": PUNCTUATED, "code": BLANK, "symbols": BLANK, "transliteration": BLANK}
+GAPS = {
+    "words": PUNCTUATED, "code": BLANK, "symbols": BLANK, "molecules": BLANK,
+    "transliteration": BLANK,
+}  # fmt: skip
 
 
 @settings(max_examples=400, deadline=None)
@@ -299,7 +311,7 @@ def test_many_types_and_long_words_are_told_apart(tmp_path: Path) -> None:
 REAL = {
     "ru_prose": "words", "en_novels": "words", "lzh_tang": "words", "th_pud": "words",
     "sa_vedic_iast": "words", "akk_cuneiform": "words", "akk_translit": "transliteration",
-    "egy_translit": "transliteration", "egy_hiero": "code", "chem_smiles_hiv": "symbols",
+    "egy_translit": "transliteration", "egy_hiero": "code", "chem_smiles_hiv": "molecules",
     "logs_apache": "code", "logs_nginxjson": "code", "mix_learnxy": "code",
     "math_openlogic": "code", "sym_emoji_json": "code", "ml_bible": "words", "ja_gsd": "words",
     "zh_gsd": "words", "non_edda": "words", "ru_poetry": "words",

@@ -196,6 +196,8 @@ def test_sentence_transformers_loads_the_folder(zoo: tuple, tmp_path: Path) -> N
         ("code", ["Foo_1", "==", "(", ";;", "#", "//"]),
         ("transliteration", ["a-na", "{d}UTU", "KI.2"]),
         ("symbols", ["C", "=", "é", "🏳️‍🌈", "𓀀"]),
+        ("molecules", ["C", "=", "Cl", "[nH+]", "c", "1", "%12", "Br"]),
+        ("code", ["𓂋", "𓆓:𓂧", "(𓂋:𓏙)", "𓍹(𓏏:𓏏)𓇋𓍺", "𓊐(:𓊪*𓏏)", "(𓏐*𓏊:)𓏖", "(", "x"]),
         ("bytes", ["<0x0A>", "<0xFF>"]),
     ],
 )
@@ -204,7 +206,7 @@ def test_tokenizer_keeps_atoms_whole(profile: str, atoms: list[str], tmp_path: P
     loaded = ce.load_static_encoder(tmp_path)
     assert loaded is not None
     assert [loaded.tokenizer.encode(atom).tokens for atom in atoms] == [[atom] for atom in atoms]
-    glue = "" if profile in ("symbols", "bytes") else " "
+    glue = "" if profile in ("symbols", "molecules", "bytes") else " "
     assert loaded.tokenizer.encode(glue.join(atoms)).tokens == atoms
 
 

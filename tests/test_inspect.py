@@ -368,7 +368,7 @@ REAL = {
     "non_edda": (2, "words"), "akk_cuneiform": (4, "words"), "egy_hiero": (4, "code"),
     "mix_learnxy": (3, "code"), "math_openlogic": (3, "code"), "ml_bible": (3, "words"),
     "logs_apache": (3, "code"), "logs_nginxjson": (3, "code"), "sym_emoji_json": (3, "code"),
-    "sym_emoji": (4, "words"), "sym_ucd_names": (4, "words"), "chem_smiles_hiv": (4, "symbols"),
+    "sym_emoji": (4, "words"), "sym_ucd_names": (4, "words"), "chem_smiles_hiv": (4, "molecules"),
     "music_abc": (4, "code"), "codes_icd9": (6, "words"), "model_weights": (5, "bytes"),
 }  # fmt: skip
 LARGE = 1_500_000  # of a larger one some lines are enough

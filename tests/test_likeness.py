@@ -82,7 +82,7 @@ def test_without_examples_nothing_is_told_apart() -> None:
     nothing = np.zeros(scores.height, bool)
     features = build_features({"count": np.ones(scores.height)}, candidates, scores, None)
     assert not fit_likeness(features, nothing, seed=0).any()
-    judged = judge_runs(candidates, scores, None, nothing, nothing, seed=0)
+    judged = judge_runs(candidates, scores, None, nothing, nothing, ~nothing, seed=0)
     assert judged.score.shape == (scores.height,)
 
 

@@ -497,7 +497,7 @@ def test_code_keeps_case_and_spaces(tmp_path: Path) -> None:
     names = ["count", "Count", "total", "size", "Index"]
     chance = random.Random(0)
     text = "".join(
-        f"if ({chance.choice(names)}  !=  NULL) return -1; {chance.choice(names)}=0;\n"
+        f"if ({chance.choice(names)}  !=  0) return NULL; {chance.choice(names)}=0;\n"
         for _ in range(200)
     )
     mined = mine_text(tmp_path, text, profile="code")
@@ -651,7 +651,7 @@ def test_what_cannot_be_had_is_told_before_anything_is_counted(
 CLASSES = {
     "ru_prose": "words", "en_novels": "words", "lzh_tang": "words", "th_pud": "words",
     "akk_translit": "transliteration", "egy_hiero": None, "sym_emoji": None,
-    "chem_smiles_hiv": "symbols", "logs_apache": "code", "mix_learnxy": "code",
+    "chem_smiles_hiv": "molecules", "logs_apache": "code", "mix_learnxy": "code",
     "sa_vedic_iast": None, "math_openlogic": None, "codes_icd9": None, "akk_cuneiform": None,
 }  # fmt: skip
 

@@ -157,7 +157,7 @@ def tabulate(texts: list[str]) -> tuple[pl.DataFrame, pl.DataFrame, Candidates]:
     total = int(atoms.table["count"].sum())
     scores = score_candidates(candidates, find_splits(candidates), total=total)
     nobody = np.zeros(scores.height, bool)
-    likeness = judge_runs(candidates, scores, None, nobody, nobody, seed=0)
+    likeness = judge_runs(candidates, scores, None, nobody, nobody, ~nobody, seed=0)
     settled = settle_runs(
         atoms.mined, candidates, scores, likeness, objective="meaning", budget=100, min_count=2
     )

@@ -301,7 +301,7 @@ def merge_slowly(pieces: list[str], merges: list[tuple[str, str]]) -> list[str]:
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.lists(st.sampled_from(NASTY), max_size=9).map("".join), max_size=4),
-    st.sampled_from(["words", "code", "symbols", "transliteration"]),
+    st.sampled_from(["words", "code", "symbols", "molecules", "transliteration"]),
     st.sampled_from([{}, {"own": "a[b地]"}, {"own": "B ?天", "two": "[^ ]=="}]),
 )
 def test_what_is_kept_comes_back(

@@ -92,6 +92,8 @@ def write_headline(
         f"and {tell_score(LEAST_SCORE)} is needed",
         Verdict.CHANCE: "its parts may meet by chance: log-likelihood "
         f"{about['log_likelihood'] or 0:,.1f}, and {SURE} would be sure",
+        Verdict.TORN: "it cuts through brackets, a quoted text or the ring of a molecule",
+        Verdict.VALUE: "a number in it is one of many in its place, as the values of a record are",
         Verdict.FRAGMENT: _blame_holder(explainer, about),
         Verdict.OUTBID: _blame_owners(explainer, about, owners),
         Verdict.BUDGET: "it is good enough, but --vocab-size "
@@ -286,6 +288,8 @@ def list_changes(
         return _change_outbid(explainer, about, owners, places)
     if verdict == Verdict.BUDGET:
         return _change_budget(explainer, about)
+    if verdict in (Verdict.TORN, Verdict.VALUE):
+        return ["Accepting it makes it a unit; so does another --profile, which cuts otherwise."]
     return ["A reviewer who takes the decision back lets it compete again."]
 
 

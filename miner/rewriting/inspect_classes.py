@@ -15,7 +15,7 @@ from functools import cache
 
 import numpy as np
 
-from miner.atoms import count_joints, detect_profile
+from miner.atoms import MOLECULAR, count_joints, detect_profile, share_smiles
 from miner.rewriting.inspect_scripts import (
     MADE_UP,
     OLD_LANGUAGES,
@@ -217,6 +217,7 @@ def tell_profile(head: bytes) -> Told:
     measures = {
         "unspaced signs": float((class_table()[points] & CLASS == SIGN).mean()),
         "characters per word": len(solid) / len(words),
+        "molecules": share_smiles(text),
         "joints per word": count_joints(text) / len(words),
         "code marks": (len(_MARKS.findall(solid)) + len(_BRACKETS.findall(solid))) / len(solid),
     }
@@ -225,6 +226,8 @@ def tell_profile(head: bytes) -> Told:
 
 def _explain_profile(name: str, measures: dict[str, float]) -> str:
     signs, marks = measures["unspaced signs"], measures["code marks"]
+    if name == "molecules":
+        return f"{measures['molecules']:.0%} of the words are molecules in SMILES"
     if name == "symbols":
         return (
             f"{measures['characters per word']:.0f} characters stand between white space, more "
@@ -260,6 +263,7 @@ def list_signals(
     spelled = characters["letters"] > 0.7 and characters["unspaced signs"] < 0.3
     return (
         Signal(4, "words with a symbol or a picture sign", icons * (records < 0.5), 0.1),
+        Signal(4, "molecules among words", profile.measures.get("molecules", 0.0), MOLECULAR),
         Signal(3, "separators of fields", _only(
             profile.name == "symbols", words["separators"]), 0.08),
         Signal(4, "characters between white space", _only(

@@ -97,7 +97,7 @@ class NormalForm:
     @property
     def has_words(self) -> bool:
         """Whether there are words at all, which need a space in front."""
-        return self.profile.name not in ("symbols", "bytes")
+        return self.profile.name not in ("symbols", "molecules", "bytes")
 
     @cached_property
     def word(self) -> str:
