@@ -625,6 +625,34 @@ def tell_reasons(run: Path, text: str, as_json: bool, policy: Any) -> None:
 
 @commands.command()
 @click.argument("run", type=folder_or_file, metavar="RUN")
+@click.option(
+    "--key", type=folder_or_file, required=True, metavar="FILE",
+    help="Units that should be found: one a line, or lines of JSON with token, kind and count.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
+def grade(run: Path, key: Path, as_json: bool) -> None:
+    """Hold RUN, as it was mined, against an answer key: what was found, what was missed and why.
+
+    The key of `miner synth` says all that was planted. A list of terms of your own says less: what
+    it does not have may be right all the same.
+
+    \b
+    Examples:
+      miner grade outputs/run --key made/key.jsonl
+      miner grade outputs/run --key terms.txt --json
+    """
+    from miner.review.grading import describe_grade, grade_run, summarize_grade
+
+    graded = grade_run(run, key)
+    if as_json:
+        tables = {"key": graded.key.to_dicts(), "not_in_key": graded.strange.to_dicts()}
+        click.echo(json.dumps(summarize_grade(graded) | tables))
+    else:
+        click.echo(describe_grade(graded))
+
+
+@commands.command()
+@click.argument("run", type=folder_or_file, metavar="RUN")
 @click.argument("text", metavar="TEXT")
 @click.option(
     "--as", "by", type=click.Choice(WAYS), default="auto", show_default=True,

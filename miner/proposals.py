@@ -26,8 +26,10 @@ Objective = Literal["meaning", "compression"]
 SURE = 10.83  # chi-square at p = 0.001, one degree of freedom
 LEAST_SCORE = 0.7  # of the best possible ranks; below, most runs are no unit to a reader's eye
 SWALLOWED = 0.8  # a run with this share inside a longer unit is a part of it
-SHARED = 0.33  # a longer run with this share of a part may outrank the part,
-NEARLY = 0.05  # if its own score is at most so much lower
+NEARLY = 0.05  # a longer run whose score is so much lower is as good as its part,
+ALLOWED = 0.1  # and one so much lower where the part stands nowhere else, so often at least:
+ALWAYS = 8
+SHARED = 0.1  # a longer run with this share of a part's places may outbid it there (`ALLOWED`)
 STEEPNESS = 30.0  # in a cut for meaning one better unit outweighs several worse ones
 LINK_ATOMS = 3
 WHOLE = {"formula": "formula", "symbol": "symbol", "marker": "marker", "code": "atom"}
@@ -186,9 +188,8 @@ def _values(candidates: Candidates, bid: np.ndarray, units: np.ndarray) -> np.nd
 def raise_bids(candidates: Candidates, worth: np.ndarray, units: np.ndarray) -> np.ndarray:
     """Return what each unit bids for its places: its worth, or just more than a part it contains.
 
-    A longer unit outbids its part where it holds a third of the part's places (`SHARED`) and is
-    nearly as good: `gross domestic product` against `gross domestic`. `the united states` is much
-    worse than `united states` and stays below.
+    A longer unit outbids its part where it holds a tenth of the part's places (`SHARED`) and is
+    not much worse (`ALLOWED`): `labor force participation` against `labor force`.
     """
     counts = candidates.table["count"].to_numpy()
     lengths = candidates.table["length"].to_numpy()
@@ -200,7 +201,7 @@ def raise_bids(candidates: Candidates, worth: np.ndarray, units: np.ndarray) -> 
             part = highest[side[rows]]
             shares = (part >= 0) & (counts[rows] >= SHARED * counts[part])
             offer = np.where(shares, bid[part], -1.0)
-            raised = units[rows] & shares & (worth[rows] >= offer - NEARLY)
+            raised = units[rows] & shares & (worth[rows] >= offer - ALLOWED)
             bid[rows] = np.where(raised, np.maximum(bid[rows], offer + 1e-6), bid[rows])
             mine = np.where(highest[rows] >= 0, bid[highest[rows]], -1.0)
             highest[rows] = np.where(offer > mine, part, highest[rows])
@@ -236,9 +237,10 @@ def _find_outbid(
         for side in (candidates.parent, candidates.suffix):
             part = champion[side[rows]]
             near = (part >= 0) & (counts[rows] >= SWALLOWED * counts[part])
-            value = np.where(near, worth[part], -1.0)
+            always = (counts[rows] == counts[part]) & (counts[rows] >= ALWAYS)
+            value = np.where(near, worth[part] - np.where(always, ALLOWED, NEARLY), -1.0)
             best, highest = np.where(value > highest, part, best), np.maximum(highest, value)
-        loses = units[rows] & (worth[rows] < highest - NEARLY)
+        loses = units[rows] & (worth[rows] < highest)
         outbid[rows[loses]], better[rows[loses]] = True, best[loses]
         champion[rows] = np.where(units[rows] & ~loses, rows, best)
     return outbid, better

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from miner.atoms import PROFILES, Atoms, cut_chunks
 from miner.candidates import Candidates, count_candidates
 from miner.corpus import Chunk
 
-__all__ = ["demo", "make_chunk", "mine_texts", "shared"]
+__all__ = ["Silent", "demo", "make_chunk", "mine_texts", "shared"]
 SHARED = Path(__file__).parents[2] / "shared"
 LONG = ("test_review_lab.py", "test_tokenizer_train.py")
 
@@ -22,6 +23,15 @@ LONG = ("test_review_lab.py", "test_tokenizer_train.py")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first: several processes then end together."""
     items.sort(key=lambda item: item.path.name not in LONG)
+
+
+class Silent:
+    """A watcher who does not care."""
+
+    @contextmanager
+    def progress(self, name: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+        del name, total, unit
+        yield lambda _: None
 
 
 @pytest.fixture

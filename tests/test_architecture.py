@@ -74,7 +74,7 @@ ROOMS: dict[str, set[str]] = {
     "review": {
         *FOUNDATION, "atoms", "candidates", "decisions", "embeddings", "finished", "layout",
         "likeness", "neighbors", "originals", "proposals", "report", "reversibility", "reviewed",
-        "settling", "spelling", "store", "syntax", "vocabulary", "fields",
+        "settling", "spelling", "store", "vocabulary", "fields",
     },
     # it tells ids of a tokenizer, by the list that the tokenizer wing wrote
     "lexicon": {

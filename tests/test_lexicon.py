@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import random
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
-from conftest import mine_texts
+from conftest import Silent, mine_texts
 from watched import MinedDemo, watch_command
 
 from miner.config import MineConfig
@@ -28,15 +26,6 @@ from miner.lexicon.view import describe_lookup
 from miner.neighbors import unit_rows
 from miner.pipeline import mine
 from miner.tokenizer.training import TrainConfig, train_tokenizer
-
-
-class Silent:
-    """A watcher that says nothing."""
-
-    @contextmanager
-    def progress(self, name: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
-        del name, total, unit
-        yield lambda _: None
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,7 @@ import signal
 import subprocess
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +21,7 @@ import numpy as np
 import polars as pl
 import pytest
 import zstandard
+from conftest import Silent
 from watched import DEMO, ROOT, MinedDemo
 
 from miner import pipeline
@@ -37,15 +37,6 @@ T = TypeVar("T")
 REAL = ROOT.parent / "shared" / "corpora"
 RESULTS = ("vocabulary.jsonl", "vocabulary.txt", "merges.tsv", "tokens.json", "proposals.parquet")
 STAGES = ("atoms", "candidates", "scores", "vectors", "proposals", "vocabulary", "fields")
-
-
-class Silent:
-    """A watcher who does not care."""
-
-    @contextmanager
-    def progress(self, name: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
-        del name, total, unit
-        yield lambda _: None
 
 
 def mine_text(

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+from conftest import Silent
 from watched import DEMO, MinedDemo, watch_command
 
 from miner.config import MineConfig
@@ -31,15 +31,6 @@ from miner.settling import count_pieces, cut_stream
 from miner.vocabulary import join_pieces, read_merges, split_unit
 
 KEPT = pl.col("verdict") == "kept"
-
-
-class Silent:
-    """A watcher that says nothing."""
-
-    @contextmanager
-    def progress(self, name: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
-        del name, total, unit
-        yield lambda _: None
 
 
 def open_mined(folder: Path, texts: Sequence[str] | Path, **settings: Any) -> Explainer:
