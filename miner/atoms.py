@@ -177,12 +177,17 @@ class Stream:
 
 @dataclass(frozen=True)
 class Atoms:
-    """What a corpus is made of: the stream to mine, the one held back, a row for each atom."""
+    """What a corpus is made of: the stream to mine, the one held back, a row for each atom.
+
+    `widths` uint8 (mined documents,): the bytes of an element of tensor data; empty where there is
+    none of more than one.
+    """
 
     mined: Stream
     held: Stream
     table: pl.DataFrame
     profile: Profile
+    widths: np.ndarray
 
 
 def cut_chunks(
@@ -194,8 +199,8 @@ def cut_chunks(
     """
     interner = _intern_bytes() if profile.name == "bytes" else Interner()
     expressions = [re.compile(pattern) for pattern in patterns.values()]
-    documents = _write_keys(chunks, folder, interner, expressions, profile=profile)
-    return _settle_numbers(folder, documents, interner, profile=profile)
+    documents, widths = _write_keys(chunks, folder, interner, expressions, profile=profile)
+    return _settle_numbers(folder, documents, widths, interner, profile=profile)
 
 
 def _write_keys(
@@ -205,9 +210,13 @@ def _write_keys(
     expressions: list[re.Pattern[str]],
     *,
     profile: Profile,
-) -> np.ndarray:
-    """Write the keys and flags of a corpus; return where its documents start and the last ends."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Write the keys and flags of a corpus.
+
+    Returns where its documents start and the last ends, and the width of each.
+    """
     starts: list[np.ndarray] = []
+    widths: list[np.ndarray] = []
     size = 0
     with (folder / "ids.u32").open("wb") as ids, (folder / "flags.u8").open("wb") as flags:
         for chunk in chunks:
@@ -219,8 +228,10 @@ def _write_keys(
             ids.write(keys.data)
             flags.write(marks.data)
             starts.append(first + size)
+            widths.append(np.full(len(first), chunk.width, np.uint8))
             size += len(keys)
-    return np.concatenate([*starts, np.array([size])]).astype(np.int64)
+    documents = np.concatenate([*starts, np.array([size])]).astype(np.int64)
+    return documents, np.concatenate([np.empty(0, np.uint8), *widths])
 
 
 def _intern_bytes() -> Interner:
@@ -296,7 +307,7 @@ def _match_bytes(
 
 
 def _settle_numbers(
-    folder: Path, documents: np.ndarray, forms: Interner, *, profile: Profile
+    folder: Path, documents: np.ndarray, widths: np.ndarray, forms: Interner, *, profile: Profile
 ) -> Atoms:
     """Number the atoms by canonical form and falling count, and part off what is held back.
 
@@ -329,7 +340,9 @@ def _settle_numbers(
         schema=ATOMS,
     )
     table.write_parquet(folder / "atoms.parquet", compression="uncompressed", statistics=False)
-    return Atoms(*_open_streams(folder), table=checked(table, ATOMS), profile=profile)
+    if (widths > 1).any():
+        widths[~held].tofile(folder / "mined.widths.u8")
+    return load_atoms(folder, profile=profile)
 
 
 def _group_forms(forms: Interner, *, profile: Profile) -> tuple[Interner, np.ndarray]:
@@ -375,7 +388,11 @@ def _fold_point(point: int, *, case: bool) -> int:
 def load_atoms(folder: Path, *, profile: Profile) -> Atoms:
     """Return what `cut_chunks` left in `folder`; the streams stay on disk until they are read."""
     table = checked(pl.read_parquet(folder / "atoms.parquet"), ATOMS)
-    return Atoms(*_open_streams(folder), table=table, profile=profile)
+    widths = folder / "mined.widths.u8"
+    return Atoms(
+        *_open_streams(folder), table=table, profile=profile,
+        widths=np.fromfile(widths, np.uint8) if widths.exists() else np.empty(0, np.uint8),
+    )  # fmt: skip
 
 
 def _open_streams(folder: Path) -> tuple[Stream, Stream]:

@@ -84,6 +84,40 @@ def _step(row: int, key: int, table: np.ndarray, rows: np.ndarray) -> int:
     return -1
 
 
+def count_aligned(
+    stream: Stream, candidates: Candidates, wanted: np.ndarray, widths: np.ndarray
+) -> np.ndarray:
+    """Return how often each wanted run stands on the bounds of elements: int64 (rows,).
+
+    `wanted` bool (rows,); `widths` (documents,): the atoms of an element in each document.
+    """
+    trie = build_trie(candidates, wanted)
+    counts = np.zeros(len(wanted), np.int64)
+    _count_aligned(
+        stream.ids, stream.documents, widths, trie.heads, trie.entries, trie.rows, counts
+    )
+    return counts
+
+
+@njit(nogil=True, cache=True)
+def _count_aligned(
+    ids: np.ndarray, documents: np.ndarray, widths: np.ndarray, heads: np.ndarray,
+    table: np.ndarray, rows: np.ndarray, counts: np.ndarray,
+) -> None:  # fmt: skip
+    for document in range(widths.shape[0]):
+        end = documents[document + 1]
+        width = np.int64(widths[document])
+        for place in range(documents[document], end, width):
+            atom = ids[place] >> 1
+            row = heads[atom] if atom < heads.shape[0] else -1
+            after = place + 1
+            while row >= 0 and after < end:
+                row = _step(row, ids[after], table, rows)
+                after += 1
+                if row >= 0 and (after - place) % width == 0:
+                    counts[row] += 1
+
+
 @njit(nogil=True, cache=True)
 def _cut_range(
     ids: np.ndarray, low: int, high: int, heads: np.ndarray, table: np.ndarray, rows: np.ndarray,

@@ -1,8 +1,9 @@
-"""Candidates of code, records and molecules: which runs does no reader take for one thing?
+"""Candidates of code, records, molecules and tensors: which runs does no reader take for one thing?
 
 A run is torn that closes a bracket which it does not open, that has one end of a quoted text and
-something on both sides of it, or, in a molecule, that leaves a branch or a ring open. A run holds
-a value where one of its numbers is one of many in that place, as in a record of a log.
+something on both sides of it, that leaves a branch or a ring of a molecule open, or that cuts
+through an element of a tensor. A run holds a value where one of its numbers is one of many in that
+place, as in a record of a log.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from numba import njit
 
 from miner.atoms import Atoms
 from miner.candidates import Candidates
+from miner.settling import count_aligned
 
 BRACKETS = ("()", "[]", "{}")
 CONSTANT = 0.2  # of the places around a number hold it, or it is a value
@@ -20,12 +22,29 @@ BONDS = ("-", "=", "#", "$", ":", "/", "\\", "(")  # what nothing in a molecule 
 
 
 def find_torn(candidates: Candidates, atoms: Atoms) -> np.ndarray:
-    """Say which runs are torn: bool (rows,); none but in the profiles `code` and `molecules`."""
+    """Say which runs are torn: bool (rows,); none but in code, molecules and tensor data."""
     if atoms.profile.name == "code":
         return _find_open_brackets(candidates, atoms) | _find_open_quotes(candidates, atoms)
     if atoms.profile.name == "molecules":
         return _find_open_branches(candidates, atoms) | _find_open_rings(candidates, atoms)
+    if len(atoms.widths):
+        return _find_cut_elements(candidates, atoms)
     return np.zeros(len(candidates.keys), bool)
+
+
+def _find_cut_elements(candidates: Candidates, atoms: Atoms) -> np.ndarray:
+    """Say which runs of bytes mostly start or end inside an element of a tensor.
+
+    In a row of one byte only, zeros say, all places overlap: it must stand on bounds at all.
+    """
+    several = candidates.parent >= 0
+    aligned = count_aligned(atoms.mined, candidates, several, atoms.widths)
+    alike = several.copy()
+    first = candidates.keys[:, 0] >> 1
+    for here in _columns(candidates):
+        alike &= (here == first) | (here == 0)
+    mostly = 2 * aligned > candidates.table["count"].to_numpy()
+    return several & ~mostly & ~(alike & (aligned > 0))
 
 
 def _find_open_brackets(candidates: Candidates, atoms: Atoms) -> np.ndarray:

@@ -37,7 +37,7 @@ ROOMS: dict[str, set[str]] = {
     "encoder": {*FOUNDATION, "corpus_encoder"},
     "neighbors": FOUNDATION,
     "likeness": {*FOUNDATION, "atoms", "candidates"},
-    "syntax": {"atoms", "candidates"},
+    "syntax": {"atoms", "candidates", "settling"},
     "proposals": {*FOUNDATION, "atoms", "candidates", "likeness", "settling"},
     "vocabulary": FOUNDATION,
     "spelling": {*FOUNDATION, "candidates"},

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import mine_texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import save_file
 
-from miner.atoms import Atoms
-from miner.candidates import Candidates
+from miner.atoms import PROFILES, Atoms, cut_chunks
+from miner.candidates import Candidates, count_candidates
+from miner.corpus import find_sources, read_chunks
 from miner.spelling import spell_runs
 from miner.syntax import CONSTANT, find_glue, find_torn, find_values
 
@@ -61,6 +64,29 @@ def test_a_number_that_is_one_of_many_is_a_value() -> None:
     assert {"Gecko/20100101", "HTTP/1.1", "/1.1", "total:"} <= others
 
 
+def test_elements_of_tensors_are_not_cut(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0)
+    words = rows.choice(np.array([0, 0x3C00, 0x2E66, 0xAE66, 0x1234], np.uint16), 4_000)
+    longs = rows.integers(300, 310, 2_000)
+    bytes_ = rows.integers(0, 4, 4_000).astype(np.uint8)
+    save_file({"w": words, "ids": longs, "quantized": bytes_}, tmp_path / "a.safetensors")
+    sources = find_sources([str(tmp_path / "a.safetensors")])
+    atoms = cut_chunks(read_chunks(sources), tmp_path, profile=PROFILES["bytes"], patterns={})
+    assert atoms.widths.tolist() == [8, 2, 1]  # as the library lays them out
+    candidates = count_candidates(atoms.mined, atoms.table["count"].to_numpy(), min_count=3)
+    torn = find_torn(candidates, atoms)
+    texts = spell_runs(candidates.keys, atoms.table["text"]).to_list()
+    runs = dict(zip(texts, torn.tolist(), strict=True))
+    whole = ["3412", "662e", "00000000", "2d01000000000000", "0203", "030201"]
+    cut = ["1266", "3c34", "01000000", "2d010000", "00002d01"]
+    assert not any(runs[_name(text)] for text in whole)
+    assert all(runs[_name(text)] for text in cut)
+
+
+def _name(text: str) -> str:
+    return "".join(f"<0x{value:02X}>" for value in bytes.fromhex(text))
+
+
 def test_glue_is_marks_only() -> None:
     glue, others = named(["f(a); });", "g(b); });"] * 3, find_glue)
     assert {"});", "; });", ");", "})"} <= glue
@@ -102,7 +128,7 @@ def slow_values(atoms: Atoms, candidates: Candidates) -> np.ndarray:
     ])  # fmt: skip
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.lists(st.sampled_from(["1", "22", "3.5", "a", ":", "b"]), max_size=12), min_size=4)
 )

@@ -67,13 +67,13 @@ def read_safetensors(stream: Stream, reading: Reading) -> Iterator[Chunk]:
     """The values of each tensor, in the order in which they lie, are one document."""
     packed = stream.source.compression is not None
     try:
-        for name, size in _read_tensor_sizes(stream):
+        for name, size, width in _read_tensor_sizes(stream):
             # A plain file is asked for no more than it has: `size` is only what the header says.
             content = stream.read(size if packed else min(size, stream.source.bytes))
             if len(content) < size:
                 problem = f"truncated safetensors file: {len(content)} of {size} bytes"
                 raise CorpusError(problem, where=f"tensor {name!r}")
-            yield _one_document(content, stream)
+            yield _one_document(content, stream, width=width)
         if stream.read(1):
             raise CorpusError("malformed safetensors file: bytes behind the last tensor")
     except CorpusError as error:
@@ -119,8 +119,10 @@ def _refuse_hex(line: bytes, number: int, why: str = "") -> NoReturn:
     raise CorpusError(f"malformed hex: {shown}", where=f"line {number}", cure=cure)
 
 
-def _read_tensor_sizes(stream: Stream) -> list[tuple[str, int]]:
-    """(name, bytes) of each tensor in the order of their bytes, which leave no gap.
+def _read_tensor_sizes(stream: Stream) -> list[tuple[str, int, int]]:
+    """(name, bytes, bytes of an element) of each tensor in the order of their bytes.
+
+    They leave no gap. An element of less than a byte, or of a type without a size, counts as one.
 
     The layout is that of https://github.com/huggingface/safetensors: eight bytes of length, the
     header as JSON, the values.
@@ -134,15 +136,28 @@ def _read_tensor_sizes(stream: Stream) -> list[tuple[str, int]]:
     try:
         entries = dict(json.loads(header))
         entries.pop("__metadata__", None)
-        spans = sorted((*map(int, entry["data_offsets"]), name) for name, entry in entries.items())
+        spans = sorted(
+            (*map(int, entry["data_offsets"]), name, _read_width(entry["dtype"]))
+            for name, entry in entries.items()
+        )
         end = 0
-        for start, stop, _ in spans:
+        for start, stop, *_ in spans:
             if not end == start <= stop:
                 raise ValueError(f"the offsets {start} and {stop} do not follow {end}")
             end = stop
     except (ValueError, TypeError, LookupError, RecursionError, OverflowError) as error:
         raise CorpusError(f"malformed safetensors file: {error}", where="header") from error
-    return [(name, stop - start) for start, stop, name in spans]
+    return [(name, stop - start, width) for start, stop, name, width in spans]
+
+
+def _read_width(dtype: str) -> int:
+    """The bytes of an element of a type of safetensors.
+
+    >>> _read_width("BF16"), _read_width("F8_E4M3"), _read_width("I64"), _read_width("BOOL")
+    (2, 1, 8, 1)
+    """
+    bits = re.search(r"\d+", dtype)
+    return {16: 2, 32: 4, 64: 8}.get(int(bits[0]), 1) if bits else 1
 
 
 def _read_all(stream: Stream, reading: Reading) -> bytes:
@@ -154,10 +169,10 @@ def _read_all(stream: Stream, reading: Reading) -> bytes:
     return b""
 
 
-def _one_document(content: bytes, stream: Stream) -> Chunk:
+def _one_document(content: bytes, stream: Stream, *, width: int = 1) -> Chunk:
     buffer = np.frombuffer(content, dtype=np.uint8)
     starts, ends = np.array([0], dtype=np.int64), np.array([len(content)], dtype=np.int64)
-    return Chunk(buffer, starts, ends, stream.source.path)
+    return Chunk(buffer, starts, ends, stream.source.path, width)
 
 
 def _report(error: CorpusError, stream: Stream, reading: Reading) -> None:

@@ -35,13 +35,15 @@ class Chunk:
     """Some whole documents of one source; document i is `buffer[starts[i]:ends[i]]`.
 
     `buffer` is uint8, and UTF-8 in each document of a text form; `starts` and `ends` are int64;
-    all are read-only. Bytes between documents mean nothing.
+    all are read-only. Bytes between documents mean nothing. `width`: of tensor data, the bytes of
+    an element.
     """
 
     buffer: np.ndarray
     starts: np.ndarray
     ends: np.ndarray
     path: str
+    width: int = 1
 
     def __post_init__(self) -> None:
         for array in (self.buffer, self.starts, self.ends):

@@ -92,7 +92,8 @@ def write_headline(
         f"and {tell_score(LEAST_SCORE)} is needed",
         Verdict.CHANCE: "its parts may meet by chance: log-likelihood "
         f"{about['log_likelihood'] or 0:,.1f}, and {SURE} would be sure",
-        Verdict.TORN: "it cuts through brackets, a quoted text or the ring of a molecule",
+        Verdict.TORN: "it cuts through brackets, a quoted text, the ring of a molecule or an "
+        "element of a tensor",
         Verdict.VALUE: "a number in it is one of many in its place, as the values of a record are",
         Verdict.FRAGMENT: _blame_holder(explainer, about),
         Verdict.OUTBID: _blame_owners(explainer, about, owners),

@@ -1,8 +1,8 @@
 """Figures to a class: which of six kinds of corpus is it, which profile fits, and what says so?
 
-Each class has one measure that speaks for it and the value from which it counts; the one that goes
-furthest beyond decides, and the others that count are named beside it. Plain prose is where none
-does and a living language is known.
+A measure speaks for a class from a certain value on. They stand in a fixed order, the surest first:
+the first that counts decides, and the others that count are named beside it. Plain prose is where
+none does and a living language is known.
 """
 
 from __future__ import annotations
