@@ -25,6 +25,11 @@ from miner.reviewed import Reviewed
 from miner.vocabulary import round_real
 
 SPREAD = 3  # documents in which a unit must stand to save tokens
+TORN = {
+    "code": "it closes brackets or a quoted text that it does not open, or leaves one open",
+    "molecules": "it leaves a branch or a ring of the molecule open",
+    "bytes": "it starts or ends inside an element of a tensor",
+}  # what `miner.syntax` found, by profile
 
 
 def explain(explainer: Explainer, row: int) -> dict[str, Any]:
@@ -92,8 +97,7 @@ def write_headline(
         f"and {tell_score(LEAST_SCORE)} is needed",
         Verdict.CHANCE: "its parts may meet by chance: log-likelihood "
         f"{about['log_likelihood'] or 0:,.1f}, and {SURE} would be sure",
-        Verdict.TORN: "it cuts through brackets, a quoted text, the ring of a molecule or an "
-        "element of a tensor",
+        Verdict.TORN: TORN.get(explainer.run.manifest["profile"], "it cuts through what is one"),
         Verdict.VALUE: "a number in it is one of many in its place, as the values of a record are",
         Verdict.FRAGMENT: _blame_holder(explainer, about),
         Verdict.OUTBID: _blame_owners(explainer, about, owners),

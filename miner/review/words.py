@@ -72,7 +72,7 @@ def tell_shortly(row: Mapping[str, Any]) -> str:
             return "saves too little: others own its places"
         return f"{rival} owns its places" if _is_inside(row) else "better units own its places"
     return {
-        Verdict.TORN: "cuts through brackets, quotes or an element",
+        Verdict.TORN: "cuts through what is one",
         Verdict.VALUE: "holds a value of a record",
         Verdict.CHANCE: "no more often than chance", Verdict.BUDGET: "beyond --vocab-size",
         Verdict.REJECTED: "a reviewer rejected it",
