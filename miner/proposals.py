@@ -29,7 +29,8 @@ SWALLOWED = 0.8  # a run with this share inside a longer unit is a part of it
 NEARLY = 0.05  # a longer run whose score is so much lower is as good as its part,
 ALLOWED = 0.1  # and one so much lower where the part stands nowhere else, so often at least:
 ALWAYS = 8
-SHARED = 0.1  # a longer run with this share of a part's places may outbid it there (`ALLOWED`)
+SHARED = 0.05  # a longer run with this share of a part's places may outbid it there (`ALLOWED`),
+LARGE = 0.25  # with such a share, where it may leave too few to the part, only if nearly as good
 STEEPNESS = 30.0  # in a cut for meaning one better unit outweighs several worse ones
 LINK_ATOMS = 3
 WHOLE = {"formula": "formula", "symbol": "symbol", "marker": "marker", "code": "atom"}
@@ -188,8 +189,9 @@ def _values(candidates: Candidates, bid: np.ndarray, units: np.ndarray) -> np.nd
 def raise_bids(candidates: Candidates, worth: np.ndarray, units: np.ndarray) -> np.ndarray:
     """Return what each unit bids for its places: its worth, or just more than a part it contains.
 
-    A longer unit outbids its part where it holds a tenth of the part's places (`SHARED`) and is
-    not much worse (`ALLOWED`): `labor force participation` against `labor force`.
+    A longer unit outbids its part where it holds some of the part's places (`SHARED`) and is not
+    much worse: `labor force participation` against `labor force`. Where it holds many (`LARGE`) it
+    must be nearly as good: `the united states` stays below `united states`.
     """
     counts = candidates.table["count"].to_numpy()
     lengths = candidates.table["length"].to_numpy()
@@ -199,9 +201,10 @@ def raise_bids(candidates: Candidates, worth: np.ndarray, units: np.ndarray) -> 
         rows = np.flatnonzero(lengths == length)
         for side in (candidates.parent, candidates.suffix):
             part = highest[side[rows]]
-            shares = (part >= 0) & (counts[rows] >= SHARED * counts[part])
-            offer = np.where(shares, bid[part], -1.0)
-            raised = units[rows] & shares & (worth[rows] >= offer - ALLOWED)
+            share = np.where(part >= 0, counts[rows] / counts[part], 0.0)
+            offer = np.where(share >= SHARED, bid[part], -1.0)
+            lower = np.where(share < LARGE, ALLOWED, NEARLY)
+            raised = units[rows] & (share >= SHARED) & (worth[rows] >= offer - lower)
             bid[rows] = np.where(raised, np.maximum(bid[rows], offer + 1e-6), bid[rows])
             mine = np.where(highest[rows] >= 0, bid[highest[rows]], -1.0)
             highest[rows] = np.where(offer > mine, part, highest[rows])

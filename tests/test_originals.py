@@ -36,6 +36,7 @@ TEXTS = {
     "words": ["«Тишина» — жар. Тишина жар!", "The  U.S.A., it's\tnew york: New\nYork", "天地。"],
     "code": ["x  = Y ;  f(x)", 'if (a >= b) { "é" }', "e\u0301 = x"],
     "symbols": ["👩🏽\u200d🚀👍🏽🇩🇪🇫🇷", "C1=CC(=O)c1", "か\u3099く e\u0301"],
+    "molecules": ["CC(=O)Cl", "[nH]1cc%12Br", "e\u0301 👩🏽"],
     "transliteration": ["a-na {d}utu  É.GAL", "šar-ru E₂ ḫa-am"],
     "bytes": ["\x00ABC", "ABCABC"],
 }

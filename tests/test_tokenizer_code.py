@@ -106,7 +106,7 @@ def test_no_sign_of_the_normal_form_is_left_alone(
 @pytest.mark.parametrize(
     ("text", "units"),
     [
-        ("foo(self, name)", ["foo(self", "name"]),
+        ("foo(self; name)", ["foo(self", "name"]),
         ("f(self, name)", ["(self,", "name"]),
         ("x\tname\r\n\tself, x", ["name", "self,"]),
         ("a=name;b", ["name"]),
