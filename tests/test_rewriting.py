@@ -12,11 +12,14 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from conftest import Silent
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from watched import DEMO, MinedDemo
 
+from miner.config import MineConfig
 from miner.errors import ConfigError, MinerError, UsageError
+from miner.pipeline import mine
 from miner.rewriting.entries import (
     Entry,
     check_entries,
@@ -29,9 +32,10 @@ from miner.rewriting.jobs import RewriteConfig, restore_corpus, rewrite_corpus
 from miner.rewriting.kernel import CLOSE, ESCAPE, LITERAL, OPEN
 from miner.rewriting.matching import build_trie, find_longest
 from miner.rewriting.patterns import compile_compound, find_spans
-from miner.rewriting.reading import read_dictionary
+from miner.rewriting.reading import read_dictionary, read_run
 from miner.rewriting.streaming import Done, Job, _convert, convert_block, run_job
 from miner.rewriting.styling import LEADS, assign_signs, list_signs
+from miner.unicode import class_table
 
 LIGHT = [Entry("свет", "☀{радость}"), Entry("любовь", "❤"), Entry("дождь и грусть", "☔🫧")]
 GLUED = [
@@ -67,7 +71,7 @@ def test_the_longest_is_found_where_brute_force_finds_it(
 ) -> None:
     trie = build_trie(texts)
     buffer = np.frombuffer(content + b"\0", np.uint8)
-    classes = np.full_like(trie.classes, 11)  # all are symbols: nothing is in a word
+    classes = np.full_like(class_table(), 11)  # all are symbols: nothing is in a word
     for place in range(len(content)):
         fits = [
             text for text in texts
@@ -76,7 +80,7 @@ def test_the_longest_is_found_where_brute_force_finds_it(
             )
         ]  # fmt: skip
         best = max(fits, key=len, default=b"")
-        found, length = find_longest(buffer, place, len(content), 0, trie.steps, classes)
+        found, length = find_longest(buffer, place, len(content), 0, trie, classes)
         assert (length, found) == (len(best), texts.index(best) if best else -1)
 
 
@@ -405,6 +409,15 @@ def test_spans_are_bytes_in_order_and_apart() -> None:
     assert find_spans("a é b c".encode(), patterns, numbers).tolist() == [[0, 6, 5]]
 
 
+def test_many_places_in_a_long_line_are_counted_once_each(tmp_path: Path) -> None:
+    """Each place is counted from the one before, also where an expression goes from the end."""
+    job = open_dictionary(tmp_path, {r"re:\d+": "①", r"re:(?r)é+x": "②"})
+    block = "é1 éx".encode() * 60_000
+    spans = find_spans(block, job.patterns, job.numbers)
+    assert spans[:4].tolist() == [[2, 3, 0], [4, 7, 1], [9, 10, 0], [11, 14, 1]]
+    assert len(spans) == 120_000
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [
@@ -505,6 +518,21 @@ def test_signs_that_the_corpus_has_are_refused(demo: MinedDemo, tmp_path: Path) 
     for wrong in ({"style": "glued"}, {"run": None, "dictionary": DEMO}):
         with pytest.raises(UsageError):
             rewrite_corpus(replace(config, **wrong))  # type: ignore[arg-type]
+
+
+def test_a_unit_with_a_mark_of_ours_has_nothing_and_the_others_have(tmp_path: Path) -> None:
+    """Where a corpus has ⟨ in a unit, as of APL, the run is taken all the same."""
+    source = "".join(f"the ⟨ sign ␛ and x{i} in the house\n" for i in range(300))
+    (tmp_path / "in.txt").write_text(source, encoding="utf-8")
+    mine(MineConfig(corpus=(str(tmp_path / "in.txt"),)), tmp_path / "run", Silent())
+    entries, bare = read_run(tmp_path / "run")
+    assert bare and entries and not any(set(OPEN + ESCAPE) & set(one.sign) for one in entries)
+    for style in ("glued", "signs"):
+        how = {"run": tmp_path / "run", "style": style}
+        out, back = tmp_path / style, tmp_path / f"{style}.back"
+        done = rewrite_corpus(RewriteConfig(str(tmp_path / "in.txt"), out, **how))  # type: ignore[arg-type]
+        restore_corpus(RewriteConfig(str(out), back, **how))  # type: ignore[arg-type]
+        assert done.replaced and back.read_text(encoding="utf-8") == source
 
 
 def test_expressions_differ_by_case_and_parts_have_no_spaces_around(tmp_path: Path) -> None:

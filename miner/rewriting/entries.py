@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from miner.rewriting.patterns import Pattern
 from miner.unicode import CLASS, class_table
 
 KEPT_BACK = (ESCAPE, LITERAL, OPEN, CLOSE, "\n")
+_KEPT_BACK = re.compile("|".join(KEPT_BACK))
 MOST = 4_096  # bytes of a text or a sign
 
 
@@ -61,7 +63,7 @@ def _check_entry(entry: Entry, where: str) -> None:
         if not value.strip():
             cure = f"Give {entry.text!r} a sign" if name == "sign" else "Take it away"
             raise ConfigError(f"an empty {name}", where=where, cure=cure)
-        if len(value.encode("utf-8", "replace")) > MOST:
+        if _size(value) > MOST:
             told = f"the {name} {value[:40]!r}… is too long"
             raise ConfigError(told, where=where, cure=f"Give at most {MOST:,} bytes")
         if any("\ud800" <= sign <= "\udfff" for sign in value):
@@ -72,6 +74,20 @@ def _check_entry(entry: Entry, where: str) -> None:
         raise ConfigError(
             f"{told}, with which a text would not come back", where=where, cure="Leave it away"
         )
+
+
+def can_stand(text: str, sign: str) -> bool:
+    """Say whether a sign can stand for a text of a corpus: both short, and without a mark of ours.
+
+    >>> can_stand("in the", "inthe"), can_stand("⟨ x", "⟨x"), can_stand("⟨ x", "☀")
+    (True, False, True)
+    """
+    long = 4 * max(len(text), len(sign)) > MOST and max(map(_size, (text, sign))) > MOST
+    return not long and "\n" not in text and not _KEPT_BACK.search(sign)
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))
 
 
 def check_patterns(patterns: Iterable[Pattern], *, where: str) -> list[Pattern]:
@@ -85,7 +101,7 @@ def check_patterns(patterns: Iterable[Pattern], *, where: str) -> list[Pattern]:
 def _check_cycles(entries: dict[str, Entry], where: str) -> None:
     """ConfigError where the sign of a text is a text whose sign leads back to it."""
     done: set[str] = set()
-    for start in entries:
+    for start in [text for text, entry in entries.items() if entry.sign in entries]:
         path: dict[str, None] = {}
         text = start
         while text in entries and text not in done:
@@ -134,7 +150,7 @@ def make_plan(
     blob, sign_at, text_at = _join(signs, stands)
     found, back = build_trie(both), build_trie(signs)
     return Plan(
-        found.steps, back.steps, found.classes, blob, forward,
+        found, back, class_table(), blob, forward,
         np.array([entry.formed for entry in entries] + [False] * (len(both) - len(texts)), bool),
         sign_at, text_at, forms, float(share), int(seed), safe,
         np.array(careful + [False] * (len(both) - len(texts)), bool), wary,
@@ -150,9 +166,8 @@ def find_careful(
     around it can change how it is read: new words of a line are such signs. A sign with other
     characters is harmless beside them if none of its own words is such a sign.
     """
-    careful = [
-        not (_is_word(entry.text[0] + entry.text[-1]) and _is_word(entry.sign)) for entry in entries
-    ]
+    edges = _are_words([entry.text[0] + entry.text[-1] for entry in entries])
+    careful = (~(edges & _are_words([entry.sign for entry in entries]))).tolist()
     pairs = list(zip(entries, careful, strict=True))
     words = {entry.sign for entry, care in pairs if not care}
     others = {word for entry, care in pairs if care for word in _list_words(entry.sign)}
@@ -164,7 +179,7 @@ def _list_words(sign: str) -> list[str]:
     """Return what of a sign could be read as a word, from any letter to the end of its word.
 
     >>> _list_words("a. bc")
-    ['a', 'bc']
+    ['a.', 'bc', 'a']
     """
     kinds = [1 << int(class_table()[ord(one)] & CLASS) for one in sign]
     letters = "".join(
@@ -175,19 +190,20 @@ def _list_words(sign: str) -> list[str]:
     return [*found, *(word.strip(joiners) for word in found if word.strip(joiners) != word)]
 
 
-def _is_word(text: str) -> bool:
-    """Say whether a text is one word: letters, digits, and joiners between two of them.
+def _are_words(texts: Sequence[str]) -> np.ndarray:
+    """Say which texts are one word: letters, digits, and joiners between two of them.
 
-    >>> [_is_word(text) for text in ("жартишина", "don'tyou", "yes!", "'tis")]
+    >>> _are_words(["жартишина", "don'tyou", "yes!", "'tis"]).tolist()
     [True, True, False, False]
     """
-    kinds = [1 << int(class_table()[ord(sign)] & CLASS) for sign in text]
-    return all(
-        kind & IN_WORD
-        or (kind & JOINS and 0 < i < len(kinds) - 1 and kinds[i - 1] & IN_WORD
-            and kinds[i + 1] & IN_WORD)
-        for i, kind in enumerate(kinds)
-    )  # fmt: skip
+    joined = "\n".join(["", *texts, ""])
+    codes = np.frombuffer(joined.encode("utf-32-le"), np.uint32)
+    kinds = 1 << (class_table()[codes] & CLASS).astype(np.int64)
+    edges = codes == 10
+    inside = kinds & IN_WORD != 0
+    fits = inside | edges
+    fits[1:-1] |= (kinds[1:-1] & JOINS != 0) & inside[:-2] & inside[2:]
+    return np.logical_and.reduceat(fits, np.flatnonzero(edges)[:-1])
 
 
 def _join(

@@ -76,7 +76,7 @@ def read_entries(config: RewriteConfig, told: Told) -> tuple[list[Entry], list[P
             alphabet=config.alphabet,
         )  # fmt: skip
         if bare:
-            told(f"{bare:,} units have no sign: the alphabet is too short")
+            told(f"{bare:,} units have no sign: none is left, or one of ␛ ␚ ⟨ ⟩ would be in it")
         return entries, []
     return read_dictionary(
         config.dictionary or Path(), any_case=config.any_case, inflect=config.inflect

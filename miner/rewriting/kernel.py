@@ -16,12 +16,12 @@ import numpy as np
 from numba import njit
 
 from miner.rewriting.matching import (
-    IN_WORD,
-    JOINS,
+    Trie,
     find_longest,
-    in_word,
+    find_start,
     joins_words,
-    look,
+    mark_starts,
+    step_over,
 )
 
 ESCAPE, LITERAL = "␛", "␚"  # U+241B, U+241A
@@ -31,6 +31,7 @@ _LITERAL = np.frombuffer(LITERAL.encode(), np.uint8)
 _OPEN = np.frombuffer(OPEN.encode(), np.uint8)
 _CLOSE = np.frombuffer(CLOSE.encode(), np.uint8)
 _SIGN = 3  # bytes of each of these
+_LEFT = -2  # a line that would not come back
 _u64 = np.uint64
 
 
@@ -38,15 +39,15 @@ class Plan(NamedTuple):
     """Texts and signs as arrays.
 
     `texts` finds texts, then signs (`forward` int32: of a text its sign, of a sign -1), `signs`
-    finds signs. `blob` holds all bytes; `sign_at` (signs, 2) and `text_at` (signs, 2) where a sign
-    and the text it stands for lie in it, -1 where it stands for forms alone; `formed` (texts,)
-    which texts keep their form, `forms` (signs,) which signs may have one. `share` of the places,
-    by `seed`. `safe`: only lines with a text or a sign of `careful` (texts,), `careful_signs`
-    (signs,) must be restored to be sure; see `find_careful`.
+    finds signs; `classes` of code points. `blob` holds all bytes; `sign_at` (signs, 2) and
+    `text_at` (signs, 2) where a sign and the text it stands for lie in it, -1 where it stands for
+    forms alone; `formed` (texts,) which texts keep their form, `forms` (signs,) which signs may
+    have one. `share` of the places, by `seed`. `safe`: only lines with a text or a sign of
+    `careful` (texts,), `careful_signs` (signs,) must be restored to be sure; see `find_careful`.
     """
 
-    texts: np.ndarray
-    signs: np.ndarray
+    texts: Trie
+    signs: Trie
     classes: np.ndarray
     blob: np.ndarray
     forward: np.ndarray
@@ -62,7 +63,7 @@ class Plan(NamedTuple):
 
 
 @njit(nogil=True, cache=True)
-def rewrite_lines(  # noqa: C901 - a kernel
+def rewrite_lines(
     buffer: np.ndarray, ends: np.ndarray, plan: Plan, spans: np.ndarray, out: np.ndarray,
     counts: np.ndarray,
 ) -> int:  # fmt: skip
@@ -75,37 +76,29 @@ def rewrite_lines(  # noqa: C901 - a kernel
     at = 0
     span = 0
     scratch = np.empty(1 << 16, np.uint8)
+    starts = mark_starts(plan.texts, plan.classes, _ESCAPE[0])
+    back = mark_starts(plan.signs, plan.classes, _ESCAPE[0])
     for line in range(ends.shape[0] - 1):
         low, high = ends[line], ends[line + 1]
         stop = high - 1 if high > low and buffer[high - 1] == 10 else high
         if scratch.shape[0] < 2 * (stop - low) + 64:
             scratch = np.empty(3 * (stop - low) + 64, np.uint8)
-        comes_back = False
         while span < spans.shape[0] and spans[span, 0] < low:
             span += 1
-        if not _is_at(buffer, low, stop, _LITERAL):
-            for wary in (False, True):  # again without what wants care, where it does not come back
-                end, replaced, escaped, marks = _rewrite(
-                    buffer, low, stop, plan, spans[span:], out, at, wary
-                )
-                if end < 0:
-                    return -1
-                comes_back = marks == 0 and (replaced + escaped == 0 or plan.safe)
-                if not comes_back:
-                    size = _restore(out, at, end, plan, scratch, 0)
-                    comes_back = size == stop - low and _same(scratch, buffer, low, size)
-                if comes_back:
-                    break
-        if comes_back:
-            at = end
-            counts[0] += replaced
-            counts[1] += escaped
-        else:
-            if at + _SIGN + stop - low >= out.shape[0]:
-                return -1
-            at = _put(out, at, _LITERAL, 0, _SIGN)
-            at = _put(out, at, buffer, low, stop - low)
+        end, replaced, escaped = _rewrite_safely(
+            buffer, low, stop, plan, starts, back, spans[span:], out, at, scratch
+        )
+        counts[0] += replaced
+        counts[1] += escaped
+        if end == _LEFT:
+            end = -1
+            if at + _SIGN + stop - low < out.shape[0]:
+                end = _put(out, at, _LITERAL, 0, _SIGN)
+                end = _put(out, end, buffer, low, stop - low)
             counts[2] += 1
+        if end < 0:
+            return -1
+        at = end
         if stop < high:
             if at >= out.shape[0]:
                 return -1
@@ -118,6 +111,7 @@ def rewrite_lines(  # noqa: C901 - a kernel
 def restore_lines(buffer: np.ndarray, ends: np.ndarray, plan: Plan, out: np.ndarray) -> int:
     """Write lines of hyperword text as they were; return the bytes, -1 if `out` is too short."""
     at = 0
+    starts = mark_starts(plan.signs, plan.classes, _ESCAPE[0])
     for line in range(ends.shape[0] - 1):
         low, high = ends[line], ends[line + 1]
         stop = high - 1 if high > low and buffer[high - 1] == 10 else high
@@ -126,7 +120,7 @@ def restore_lines(buffer: np.ndarray, ends: np.ndarray, plan: Plan, out: np.ndar
                 return -1
             at = _put(out, at, buffer, low + _SIGN, stop - low - _SIGN)
         else:
-            at = _restore(buffer, low, stop, plan, out, at)
+            at = _restore(buffer, low, stop, plan, starts, out, at)
             if at < 0:
                 return -1
         if stop < high:
@@ -138,9 +132,33 @@ def restore_lines(buffer: np.ndarray, ends: np.ndarray, plan: Plan, out: np.ndar
 
 
 @njit(nogil=True, cache=True)
+def _rewrite_safely(
+    buffer: np.ndarray, low: int, stop: int, plan: Plan, starts: np.ndarray, back: np.ndarray,
+    spans: np.ndarray, out: np.ndarray, at: int, scratch: np.ndarray,
+) -> tuple[int, int, int]:  # fmt: skip
+    """Write one line; return where it ends (-1 if `out` is short), places replaced and escaped.
+
+    Where it would not come back, it is written again without what wants care; where that would not
+    either, the end is `_LEFT`.
+    """
+    if _is_at(buffer, low, stop, _LITERAL):
+        return _LEFT, 0, 0
+    for wary in (False, True):
+        end, replaced, escaped, marks = _rewrite(
+            buffer, low, stop, plan, starts, spans, out, at, wary
+        )
+        if end < 0 or (marks == 0 and (replaced + escaped == 0 or plan.safe)):
+            return end, replaced, escaped
+        size = _restore(out, at, end, plan, back, scratch, 0)
+        if size == stop - low and _same(scratch, buffer, low, size):
+            return end, replaced, escaped
+    return _LEFT, 0, 0
+
+
+@njit(nogil=True, cache=True)
 def _rewrite(  # noqa: C901 - a kernel
-    buffer: np.ndarray, low: int, stop: int, plan: Plan, spans: np.ndarray, out: np.ndarray,
-    at: int, wary: bool,
+    buffer: np.ndarray, low: int, stop: int, plan: Plan, starts: np.ndarray, spans: np.ndarray,
+    out: np.ndarray, at: int, wary: bool,
 ) -> tuple[int, int, int, int]:  # fmt: skip
     """Write one line; return where it ends (-1 if `out` is short), places replaced and escaped.
 
@@ -150,168 +168,126 @@ def _rewrite(  # noqa: C901 - a kernel
     place, copied, replaced, escaped, marks = low, low, 0, 0, 0
     word, joined = False, False
     texts, signs, classes = plan.texts, plan.signs, plan.classes
-    room = out.shape[0] - 16
-    first = np.int64(texts[0, 0])
+    room = out.shape[0] - 2 * _SIGN - 16
     span = 0
     next_span = spans[0, 0] if spans.shape[0] and not wary else stop
-    while place < stop:
-        if place >= next_span:
-            begin = place
-            while span < spans.shape[0] and spans[span, 0] < place:
-                span += 1
-            if span < spans.shape[0] and spans[span, 0] == place:
-                length = spans[span, 1] - place
-                _, other = find_longest(buffer, place, stop, low, texts, classes)
-                if at + (place - copied) + length > room:
-                    return -1, 0, 0, 0
-                end = 0
-                if (
-                    (other <= length or word or joined)
-                    and _is_chosen(buffer, low, stop, place, plan.share, plan.seed)
-                ):  # fmt: skip
-                    at = _put(out, at, buffer, copied, place - copied)
-                    copied = place
-                    end = _put_sign(buffer, place, length, stop, plan, out, at, -1, spans[span, 2])
-                    if end < 0:
-                        return -1, 0, 0, 0
-                span += 1
-                if end > 0:
-                    at, replaced, marks = end, replaced + 1, marks + 1
-                    place += length
-                    copied = place
-                    word, joined = joins_words(buffer, place, low, classes)
+    while True:
+        place, word, joined = find_start(
+            buffer, place, min(next_span, stop), stop, word, joined, starts, classes
+        )
+        if place >= stop:
+            break
+        text: Any = -1
+        sign: Any = -1
+        spanned = place >= next_span
+        if spanned:
+            span, sign, length = _take_span(
+                buffer, place, stop, low, word or joined, plan, spans, span
+            )
             next_span = spans[span, 0] if span < spans.shape[0] else stop
-            if place > begin:
-                continue
-        byte = np.int64(buffer[place])
-        kind, width = look(buffer, place, stop, classes)
-        inside = 1 << kind & IN_WORD != 0
-        if not (inside and (word or joined)):
-            if texts[first + byte, 1] == 0 and not (
-                1 << kind & JOINS and word and in_word(buffer, place + width, stop, classes)
-            ):
-                text, length = find_longest(buffer, place, stop, low, texts, classes)
-                if text >= 0:
-                    if at + (place - copied) + length > room:
-                        return -1, 0, 0, 0
-                    sign: Any = np.int64(plan.forward[text])
-                    end = 0
-                    kept = wary and plan.careful[text]
-                    if (
-                        sign >= 0
-                        and not kept
-                        and _is_chosen(buffer, low, stop, place, plan.share, plan.seed)
-                    ):
-                        at = _put(out, at, buffer, copied, place - copied)
-                        copied = place
-                        end = _put_sign(buffer, place, length, stop, plan, out, at, text, sign)
-                        if end < 0:
-                            return -1, 0, 0, 0
-                    if end > 0:
-                        at, replaced = end, replaced + 1
-                        marks += plan.careful[text]
-                        place += length
-                        copied = place
-                        word, joined = joins_words(buffer, place, low, classes)
-                        continue
-                    text, length = find_longest(buffer, place, stop, low, signs, classes)
-                    if text >= 0:
-                        at = _put(out, at, buffer, copied, place - copied)
-                        at = _put(out, at, _ESCAPE, 0, _SIGN)
-                        copied = place
-                        escaped += 1
-                        marks += plan.careful_signs[text]
-                        place += length
-                        word, joined = joins_words(buffer, place, low, classes)
-                        continue
-            if byte == _ESCAPE[0] and _is_at(buffer, place, stop, _ESCAPE):
-                if at + (place - copied) + _SIGN > room:
+        else:
+            text, length = find_longest(buffer, place, stop, low, texts, classes)
+            if text >= 0 and not (wary and plan.careful[text]):
+                sign = np.int64(plan.forward[text])
+        if sign >= 0 and _is_chosen(buffer, low, stop, place, plan.share, plan.seed):
+            start, size = plan.sign_at[sign]
+            follows = plan.forms[sign] and _is_at(buffer, place + length, stop, _OPEN)
+            formed = text < 0 or plan.formed[text] or follows
+            if not formed or _find_sign(buffer, place, place + length, _CLOSE) < 0:
+                if at + (place - copied) + size + length > room:
                     return -1, 0, 0, 0
                 at = _put(out, at, buffer, copied, place - copied)
-                at = _put(out, at, _ESCAPE, 0, _SIGN)
+                at = _put(out, at, plan.blob, start, size)
+                if formed:
+                    at = _put_form(out, at, buffer, place, length)
+                replaced += 1
+                marks += text < 0 or plan.careful[text]
+                place += length
                 copied = place
-                escaped += 1
-                marks += 1
-        joined = word and 1 << kind & JOINS != 0
-        word = inside
-        place += width
+                word, joined = joins_words(buffer, place, low, classes)
+                continue
+        if spanned:  # what is not replaced is looked at once more, as any place is
+            continue
+        length = 0
+        if text >= 0:
+            own, length = find_longest(buffer, place, stop, low, signs, classes)
+            marks += own >= 0 and plan.careful_signs[own]
+        if length == 0 and _is_at(buffer, place, stop, _ESCAPE):
+            length = _SIGN
+            marks += 1
+        if length == 0:
+            place, word, joined = step_over(buffer, place, stop, word, classes)
+            continue
+        if at + (place - copied) > room:
+            return -1, 0, 0, 0
+        at = _put(out, at, buffer, copied, place - copied)
+        at = _put(out, at, _ESCAPE, 0, _SIGN)
+        escaped += 1
+        copied = place
+        place += length
+        word, joined = joins_words(buffer, place, low, classes)
     if at + (stop - copied) > room:
         return -1, 0, 0, 0
     return _put(out, at, buffer, copied, stop - copied), replaced, escaped, marks
 
 
 @njit(nogil=True, cache=True)
-def _put_sign(
-    buffer: np.ndarray, place: int, length: int, stop: int, plan: Plan, out: np.ndarray, at: int,
-    text: int, sign: int,
-) -> int:  # fmt: skip
-    """Write the sign of a text, -1 for what a pattern found, and its form if need be.
+def _take_span(
+    buffer: np.ndarray, place: int, stop: int, low: int, inside: bool, plan: Plan,
+    spans: np.ndarray, span: int,
+) -> tuple[int, int, int]:  # fmt: skip
+    """Return the number of the next span, and the sign and the length of that at a place.
 
-    Return where it ends, 0 where a form cannot be written, -1 where `out` is too short.
+    The sign is -1 where no span begins, or where a text that is longer does; `inside` a word none.
     """
-    start, size = plan.sign_at[sign]
-    follows = plan.forms[sign] and _is_at(buffer, place + length, stop, _OPEN)
-    formed = text < 0 or plan.formed[text] or follows
-    if at + size + length + 2 * _SIGN + 16 > out.shape[0]:
-        return -1
-    if formed:
-        for i in range(place, place + length):
-            if _is_at(buffer, i, place + length, _CLOSE):
-                return 0
-    at = _put(out, at, plan.blob, start, size)
-    if formed:
-        at = _put(out, at, _OPEN, 0, _SIGN)
-        at = _put(out, at, buffer, place, length)
-        at = _put(out, at, _CLOSE, 0, _SIGN)
-    return at
+    while span < spans.shape[0] and spans[span, 0] < place:
+        span += 1
+    if span == spans.shape[0] or spans[span, 0] != place:
+        return span, -1, 0
+    length: Any = spans[span, 1] - place
+    _, other = find_longest(buffer, place, stop, low, plan.texts, plan.classes)
+    return span + 1, spans[span, 2] if inside or other <= length else -1, length
 
 
 @njit(nogil=True, cache=True)
-def _restore(  # noqa: C901 - a kernel
-    buffer: np.ndarray, low: int, stop: int, plan: Plan, out: np.ndarray, at: int
-) -> int:
+def _restore(
+    buffer: np.ndarray, low: int, stop: int, plan: Plan, starts: np.ndarray, out: np.ndarray,
+    at: int,
+) -> int:  # fmt: skip
     """Write one line of hyperword text as it was; return where it ends, -1 if `out` is short."""
     place = copied = low
     word, joined = False, False
     signs, classes = plan.signs, plan.classes
     room = out.shape[0] - 16
-    first = np.int64(signs[0, 0])
-    while place < stop:
-        byte = np.int64(buffer[place])
-        kind, width = look(buffer, place, stop, classes)
-        inside = 1 << kind & IN_WORD != 0
-        if not (inside and (word or joined)):
-            if byte == _ESCAPE[0] and _is_at(buffer, place, stop, _ESCAPE):
-                behind = place + _SIGN
-                length = _SIGN if _is_at(buffer, behind, stop, _ESCAPE) else 0
-                if length == 0 and behind < stop:
-                    _, length = find_longest(buffer, behind, stop, low, signs, classes)
-                if at + (behind - copied) + length > room:
-                    return -1
-                # an escape that escapes nothing is not of ours, and stays
-                at = _put(out, at, buffer, copied, (place if length else behind) - copied)
-                copied = behind
-                place = behind + length
-                word, joined = joins_words(buffer, place, low, classes)
+    while True:
+        place, word, joined = find_start(buffer, place, stop, stop, word, joined, starts, classes)
+        if place >= stop:
+            break
+        if _is_at(buffer, place, stop, _ESCAPE):
+            behind = place + _SIGN
+            length: Any = _SIGN if _is_at(buffer, behind, stop, _ESCAPE) else 0
+            if length == 0 and behind < stop:
+                _, length = find_longest(buffer, behind, stop, low, signs, classes)
+            if at + (behind - copied) + length > room:
+                return -1
+            # an escape that escapes nothing is not of ours, and stays
+            at = _put(out, at, buffer, copied, (place if length else behind) - copied)
+            copied = behind
+            place = behind + length
+        else:
+            sign, length = find_longest(buffer, place, stop, low, signs, classes)
+            if sign < 0:
+                place, word, joined = step_over(buffer, place, stop, word, classes)
                 continue
-            if signs[first + byte, 1] == 0 and not (
-                1 << kind & JOINS and word and in_word(buffer, place + width, stop, classes)
-            ):
-                sign, length = find_longest(buffer, place, stop, low, signs, classes)
-                if sign >= 0:
-                    if at + (place - copied) > room:
-                        return -1
-                    at = _put(out, at, buffer, copied, place - copied)
-                    used, at = _put_text(buffer, place, length, stop, plan, out, at, sign)
-                    if at < 0:
-                        return -1
-                    place += used
-                    copied = place
-                    word, joined = joins_words(buffer, place, low, classes)
-                    continue
-        joined = word and 1 << kind & JOINS != 0
-        word = inside
-        place += width
+            if at + (place - copied) > room:
+                return -1
+            at = _put(out, at, buffer, copied, place - copied)
+            used, at = _put_text(buffer, place, length, stop, plan, out, at, sign)
+            if at < 0:
+                return -1
+            place += used
+            copied = place
+        word, joined = joins_words(buffer, place, low, classes)
     if at + (stop - copied) > room:
         return -1
     return _put(out, at, buffer, copied, stop - copied)
@@ -325,10 +301,8 @@ def _put_text(
     """Write what a sign stands for; return the bytes read, and where it ends or -1."""
     behind = place + length
     if plan.forms[sign] and _is_at(buffer, behind, stop, _OPEN):
-        end = behind + _SIGN
-        while end < stop and not _is_at(buffer, end, stop, _CLOSE):
-            end += 1
-        if end < stop:
+        end = _find_sign(buffer, behind + _SIGN, stop, _CLOSE)
+        if end >= 0:
             size = end - behind - _SIGN
             if at + size + 16 > out.shape[0]:
                 return 0, -1
@@ -346,9 +320,27 @@ def _put_text(
 @njit(nogil=True, cache=True)
 def _put(out: np.ndarray, at: int, source: np.ndarray, start: int, size: int) -> int:
     """Copy bytes; return where they end."""
-    for i in range(size):
-        out[at + i] = source[start + i]
+    for i in range(np.uint64(size)):
+        out[np.uint64(at) + i] = source[np.uint64(start) + i]
     return at + size
+
+
+@njit(nogil=True, cache=True)
+def _put_form(out: np.ndarray, at: int, buffer: np.ndarray, place: int, length: int) -> int:
+    """Write what stands at a place between the marks of a form; return where it ends."""
+    at = _put(out, at, _OPEN, 0, _SIGN)
+    at = _put(out, at, buffer, place, length)
+    return _put(out, at, _CLOSE, 0, _SIGN)
+
+
+@njit(nogil=True, cache=True)
+def _find_sign(buffer: np.ndarray, place: int, stop: int, sign: np.ndarray) -> int:
+    """Return where a sign of three bytes first stands between two places, or -1."""
+    while place < stop:
+        if _is_at(buffer, place, stop, sign):
+            return place
+        place += 1
+    return -1
 
 
 @njit(nogil=True, cache=True)

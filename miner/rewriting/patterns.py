@@ -14,6 +14,7 @@ import numpy as np
 import regex
 
 from miner.errors import ConfigError
+from miner.rewriting.literals import Needs, find_needs, make_sieve, sift_lines
 from miner.rewriting.matching import IN_WORD
 from miner.unicode import CLASS, class_table
 
@@ -28,11 +29,15 @@ _BETWEEN = r"[^\w.!?…。！？]*+"  # no end of a sentence
 
 @dataclass(frozen=True)
 class Pattern:
-    """What is looked for, as the dictionary has it and compiled, and the sign in its place."""
+    """What is looked for, as the dictionary has it and compiled, and the sign in its place.
+
+    `needs`: a line in which it stands has one literal at least of each.
+    """
 
     source: str
     sign: str
     expression: regex.Pattern[str]
+    needs: Needs = ()
 
 
 def compile_expression(source: str, sign: str, *, where: str, any_case: bool = False) -> Pattern:
@@ -49,7 +54,7 @@ def compile_expression(source: str, sign: str, *, where: str, any_case: bool = F
             f"{source!r} fits nothing at all, which is everywhere", where=where,
             cure="Write + instead of *",
         )  # fmt: skip
-    return Pattern(source, sign, expression)
+    return Pattern(source, sign, expression, find_needs(written))
 
 
 def compile_compound(
@@ -60,14 +65,14 @@ def compile_compound(
 
     At most `within` words stand between two neighbours, and no end of a sentence.
     """
+    forms = [sorted(part, key=len, reverse=True) for part in parts]
     gap = rf"(?:{_BETWEEN}{_WORD}){{0,{within}}}?{_BETWEEN}"
-    told = ["(?:" + "|".join(map(_bound, sorted(part, key=len, reverse=True))) + ")"
-            for part in parts]  # fmt: skip
+    told = ["(?:" + "|".join(map(_bound, part)) + ")" for part in forms]
     orders = [tuple(told)] if ordered else dict.fromkeys(permutations(told))
     written = "|".join(gap.join(order) for order in orders)
-    return Pattern(
-        source, sign, regex.compile(written, regex.V1 | (regex.IGNORECASE if any_case else 0))
-    )
+    expression = regex.compile(written, regex.V1 | (regex.IGNORECASE if any_case else 0))
+    needs = tuple(tuple(max(text.split(), key=len) for text in part) for part in forms)
+    return Pattern(source, sign, expression, needs)
 
 
 def _bound(text: str) -> str:
@@ -87,16 +92,18 @@ def find_spans(block: bytes, patterns: Sequence[Pattern], numbers: dict[bytes, i
     In order and apart: the first wins, of two that begin together the longer.
     """
     found: list[tuple[int, int, int]] = []
-    text = block.decode("utf-8", "surrogateescape")
-    lines = text.split("\n") if patterns else []
-    low = 0
-    for line in lines:
-        for pattern in patterns:
-            sign = numbers[pattern.sign.encode()]
-            for begin, end in _find(line, pattern):
-                first = low + _measure(line[:begin])
-                found.append((first, first + _measure(line[begin:end]), sign))
-        low += _measure(line) + 1
+    kept = sift_lines(block, make_sieve(tuple(one.needs for one in patterns))) if patterns else []
+    ends = _list_ends(block) if patterns else []
+    texts: dict[int, str] = {}
+    for pattern, lines in zip(patterns, kept, strict=True):
+        sign = numbers[pattern.sign.encode()]
+        for i in range(len(ends) - 1) if lines is None else lines.tolist():
+            if i not in texts:
+                texts[i] = block[ends[i] : ends[i + 1] - 1].decode("utf-8", "surrogateescape")
+            places = _find(texts[i], pattern)
+            found += [
+                (ends[i] + begin, ends[i] + end, sign) for begin, end in _count(texts[i], places)
+            ]
     found.sort(key=lambda span: (span[0], -span[1]))
     apart: list[tuple[int, int, int]] = []
     for span in found:
@@ -105,15 +112,42 @@ def find_spans(block: bytes, patterns: Sequence[Pattern], numbers: dict[bytes, i
     return np.array(apart, np.int64).reshape(-1, 3)
 
 
+def _list_ends(block: bytes) -> list[int]:
+    """Return where lines begin, and where one more would behind the last.
+
+    >>> _list_ends(b"ab\\nc")
+    [0, 3, 5]
+    """
+    breaks = np.flatnonzero(np.frombuffer(block, np.uint8) == 10) + 1
+    return [0, *breaks.tolist(), len(block) + 1]
+
+
 def _find(line: str, pattern: Pattern) -> list[tuple[int, int]]:
     try:
         places = pattern.expression.finditer(line, timeout=PATIENCE)
-        return [place.span() for place in places if place.end() > place.start()]
+        return sorted(place.span() for place in places if place.end() > place.start())
     except TimeoutError as error:
         raise ConfigError(
             f"{pattern.source!r} takes more than {PATIENCE:.0f} s in the line {line[:60]!r}",
             where="the dictionary", cure="Write it so that it can fit in one way only",
         ) from error  # fmt: skip
+
+
+def _count(line: str, places: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return places in a line, in order and apart, in bytes.
+
+    >>> _count("éé a", [(0, 1), (3, 4)])
+    [(0, 2), (5, 6)]
+    """
+    if line.isascii() or not places:
+        return places
+    counted = []
+    last = size = 0
+    for begin, end in places:
+        first = size + _measure(line[last:begin])
+        last, size = end, first + _measure(line[begin:end])
+        counted.append((first, size))
+    return counted
 
 
 def _measure(text: str) -> int:

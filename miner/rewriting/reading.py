@@ -25,7 +25,7 @@ from miner.decisions import Policy
 from miner.errors import ConfigError
 from miner.finished import Finished, open_finished
 from miner.reviewed import review_run
-from miner.rewriting.entries import Entry, check_entries, check_patterns, vary_case
+from miner.rewriting.entries import Entry, can_stand, check_entries, check_patterns, vary_case
 from miner.rewriting.forms import inflect_entries, open_forms
 from miner.rewriting.patterns import (
     EXPRESSION,
@@ -53,7 +53,7 @@ def read_run(
     With links alone, phrases stay in links. A unit is found as the corpus mostly writes it and in
     canonical form, with a capital in front and in capitals. In the style `glued` each spelling has
     its own glued form, so that all come back; in the style `signs` a unit has one sign, which
-    keeps the form of the others.
+    keeps the form of the others. A unit that holds a mark of ours has nothing.
     """
     finished = open_finished(run)
     reviewed = review_run(run, policy)
@@ -67,17 +67,21 @@ def read_run(
     for rank, kind, token, surface in units.select("rank", "kind", "token", "surface").iter_rows():
         if kind not in wanted:
             continue
-        bare += style == "signs" and rank not in signs
         texts = [surface, token]
         if folds:
             texts += [token[:1].upper() + token[1:], token.upper()]
+        able = 0
         for text in dict.fromkeys(texts):
             sign = "".join(text.split()) if style == "glued" else signs.get(rank, text)
             formed = style == "signs" and sign in taken
-            if sign != text and text not in entries and "\n" not in text:
+            if not can_stand(text, sign) or (style == "signs" and rank not in signs):
+                continue
+            able += 1
+            if sign != text and text not in entries:
                 if formed or sign not in taken:
                     entries[text] = Entry(text, sign, formed)
                 taken.add(sign)
+        bare += not able
     return check_entries(entries.values(), where=str(run)), bare
 
 
