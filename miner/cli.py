@@ -808,10 +808,15 @@ def rewrite_options(command: Any) -> Any:
                      "pymorphy3); the sign keeps the form, ☀⟨света⟩."),
         click.option("--links", is_flag=True,
                      help="Of --run links alone: a hyperlexeme is shown as its links."),
-        click.option("--style", type=click.Choice(("glued", "signs")), default="glued",
-                     show_default=True,
-                     help="What stands for units of --run: glued forms, or signs that the corpus "
-                     "does not have, one for a family: ⟁, ⟁₁, ⟁₂."),
+        click.option("--style", type=click.Choice(("glued", "signs", "addresses")),
+                     default="glued", show_default=True,
+                     help="What stands for units of --run: glued forms; signs that the corpus does "
+                     "not have, one for a family: ⟁, ⟁₁, ⟁₂; or addresses, which begin alike where "
+                     "meanings are near: VXS_ΔC1:R8K."),
+        click.option("--markers", is_flag=True,
+                     help="Behind units of --run, how they hold together: _RESO_ (the parts recur "
+                     "together), _FORE_ and _BACK_ (one part calls for the other), _TENS_ (far "
+                     "meanings)."),
         click.option("--alphabet", metavar="SIGNS",
                      help="The signs of --style signs; 930 symbols of Unicode by default."),
         policy_option,

@@ -83,8 +83,8 @@ ROOMS: dict[str, set[str]] = {
     },
     # inspect counts tokens, by the loader of the other wing
     "rewriting": {
-        *FOUNDATION, "atoms", "corpus", "decisions", "finished", "report", "reviewed", "store",
-        "tensors", "tokenizer", "vocabulary",
+        *FOUNDATION, "atoms", "corpus", "decisions", "fields", "finished", "report", "reviewed",
+        "store", "tensors", "tokenizer", "vocabulary",
     },
     # it extends a tokenizer and its model together, by the doors of the other wing
     "model": {*FOUNDATION, "decisions", "report", "store", "tensors", "tokenizer"},

@@ -19,6 +19,7 @@ from watched import DEMO, MinedDemo
 
 from miner.config import MineConfig
 from miner.errors import ConfigError, MinerError, UsageError
+from miner.fields import read_fields
 from miner.pipeline import mine
 from miner.rewriting.entries import (
     Entry,
@@ -30,11 +31,12 @@ from miner.rewriting.entries import (
 )
 from miner.rewriting.jobs import RewriteConfig, restore_corpus, rewrite_corpus
 from miner.rewriting.kernel import CLOSE, ESCAPE, LITERAL, OPEN
+from miner.rewriting.marking import list_markers
 from miner.rewriting.matching import build_trie, find_longest
 from miner.rewriting.patterns import compile_compound, find_spans
 from miner.rewriting.reading import read_dictionary, read_run
 from miner.rewriting.streaming import Done, Job, _convert, convert_block, run_job
-from miner.rewriting.styling import LEADS, assign_signs, list_signs
+from miner.rewriting.styling import LEADS, assign_signs, list_signs, number_addresses
 from miner.unicode import class_table
 
 LIGHT = [Entry("свет", "☀{радость}"), Entry("любовь", "❤"), Entry("дождь и грусть", "☔🫧")]
@@ -466,14 +468,46 @@ def test_russian_words_are_found_in_all_forms(tmp_path: Path) -> None:
 
 
 def test_families_share_a_sign() -> None:
-    units = pl.DataFrame({
-        "rank": [1, 2, 3, 4, 5], "family": [2, 2, 3, 2, 5],
-        "kind": ["link", "link", "hyperlexeme", "link", "symbol"],
-    })  # fmt: skip
-    kinds = ("link", "hyperlexeme")
-    signs = assign_signs(units, ["☀", "☔", "🌙"], kinds=kinds)
+    units = pl.DataFrame({"rank": [1, 2, 3, 4], "family": [2, 2, 3, 2]})
+    signs = assign_signs(units, ["☀", "☔", "🌙"])
     assert signs == {2: "☀", 1: "☀₁", 4: "☀₂", 3: "☔"}
-    assert assign_signs(units, [], kinds=kinds) == {}
+    assert assign_signs(units, []) == {}
+
+
+def test_an_address_that_several_have_is_numbered() -> None:
+    units = pl.DataFrame({"rank": [1, 2, 3, 4], "token": ["a b", "c d", "e f", "g h"]})
+    fields = pl.DataFrame({"token": ["c d", "a b", "g h"], "address": ["X1", "X1", "Y2"]})
+    assert number_addresses(units, fields) == {1: "X1", 2: "X1₁", 4: "Y2"}
+
+
+def test_markers_are_where_a_measure_is_highest() -> None:
+    fields = pl.DataFrame({
+        "token": list("abcdef"),
+        "resonance": [0.9, 0.1, 0.0, -0.2, float("nan"), None],
+        "direction": [-0.9, 0.2, 0.8, 0.1, 0.0, None],
+        "tension": [0.1, 0.2, 0.2, 0.7, 0.1, None],
+    })  # fmt: skip
+    assert list_markers(fields) == {"a": "_RESO_ _BACK_", "c": "_FORE_", "d": "_TENS_"}
+    assert list_markers(fields[-1:]) == {}
+
+
+@pytest.mark.parametrize("style", ["glued", "signs", "addresses"])
+@pytest.mark.parametrize("markers", [False, True])
+def test_a_corpus_comes_back_in_every_style(
+    demo: MinedDemo, tmp_path: Path, style: str, markers: bool
+) -> None:
+    how = {"run": demo.folder, "style": style, "markers": markers}
+    out, back = tmp_path / "out", tmp_path / "back"
+    done = rewrite_corpus(RewriteConfig(str(DEMO), out, **how))  # type: ignore[arg-type]
+    restore_corpus(RewriteConfig(str(out), back, **how))  # type: ignore[arg-type]
+    assert back.read_bytes() == DEMO.read_bytes()
+    written = out.read_text(encoding="utf-8")
+    assert done.replaced > 1_000
+    there = DEMO.read_text(encoding="utf-8").count("_FORE_")
+    assert (written.count("_FORE_") > there + 100) == markers
+    if style == "addresses":
+        addresses = read_fields(demo.folder).table["address"].to_list()
+        assert sum(address in written for address in addresses) > 500
 
 
 @given(st.integers(1, 40), st.integers(0, 400))

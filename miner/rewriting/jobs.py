@@ -35,6 +35,7 @@ class RewriteConfig:
     links: bool = False
     style: Style = "glued"
     alphabet: str | None = None
+    markers: bool = False
     policy: Policy = "majority"
 
 
@@ -50,7 +51,9 @@ def open_job(config: RewriteConfig, *, back: bool, told: Told = lambda _: None) 
         raise UsageError("--any-case is for --dictionary", cure="A run has its cases by itself")
     if config.run and config.inflect:
         raise UsageError("--inflect is for --dictionary", cure="Leave it away")
-    for name, given in (("links", config.links), ("style", config.style != "glued")):
+    for name, given in (
+        ("links", config.links), ("style", config.style != "glued"), ("markers", config.markers),
+    ):  # fmt: skip
         if config.dictionary and given:
             raise UsageError(f"--{name} is for --run", cure="Leave it away")
     if config.alphabet is not None and config.style != "signs":
@@ -73,7 +76,7 @@ def read_entries(config: RewriteConfig, told: Told) -> tuple[list[Entry], list[P
         kinds = KINDS[:1] if config.links else KINDS
         entries, bare = read_run(
             config.run, kinds=kinds, policy=config.policy, style=config.style,
-            alphabet=config.alphabet,
+            alphabet=config.alphabet, markers=config.markers,
         )  # fmt: skip
         if bare:
             told(f"{bare:,} units have no sign: none is left, or one of ␛ ␚ ⟨ ⟩ would be in it")
@@ -110,6 +113,7 @@ def describe_done(done: Done, config: RewriteConfig, *, back: bool) -> str:
     case += f" --inflect {config.inflect}" if config.inflect else ""
     case += f" --style {config.style}" if config.style != "glued" else ""
     case += f" --alphabet {shlex.quote(config.alphabet)}" if config.alphabet else ""
+    case += " --markers" if config.markers else ""
     links = " --links" if config.links else ""
     form = "" if config.form == "txt" else f" --format {config.form}"
     command = f"miner restore {how}{case}{links}{form} --corpus {config.out} --out FILE"

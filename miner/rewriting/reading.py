@@ -23,10 +23,12 @@ import regex
 
 from miner.decisions import Policy
 from miner.errors import ConfigError
+from miner.fields import read_fields
 from miner.finished import Finished, open_finished
 from miner.reviewed import review_run
 from miner.rewriting.entries import Entry, can_stand, check_entries, check_patterns, vary_case
 from miner.rewriting.forms import inflect_entries, open_forms
+from miner.rewriting.marking import list_markers
 from miner.rewriting.patterns import (
     EXPRESSION,
     MOST_PARTS,
@@ -37,44 +39,50 @@ from miner.rewriting.patterns import (
     compile_compound,
     compile_expression,
 )
-from miner.rewriting.styling import assign_signs, free_signs, list_alphabet
+from miner.rewriting.styling import assign_signs, free_signs, list_alphabet, number_addresses
 from miner.vocabulary import RUNS
 
-Style = Literal["glued", "signs"]
+Style = Literal["glued", "signs", "addresses"]
 KINDS = ("link", "hyperlexeme")
 
 
 def read_run(
     run: Path, *, kinds: Iterable[str] = KINDS, policy: Policy = "majority",
-    style: Style = "glued", alphabet: str | None = None,
+    style: Style = "glued", alphabet: str | None = None, markers: bool = False,
 ) -> tuple[list[Entry], int]:  # fmt: skip
     """Return the units of a run with what stands for them, and how many units have nothing.
 
     With links alone, phrases stay in links. A unit is found as the corpus mostly writes it and in
     canonical form, with a capital in front and in capitals. In the style `glued` each spelling has
-    its own glued form, so that all come back; in the style `signs` a unit has one sign, which
-    keeps the form of the others. A unit that holds a mark of ours has nothing.
+    its own glued form, so that all come back; in the styles `signs` and `addresses` a unit has one
+    sign, which keeps the form of the others. A unit that holds a mark of ours has nothing.
+    `markers`: behind a sign stands how the unit holds together.
     """
     finished = open_finished(run)
     reviewed = review_run(run, policy)
     units = reviewed.units if reviewed else finished.units
-    wanted = set(kinds) & set(RUNS)
+    units = units.filter(pl.col("kind").is_in(list(set(kinds) & set(RUNS))))
     folds = finished.atoms.profile.folds_case
-    signs = _draw_signs(finished, units, wanted, alphabet) if style == "signs" else {}
+    signs = {}
+    if style == "signs":
+        signs = _draw_signs(finished, units, alphabet)
+    fields = read_fields(run).table if style == "addresses" or markers else None
+    if style == "addresses" and fields is not None:
+        signs = number_addresses(units, fields)
+    marks = list_markers(fields) if markers and fields is not None else {}
     entries: dict[str, Entry] = {}
     taken: set[str] = set()
     bare = 0
-    for rank, kind, token, surface in units.select("rank", "kind", "token", "surface").iter_rows():
-        if kind not in wanted:
-            continue
+    for rank, token, surface in units.select("rank", "token", "surface").iter_rows():
         texts = [surface, token]
         if folds:
             texts += [token[:1].upper() + token[1:], token.upper()]
+        mark = f" {marks[token]}" if token in marks else ""
         able = 0
         for text in dict.fromkeys(texts):
-            sign = "".join(text.split()) if style == "glued" else signs.get(rank, text)
-            formed = style == "signs" and sign in taken
-            if not can_stand(text, sign) or (style == "signs" and rank not in signs):
+            sign = ("".join(text.split()) if style == "glued" else signs.get(rank, text)) + mark
+            formed = style != "glued" and sign in taken
+            if not can_stand(text, sign) or (style != "glued" and rank not in signs):
                 continue
             able += 1
             if sign != text and text not in entries:
@@ -86,8 +94,8 @@ def read_run(
 
 
 def _draw_signs(
-    finished: Finished, units: pl.DataFrame, kinds: set[str], alphabet: str | None
-) -> dict[int, str]:
+    finished: Finished, units: pl.DataFrame, alphabet: str | None
+) -> dict[int, str]:  # fmt: skip
     """Return the sign of each unit: of the alphabet those that the corpus does not have."""
     own = regex.findall(r"\X", alphabet) if alphabet is not None else list_alphabet()
     able = [sign for sign in own if sign.strip()]
@@ -95,7 +103,7 @@ def _draw_signs(
     if not free:
         raise ConfigError("the corpus has all signs of the alphabet", where=str(finished.folder),
                           cure="Give --alphabet others")  # fmt: skip
-    return assign_signs(units, free, kinds=kinds)
+    return assign_signs(units, free)
 
 
 def read_dictionary(

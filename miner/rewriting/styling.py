@@ -1,12 +1,13 @@
 """Units to signs of their own: which free sign, so that near meanings look alike?
 
-A family has a sign, its head bears it as it is, the others with a number below: `⟁`, `⟁₁`, `⟁₂`.
+A family has a sign, its head bears it as it is, the others with a number below: `⟁`, `⟁₁`, `⟁₂`. Or
+a unit is its address, and near meanings begin alike.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 import polars as pl
 
@@ -48,14 +49,26 @@ def list_signs(free: list[str], count: int) -> list[str]:
     return [*alone, *(pair for pair, _ in zip(pairs, range(count - len(alone)), strict=False))]
 
 
-def assign_signs(
-    units: pl.DataFrame, free: list[str], *, kinds: Collection[str]
-) -> dict[int, str]:  # fmt: skip
+def number_addresses(units: pl.DataFrame, fields: pl.DataFrame) -> dict[int, str]:
+    """Return the address of each unit by its `rank`, numbered below where others have it too.
+
+    `units`: `rank`, `token`; `fields`: `token`, `address`. `VXS_ΔC1:R8K`, `VXS_ΔC1:R8K₁`.
+    """
+    known = fields.select("token", "address").unique("token", keep="first", maintain_order=True)
+    found = units.sort("rank").join(known, on="token", how="inner", maintain_order="left")
+    found = found.with_columns(place=pl.int_range(pl.len()).over("address"))
+    return {
+        rank: address + (str(place).translate(_BELOW) if place else "")
+        for rank, address, place in found.select("rank", "address", "place").iter_rows()
+    }
+
+
+def assign_signs(units: pl.DataFrame, free: list[str]) -> dict[int, str]:
     """Return the sign of each unit by its `rank`; where signs run out, the last have none.
 
-    `units`: `rank`, `family` (rank of the head), `kind`. Families come in the order of their best.
+    `units`: `rank`, `family` (rank of the head). Families come in the order of their best.
     """
-    rows = units.filter(pl.col("kind").is_in(list(kinds))).sort("rank")
+    rows = units.sort("rank")
     members: dict[int, list[int]] = {}
     for rank, family in rows.select("rank", "family").iter_rows():
         group = members.setdefault(family, [])
