@@ -48,18 +48,19 @@ def _find_cut_elements(candidates: Candidates, atoms: Atoms) -> np.ndarray:
 
 
 def _find_open_brackets(candidates: Candidates, atoms: Atoms) -> np.ndarray:
-    """Say which runs close what they do not open, behind the brackets that they start with.
+    """Say which runs close what they do not open, behind the marks that they start with.
 
-    `} else {` and `});` are whole, `string) string {` is not.
+    `} else {` and `); }` are whole, `string) string {` is not.
     """
-    closes = _mark(atoms, *(pair[1] for pair in BRACKETS))
+    opens = _mark(atoms, *(pair[0] for pair in BRACKETS))
+    marks = _number(atoms, pl.col("kind") == "punctuation").astype(bool) & ~opens
     torn = np.zeros(len(candidates.keys), bool)
     for pair in BRACKETS:
         opening, closing = _mark(atoms, pair[0]), _mark(atoms, pair[1])
         depth = np.zeros(len(torn), np.int8)
         leading = np.ones(len(torn), bool)
         for here in _columns(candidates):
-            leading &= closes[here]
+            leading &= marks[here]
             depth += opening[here]
             depth -= closing[here] & ~leading
             torn |= depth < 0

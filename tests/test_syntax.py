@@ -32,9 +32,9 @@ def named(texts: list[str], find: Find, profile: str = "code") -> tuple[set[str]
 
 
 def test_a_bracket_is_closed_where_it_was_opened() -> None:
-    torn, whole = named(["f(a) } else { g[0]) return (b", "x = f(a);"] * 3, find_torn)
+    torn, whole = named(["f(a) } else { g[0]) return (b", "x = f(a); } y"] * 3, find_torn)
     assert {"a)", "0]", "f(a) } else"} <= torn
-    assert {"f(a)", "} else {", ") return (", "return (b", "f(a);"} <= whole
+    assert {"f(a)", "} else {", ") return (", "return (b", "f(a);", "); }"} <= whole
 
 
 def test_a_quoted_text_is_not_cut_inside() -> None:
