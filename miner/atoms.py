@@ -23,11 +23,16 @@ from miner import cutting
 from miner.corpus import Chunk
 from miner.tables import ATOMS, checked
 from miner.unicode import (
+    APOSTROPHE,
     CLASS,
     CODE_POINTS,
+    COLON,
+    HYPHEN,
     INFINITY,
     LETTER,
     PICTOGRAPH,
+    POINT,
+    PUNCTUATION,
     REGIONAL,
     SIGN,
     SYMBOL,
@@ -553,13 +558,21 @@ def _first_class(*classes: int) -> pl.Expr:
     return pl.col("surface").map_batches(starts_so, return_dtype=pl.Boolean)
 
 
+MARKED = 0.8  # of what is not white space: there are no words to speak of
+
+
+def share_marks(kinds: np.ndarray) -> float:
+    """Return the share of classes of characters that are punctuation of any sort."""
+    return float(np.isin(kinds, (APOSTROPHE, COLON, HYPHEN, POINT, PUNCTUATION)).mean())
+
+
 def detect_profile(sample: bytes) -> Profile:
     """Name the profile that fits a sample of a text corpus, by what its characters are.
 
     Molecules: lines of SMILES. Symbols: hardly any white space, and no script that does without
-    it. Code: structural marks
-    make up 4% of what is not white space. Transliteration: a third of the words have joints
-    (`a-na`, `n.t`, `{d}`) inside; packed nodes (`VXS_ΔC1:R8K`) are no such words.
+    it. Code: structural marks make up 4% of what is not white space, or marks of any sort
+    (`MARKED`). Transliteration: a third of the words have joints (`a-na`, `n.t`, `{d}`) inside;
+    packed nodes (`VXS_ΔC1:R8K`) are no such words.
     """
     text = sample.decode("utf-8", "ignore")
     solid = re.sub(r"\s+", "", text)
@@ -570,6 +583,8 @@ def detect_profile(sample: bytes) -> Profile:
     signs = float((kinds == SIGN).mean())
     words = text.split()
     joints = count_joints(text) / len(words)
+    if share_marks(kinds) > MARKED:
+        return PROFILES["code"]
     marks = len(re.findall(r"[{}<>\"=_|&;:*$^%~`\\]", solid)) / len(solid)
     brackets = len(re.findall(r"[\[\]()/+#@]", solid)) / len(solid)
     if signs > 0.3:
@@ -583,32 +598,34 @@ def detect_profile(sample: bytes) -> Profile:
     return PROFILES["code" if marks + brackets > 0.05 else "words"]
 
 
-MOLECULAR = 0.95  # of the words are molecules; a word may be a name or a torn line
+MOLECULAR = 0.95  # of the lines begin with a molecule; one may be a head, or torn
 SMILES = re.compile(
     r"(?:\[[^\[\]\s]{1,40}\]|Br|Cl|[BCNOPSFIbcnops]|%\d\d|[-()=#$:/\\.~*\d])+"
 )  # http://opensmiles.org/opensmiles.html
 
 
 def share_smiles(text: str) -> float:
-    """Return the share of words that are molecules in SMILES; 0 where few have a bond or a ring.
+    """Return the share of lines that are, or begin with, a molecule in SMILES.
 
-    >>> share_smiles("CC(=O)Oc1ccccc1C(=O)O\\nC[N+](C)(C)C"), share_smiles("COIN\\nSPIN")
+    0 where few of these have a bond or a ring.
+
+    >>> share_smiles("CC(=O)O acid\\nC[N+](C)(C)C\\n"), share_smiles("COIN\\nSPIN")
     (1.0, 0.0)
     """
-    words = text.split()
-    molecules = [word for word in words if SMILES.fullmatch(word)]
+    first = [line.split(maxsplit=1)[0] for line in text.splitlines() if line.strip()]
+    molecules = [word for word in first if SMILES.fullmatch(word)]
     bonded = sum(not word.isalpha() and any(map(str.isalpha, word)) for word in molecules)
-    return len(molecules) / len(words) if 2 * bonded >= len(words) > 0 else 0.0
+    return len(molecules) / len(first) if 2 * bonded >= len(first) > 0 else 0.0
 
 
 def count_joints(text: str) -> int:
-    """Count the joints inside words that have no `_`.
+    """Count the joints inside words that have no `_`; none is before a digit.
 
-    >>> count_joints("a-na {d}en-lil2 n.t VXS_ΔC1:R8K")
-    4
+    >>> count_joints("a-na {d}en-lil2 n.t VXS_ΔC1:R8K"), count_joints("2024-01-05 12:00 worker-3")
+    (4, 0)
     """
     words = re.sub(r"\S*_\S*", " ", text)
-    return len(re.findall(r"\w[-.=⸗:{}()<>]+\w|[{(<⸗]\w+[})>]\w|⸗\w", words))
+    return len(re.findall(r"\w[-.=⸗:{}()<>]+[^\W0-9]|[{(<⸗]\w+[})>]\w|⸗\w", words))
 
 
 def cut_texts(texts: list[str], *, profile: Profile) -> list[tuple[str, ...]]:

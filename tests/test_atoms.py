@@ -318,6 +318,20 @@ REAL = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("text", "profile"),
+    [
+        ("2024-01-05 12:00:07 INFO worker-3: job 17 done in 5 ms\n", "code"),
+        ("... --- ...  .-.. ..- -.-\n", "code"),
+        ("CCO\tethanol\nc1ccccc1\tbenzene\nCC(=O)O\tacid\n", "molecules"),
+        ("a-na {d}utu LUGAL-ri lil2-la\n", "transliteration"),
+        ("1. Once upon a time\n2. there was\n", "words"),
+    ],
+)
+def test_the_profile_is_told_from_a_few_lines(text: str, profile: str) -> None:
+    assert detect_profile((text * 20).encode()).name == profile
+
+
 @pytest.mark.parametrize("name", REAL)
 def test_the_profile_is_told_from_real_text(shared: Path, name: str) -> None:
     with gzip.open(shared / "corpora" / f"{name}.txt.gz") as handle:

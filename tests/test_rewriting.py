@@ -430,10 +430,10 @@ def test_many_places_in_a_long_line_are_counted_once_each(tmp_path: Path) -> Non
         ({"a + b": ""}, "an empty sign"),
         ({"a + b": "␛"}, "would not come back"),
         ({"a + b": {"sign": "x", "within": 99}}, "within 99"),
-        ({"a + b": {"sign": "x", "order": True}}, "'order': True"),
+        ({"a + b": {"sign": "x", "order": True}}, "the order True"),
         ({"a + b": {"within": 3}}, "has no sign"),
         ({"a": {"sign": "x", "ordered": True}}, "is no compound"),
-        ({"a": 3}, "'sign': 3"),
+        ({"a": 3}, "the sign 3"),
     ],
 )
 def test_a_dictionary_of_patterns_that_cannot_be(

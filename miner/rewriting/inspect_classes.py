@@ -15,7 +15,14 @@ from functools import cache
 
 import numpy as np
 
-from miner.atoms import MOLECULAR, count_joints, detect_profile, share_smiles
+from miner.atoms import (
+    MARKED,
+    MOLECULAR,
+    count_joints,
+    detect_profile,
+    share_marks,
+    share_smiles,
+)
 from miner.rewriting.inspect_scripts import (
     MADE_UP,
     OLD_LANGUAGES,
@@ -43,7 +50,9 @@ CODE_MARKS = "{}<>\"=_|&;:*$^%~`\\[]()/+#@"
 _EDGES = ".,;:!?\"'’‘“”„«»()[]*-–—…·"
 _MARKS = re.compile(r"[{}<>\"=_|&;:*$^%~`\\]")
 _BRACKETS = re.compile(r"[\[\]()/+#@]")
-_RECORD = re.compile(r'^\s*(?:[{}\[\]],?$|[{\[].*[}\]],?$|"[^"]*" ?: ?)')
+_RECORD = re.compile(
+    r'^\s*(?:[{}\[\]],?$|(?:\{\s*["}]|\[\s*(?:[\[{"\d\]-]|true|false|null)).*[}\]],?$|"[^"]*" ?: ?)'
+)
 _MARKER = re.compile(r"^_+[A-Z][A-Z\d_]*_[.,;:]?$")
 _FORMULA = re.compile("^[\u0370-\u03ff\U0001d400-\U0001d7cb][\\d²³¹⁰-₉]+$|^[^\\W\\d_]∞$")
 _PACKED = re.compile(r"^[^\W\d_a-z][^\W_a-z]*(?:[_:][^\W_a-z]+)+$|^[A-Z]\d+(?:\.\d+)+$")
@@ -214,8 +223,10 @@ def tell_profile(head: bytes) -> Told:
     if not solid:
         return Told(name, "there is no text", {})
     points = np.frombuffer(solid.encode("utf-32-le"), np.uint32)
+    kinds = class_table()[points] & CLASS
     measures = {
-        "unspaced signs": float((class_table()[points] & CLASS == SIGN).mean()),
+        "marks of any sort": share_marks(kinds),
+        "unspaced signs": float((kinds == SIGN).mean()),
         "characters per word": len(solid) / len(words),
         "molecules": share_smiles(text),
         "joints per word": count_joints(text) / len(words),
@@ -226,8 +237,10 @@ def tell_profile(head: bytes) -> Told:
 
 def _explain_profile(name: str, measures: dict[str, float]) -> str:
     signs, marks = measures["unspaced signs"], measures["code marks"]
+    if measures["marks of any sort"] > MARKED:
+        return f"{measures['marks of any sort']:.0%} of what is not white space are marks"
     if name == "molecules":
-        return f"{measures['molecules']:.0%} of the words are molecules in SMILES"
+        return f"{measures['molecules']:.0%} of the lines begin with a molecule in SMILES"
     if name == "symbols":
         return (
             f"{measures['characters per word']:.0f} characters stand between white space, more "
@@ -263,7 +276,8 @@ def list_signals(
     spelled = characters["letters"] > 0.7 and characters["unspaced signs"] < 0.3
     return (
         Signal(4, "words with a symbol or a picture sign", icons * (records < 0.5), 0.1),
-        Signal(4, "molecules among words", profile.measures.get("molecules", 0.0), MOLECULAR),
+        Signal(4, "lines that begin with a molecule",
+               profile.measures.get("molecules", 0.0), MOLECULAR),
         Signal(3, "separators of fields", _only(
             profile.name == "symbols", words["separators"]), 0.08),
         Signal(4, "characters between white space", _only(

@@ -59,8 +59,8 @@ def open_job(config: RewriteConfig, *, back: bool, told: Told = lambda _: None) 
     if config.alphabet is not None and config.style != "signs":
         raise UsageError("--alphabet is for --style signs", cure="Name both, or neither")
     entries, patterns = read_entries(config, told)
-    near = f", {len(patterns):,} patterns too" if patterns else ""
-    told(f"{len(entries):,} texts have a sign{near}")
+    near = f", patterns: {len(patterns):,}" if patterns else ""
+    told(f"texts with a sign: {len(entries):,}{near}")
     plan = make_plan(entries, patterns, share=config.density, seed=config.seed)
     key = {
         "corpus": config.corpus, "entries": hash_entries(entries, patterns), "form": config.form,
@@ -119,8 +119,8 @@ def describe_done(done: Done, config: RewriteConfig, *, back: bool) -> str:
     command = f"miner restore {how}{case}{links}{form} --corpus {config.out} --out FILE"
     return "\n".join([
         size,
-        f"{done.replaced:,} places have a sign, {done.escaped:,} signs that stood there by "
-        f"themselves are escaped, {done.left:,} lines are as they were",
+        f"places with a sign: {done.replaced:,}; signs that stood there by themselves, escaped: "
+        f"{done.escaped:,}; lines left as they were: {done.left:,}",
         "",
         f"Next: {command} gives it back",
     ])  # fmt: skip

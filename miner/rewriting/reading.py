@@ -164,8 +164,11 @@ def _read_item(text: str, value: object, where: str) -> _Item:
     known = {"sign": str, "within": int, "ordered": bool, "compound": bool}
     wrong = next((name for name, one in told.items() if type(one) is not known.get(name)), None)
     if wrong is not None or "sign" not in told:
+        problem = f"{text!r} has the {wrong} {told.get(wrong)!r}" if wrong else (
+            f"{text!r} has no sign"
+        )  # fmt: skip
         raise ConfigError(
-            f"{text!r} has {wrong!r}: {told.get(wrong)!r}" if wrong else f"{text!r} has no sign",
+            problem,
             where=where,
             cure='Write "☀", or {"sign": "☔🫧", "within": 3, "ordered": true, "compound": false}',
         )
