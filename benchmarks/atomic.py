@@ -22,9 +22,9 @@ from pathlib import Path
 
 import polars as pl
 
-from miner.atoms import PROFILES
 from miner.config import MineConfig
 from miner.pipeline import mine
+from miner.profiles import PROFILES
 from miner.tokenizer.building import Trainer
 from miner.tokenizer.checking import read_unit_ids
 from miner.tokenizer.loading import LoadedTokenizer, load_tokenizer

@@ -35,9 +35,10 @@ PEERS = {
 
 def count_with_miner(path: Path) -> Spell:
     """Count runs of 1..5 words with both boundary entropies; nothing is held back here."""
-    from miner.atoms import PROFILES, cut_chunks
+    from miner.atoms import cut_chunks
     from miner.candidates import count_candidates
     from miner.corpus import find_sources, read_chunks
+    from miner.profiles import PROFILES
 
     def hold_nothing(documents: int) -> np.ndarray:
         return np.zeros(documents, dtype=bool)

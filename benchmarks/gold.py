@@ -34,12 +34,13 @@ import polars as pl
 
 from benchmarks.peers import PAIR_SCORERS, PairCounts, check_pair_scorers
 from miner import likeness
-from miner.atoms import PROFILES, Atoms, cut_chunks
+from miner.atoms import Atoms, cut_chunks
 from miner.candidates import Candidates, count_candidates, default_min_count
 from miner.corpus import find_sources, read_chunks
 from miner.corpus_encoder import embed_runs, train_encoder
 from miner.embeddings import STORED, flatten_keys
 from miner.encoder import load_encoder
+from miner.profiles import PROFILES
 from miner.scores import find_splits, score_candidates
 from miner.spelling import spell_runs
 

@@ -2,7 +2,7 @@
 
 The kernel decodes, looks each code point up in the class table of `miner.unicode`, cuts, and
 interns the exact text of every atom, so that a corpus becomes one array of integers. The rules
-are UAX #29 word boundaries, plus the shapes that the profiles of `miner.atoms` add.
+are UAX #29 word boundaries, plus the shapes that the profiles of `miner.profiles` add.
 """
 
 from __future__ import annotations

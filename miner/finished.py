@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from miner.atoms import MOST_ATOMS, PROFILES, Atoms, Stream, load_atoms
+from miner.atoms import MOST_ATOMS, Atoms, Stream, load_atoms
 from miner.candidates import Candidates
 from miner.embeddings import load_vectors
 from miner.errors import RunError
+from miner.profiles import PROFILES
 from miner.store import MANIFEST
 
 _CURE = "Copy the whole run folder, or mine again"

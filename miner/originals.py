@@ -29,18 +29,10 @@ import numpy as np
 import polars as pl
 from numba import njit
 
-from miner.atoms import (
-    PROFILES,
-    Atoms,
-    Interner,
-    Profile,
-    choose_held,
-    cut_text,
-    find_spans,
-    load_atoms,
-)
+from miner.atoms import Atoms, Interner, choose_held, cut_text, find_spans, load_atoms
 from miner.corpus import Chunk
 from miner.errors import RunError
+from miner.profiles import PROFILES, Profile
 from miner.unicode import CLASS, EXTEND, REGIONAL, VIRAMA, ZWJ, class_table
 
 if sys.version_info >= (3, 14):

@@ -24,7 +24,7 @@ import numpy as np
 import polars as pl
 
 from miner import __version__
-from miner.atoms import PROFILES, Atoms, Profile, Stream, cut_chunks, detect_profile, load_atoms
+from miner.atoms import Atoms, Stream, cut_chunks, load_atoms
 from miner.candidates import Candidates, count_candidates, default_min_count
 from miner.config import MineConfig, parse_size, write_config
 from miner.corpus import Chunk, Skipped, Source, find_sources, hash_sources, is_bytes, read_chunks
@@ -39,6 +39,7 @@ from miner.layout import lay_out
 from miner.likeness import find_shown, judge_runs, mark_runs, read_seeds
 from miner.neighbors import choose_device
 from miner.originals import open_originals, record_documents
+from miner.profiles import PROFILES, Profile, detect_profile
 from miner.proposals import (
     Verdict,
     list_units,

@@ -18,9 +18,10 @@ import numpy as np
 import polars as pl
 
 from miner import cutting
-from miner.atoms import Atoms, Interner, Profile, cut_text, find_spans
+from miner.atoms import Atoms, Interner, cut_text, find_spans
 from miner.candidates import Candidates
 from miner.corpus import Chunk
+from miner.profiles import Profile
 from miner.proposals import Verdict
 from miner.spelling import list_keys, list_parts, spell_runs
 from miner.unicode import (

@@ -28,7 +28,8 @@ ROOMS: dict[str, set[str]] = {
     "store": {"errors"},
     "corpus": {"errors"},
     "cutting": {"unicode"},
-    "atoms": {*FOUNDATION, "corpus", "cutting"},
+    "profiles": {*FOUNDATION, "cutting"},
+    "atoms": {*FOUNDATION, "corpus", "cutting", "profiles"},
     "candidates": {*FOUNDATION, "atoms", "cutting"},
     "scores": {*FOUNDATION, "candidates"},
     "settling": {*FOUNDATION, "atoms", "candidates"},
@@ -42,19 +43,19 @@ ROOMS: dict[str, set[str]] = {
     "vocabulary": FOUNDATION,
     "spelling": {*FOUNDATION, "candidates"},
     "reversibility": {
-        *FOUNDATION, "atoms", "candidates", "corpus", "cutting", "proposals", "spelling",
-        "vocabulary",
+        *FOUNDATION, "atoms", "candidates", "corpus", "cutting", "profiles", "proposals",
+        "spelling", "vocabulary",
     },
     "embeddings": {
         *FOUNDATION, "candidates", "corpus_encoder", "encoder", "neighbors", "scores", "spelling",
     },
-    "originals": {*FOUNDATION, "atoms", "corpus"},
+    "originals": {*FOUNDATION, "atoms", "corpus", "profiles"},
     "layout": FOUNDATION,
     "ranking": {
         *FOUNDATION, "atoms", "candidates", "neighbors", "proposals", "reversibility", "settling",
         "spelling",
     },
-    "finished": {*FOUNDATION, "atoms", "candidates", "embeddings", "store"},
+    "finished": {*FOUNDATION, "atoms", "candidates", "embeddings", "profiles", "store"},
     "decisions": FOUNDATION,
     "reviewed": {
         *FOUNDATION, "atoms", "candidates", "decisions", "finished", "neighbors", "originals",
@@ -69,12 +70,13 @@ ROOMS: dict[str, set[str]] = {
     # wings: they read what the house wrote, and no room of the house opens them
     "tokenizer": {
         *FOUNDATION, "atoms", "candidates", "corpus", "cutting", "decisions", "finished",
-        "originals", "report", "reviewed", "savings", "spelling", "store", "tensors", "vocabulary",
+        "originals", "profiles", "report", "reviewed", "savings", "spelling", "store", "tensors",
+        "vocabulary",
     },
     "review": {
-        *FOUNDATION, "atoms", "candidates", "decisions", "embeddings", "finished", "layout",
-        "likeness", "neighbors", "originals", "proposals", "report", "reversibility", "reviewed",
-        "settling", "spelling", "store", "vocabulary", "fields",
+        *FOUNDATION, "atoms", "candidates", "decisions", "embeddings", "fields", "finished",
+        "layout", "likeness", "neighbors", "originals", "profiles", "proposals", "report",
+        "reversibility", "reviewed", "settling", "spelling", "store", "vocabulary",
     },
     # it tells ids of a tokenizer, by the list that the tokenizer wing wrote
     "lexicon": {
@@ -83,8 +85,8 @@ ROOMS: dict[str, set[str]] = {
     },
     # inspect counts tokens, by the loader of the other wing
     "rewriting": {
-        *FOUNDATION, "atoms", "corpus", "decisions", "fields", "finished", "report", "reviewed",
-        "store", "tensors", "tokenizer", "vocabulary",
+        *FOUNDATION, "atoms", "corpus", "decisions", "fields", "finished", "profiles", "report",
+        "reviewed", "store", "tensors", "tokenizer", "vocabulary",
     },
     # it extends a tokenizer and its model together, by the doors of the other wing
     "model": {*FOUNDATION, "decisions", "report", "store", "tensors", "tokenizer"},

@@ -16,18 +16,17 @@ from hypothesis import strategies as st
 
 from miner.atoms import (
     MOST_ATOMS,
-    PROFILES,
     Atoms,
     Interner,
     choose_held,
     cut_chunks,
     cut_text,
     cut_texts,
-    detect_profile,
     load_atoms,
-)  # fmt: skip
+)
 from miner.corpus import Chunk
 from miner.cutting import CAPITAL, OPENED, STARTS
+from miner.profiles import PROFILES, detect_profile
 from miner.spelling import spell_runs
 from miner.unicode import (
     APOSTROPHE,

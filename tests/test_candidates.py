@@ -14,9 +14,10 @@ from conftest import make_chunk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from miner.atoms import PROFILES, Atoms, cut_chunks
+from miner.atoms import Atoms, cut_chunks
 from miner.candidates import PARTS, Candidates, count_candidates, default_min_count
 from miner.cutting import CAPITAL, STARTS
+from miner.profiles import PROFILES
 
 texts = st.lists(
     st.lists(st.sampled_from(["a", "B", "c", ",", "."]), max_size=12).map(" ".join),

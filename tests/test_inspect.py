@@ -24,9 +24,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from miner.atoms import detect_profile
 from miner.cli import main
 from miner.errors import CorpusError, TokenizerError
+from miner.profiles import detect_profile
 from miner.rewriting import inspect_kernel as kernel
 from miner.rewriting import inspect_reading
 from miner.rewriting.inspect_classes import find_glued, tell_profile

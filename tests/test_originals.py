@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from miner import originals
-from miner.atoms import PROFILES, choose_held, cut_chunks
+from miner.atoms import choose_held, cut_chunks
 from miner.corpus import Chunk, find_sources, read_chunks
 from miner.errors import RunError
 from miner.originals import (
@@ -30,6 +30,7 @@ from miner.originals import (
     open_originals,
     record_documents,
 )
+from miner.profiles import PROFILES
 from miner.spelling import spell_runs
 
 TEXTS = {

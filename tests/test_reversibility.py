@@ -15,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from miner import reversibility
-from miner.atoms import PROFILES, Atoms, cut_chunks
+from miner.atoms import Atoms, cut_chunks
 from miner.candidates import Candidates, count_candidates
 from miner.corpus import Chunk
+from miner.profiles import PROFILES
 from miner.proposals import Verdict
 from miner.reversibility import find_unbuilt, glue_tokens, prove_units
 from miner.spelling import list_parts, spell_runs

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from miner.atoms import PROFILES, Atoms, cut_chunks
+from miner.atoms import Atoms, cut_chunks
 from miner.candidates import Candidates, count_candidates
 from miner.corpus import find_sources, read_chunks
+from miner.profiles import PROFILES
 from miner.spelling import spell_runs
 from miner.syntax import CONSTANT, find_glue, find_torn, find_values
 

@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 from tokenizers.decoders import DecodeStream
 from watched import DEMO, watch_command
 
-from miner.atoms import PROFILES
+from miner.profiles import PROFILES
 from miner.tokenizer.capitals import choose_capitals
 from miner.tokenizer.checking import check_tokenizer
 from miner.tokenizer.fewest import Text, cut_fewest

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, pre_tokenizers
 
-from miner.atoms import PROFILES, fold
+from miner.profiles import PROFILES, fold
 from miner.tokenizer.capitals import choose_capitals, is_capital
 from miner.tokenizer.hugging_face import SPECIALS, match_units
 from miner.tokenizer.normal_form import (

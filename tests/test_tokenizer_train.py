@@ -25,8 +25,8 @@ from tokenizers import Tokenizer
 from tokenizers.decoders import DecodeStream
 from watched import DEMO, ROOT, MinedDemo, watch_command
 
-from miner.atoms import PROFILES
 from miner.errors import CorpusError, MinerError, RunError, TokenizerError, UsageError
+from miner.profiles import PROFILES
 from miner.tokenizer.hugging_face import SPECIALS
 from miner.tokenizer.loading import LoadedTokenizer, load_tokenizer
 from miner.tokenizer.training import TRAINERS, TrainConfig, train_tokenizer

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from watched import MinedDemo
 
-from miner.atoms import PROFILES
 from miner.errors import RunError, TokenizerError
+from miner.profiles import PROFILES
 from miner.tokenizer.normal_form import JOINER
 from miner.tokenizer.units import (
     LONGEST,

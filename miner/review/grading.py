@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from miner.atoms import Profile
 from miner.errors import ConfigError
 from miner.finished import Finished, open_finished
+from miner.profiles import Profile
 from miner.proposals import Verdict
 from miner.report import spell
 from miner.review.words import tell_shortly
@@ -61,13 +61,13 @@ def grade_units(run: Finished, wanted: pl.DataFrame) -> Grade:
         on="token", how="left", maintain_order="left", suffix="_found",
     )  # fmt: skip
     whole = set(run.atoms.table["text"])
+    rows = found.to_dicts()
     key = wanted.with_columns(
         verdict=pl.Series(
-            [row["verdict"] or _tell_absent(row["token"], whole) for row in found.to_dicts()],
-            dtype=pl.String,
+            [row["verdict"] or _tell_absent(row["token"], whole) for row in rows], dtype=pl.String
         ),
         order=pl.when(found["verdict"] == Verdict.KEPT).then(found["order"]),
-        why=pl.Series([_tell_why(row, whole) for row in found.to_dicts()], dtype=pl.String),
+        why=pl.Series([_tell_why(row, whole) for row in rows], dtype=pl.String),
     )
     runs = kept.filter(pl.col("kind").is_in(RUNS))
     strange = runs.join(wanted, on="token", how="anti", maintain_order="left")

@@ -15,7 +15,7 @@ from functools import cache
 
 import numpy as np
 
-from miner.atoms import (
+from miner.profiles import (
     MARKED,
     MOLECULAR,
     count_joints,
@@ -214,7 +214,7 @@ def _splits(text: str, parts: set[str], depth: int) -> bool:
 def tell_profile(head: bytes) -> Told:
     """Return the profile that `miner mine` picks by the beginning of a corpus, and why.
 
-    The measures are those of `miner.atoms.detect_profile`, which has the word.
+    The measures are those of `miner.profiles.detect_profile`, which has the word.
     """
     name = detect_profile(head).name
     text = head.decode("utf-8", "ignore")

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from miner.atoms import PROFILES, detect_profile
 from miner.corpus import find_sources, is_bytes
 from miner.corpus.streams import zstandard
 from miner.errors import CorpusError
+from miner.profiles import PROFILES, detect_profile
 from miner.rewriting import inspect_kernel as kernel
 from miner.rewriting.inspect_bytes import tell_bytes
 from miner.rewriting.inspect_classes import (

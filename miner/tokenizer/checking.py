@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from miner.atoms import PROFILES, Profile, fold
 from miner.errors import TokenizerError
+from miner.profiles import PROFILES, Profile, fold
 from miner.tokenizer.card import FEWEST, UNITS_FILE
 from miner.tokenizer.contexts import read_contexts
 from miner.tokenizer.loading import LoadedTokenizer

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from miner.atoms import PROFILES, Profile
+from miner.profiles import PROFILES, Profile
 from miner.tokenizer.capitals import CAPITAL
 from miner.unicode import CLASS, KATAKANA, SIGN, class_table
 

@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from miner.atoms import fold
 from miner.errors import TokenizerError
+from miner.profiles import fold
 from miner.tokenizer.hugging_face import SPECIALS, Batches
 from miner.tokenizer.normal_form import (
     APOSTROPHES,

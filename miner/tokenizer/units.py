@@ -10,10 +10,10 @@ from typing import Any
 
 import polars as pl
 
-from miner.atoms import PROFILES, Profile
 from miner.decisions import Policy
 from miner.errors import RunError, TokenizerError
 from miner.finished import read_manifest
+from miner.profiles import PROFILES, Profile
 from miner.reviewed import review_run
 from miner.store import MANIFEST
 

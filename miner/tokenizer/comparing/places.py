@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from miner.atoms import PROFILES
 from miner.errors import RunError
+from miner.profiles import PROFILES
 from miner.tokenizer.checking import read_unit_ids
 from miner.tokenizer.comparing.batches import Batch
 from miner.tokenizer.hugging_face import open_finder
