@@ -331,11 +331,12 @@ def _fold_point(point: int, *, case: bool) -> int:
 def load_atoms(folder: Path, *, profile: Profile) -> Atoms:
     """Return what `cut_chunks` left in `folder`; the streams stay on disk until they are read."""
     table = checked(pl.read_parquet(folder / "atoms.parquet"), ATOMS)
-    widths = folder / "mined.widths.u8"
-    return Atoms(
-        *_open_streams(folder), table=table, profile=profile,
-        widths=np.fromfile(widths, np.uint8) if widths.exists() else np.empty(0, np.uint8),
-    )  # fmt: skip
+    mined, held = _open_streams(folder)
+    place = folder / "mined.widths.u8"
+    widths = np.fromfile(place, np.uint8) if place.exists() else np.empty(0, np.uint8)
+    if place.exists() and (len(widths) != len(mined.documents) - 1 or not widths.all()):
+        raise ValueError("not a width for each document")
+    return Atoms(mined, held, table=table, profile=profile, widths=widths)
 
 
 def _open_streams(folder: Path) -> tuple[Stream, Stream]:

@@ -21,6 +21,12 @@ from miner.unicode import (
     class_table,
 )
 
+MARKED = 0.8  # of what is not white space: there are no words to speak of
+MOLECULAR = 0.95  # of the lines begin with a molecule; one may be a head, or torn
+SMILES = re.compile(
+    r"(?:\[[^\[\]\s]{1,40}\]|Br|Cl|[BCNOPSFIbcnops]|%\d\d|[-()=#$:/\\.~*\d])+"
+)  # http://opensmiles.org/opensmiles.html
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -80,9 +86,6 @@ PROFILES: Mapping[str, Profile] = {
 }
 
 
-MARKED = 0.8  # of what is not white space: there are no words to speak of
-
-
 def share_marks(kinds: np.ndarray) -> float:
     """Return the share of classes of characters that are punctuation of any sort."""
     return float(np.isin(kinds, (APOSTROPHE, COLON, HYPHEN, POINT, PUNCTUATION)).mean())
@@ -118,12 +121,6 @@ def detect_profile(sample: bytes) -> Profile:
     if joints > 0.33 and '"' not in solid:
         return PROFILES["transliteration"]
     return PROFILES["code" if marks + brackets > 0.05 else "words"]
-
-
-MOLECULAR = 0.95  # of the lines begin with a molecule; one may be a head, or torn
-SMILES = re.compile(
-    r"(?:\[[^\[\]\s]{1,40}\]|Br|Cl|[BCNOPSFIbcnops]|%\d\d|[-()=#$:/\\.~*\d])+"
-)  # http://opensmiles.org/opensmiles.html
 
 
 def share_smiles(text: str) -> float:

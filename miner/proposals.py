@@ -47,7 +47,7 @@ class Verdict(StrEnum):
 
     KEPT = "kept"
     CHANCE = "chance"  # its parts meet no more often than chance has it
-    TORN = "torn"  # it cuts through brackets, quotes or a ring
+    TORN = "torn"  # it cuts through brackets, quotes, a ring or an element of a tensor
     VALUE = "value"  # it holds a number that is one of many in its place
     WEAK = "weak"  # other runs look much more like units
     FRAGMENT = "fragment"  # most of its places lie inside one longer unit

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from miner.atoms import Atoms, cut_chunks
+from miner.atoms import Atoms, cut_chunks, load_atoms
 from miner.candidates import Candidates, count_candidates
 from miner.corpus import find_sources, read_chunks
 from miner.profiles import PROFILES
@@ -74,6 +74,8 @@ def test_elements_of_tensors_are_not_cut(tmp_path: Path) -> None:
     sources = find_sources([str(tmp_path / "a.safetensors")])
     atoms = cut_chunks(read_chunks(sources), tmp_path, profile=PROFILES["bytes"], patterns={})
     assert atoms.widths.tolist() == [8, 2, 1]  # as the library lays them out
+    again = load_atoms(tmp_path, profile=PROFILES["bytes"])
+    assert again.widths.tolist() == atoms.widths.tolist()
     candidates = count_candidates(atoms.mined, atoms.table["count"].to_numpy(), min_count=3)
     torn = find_torn(candidates, atoms)
     texts = spell_runs(candidates.keys, atoms.table["text"]).to_list()
@@ -82,6 +84,16 @@ def test_elements_of_tensors_are_not_cut(tmp_path: Path) -> None:
     cut = ["1266", "3c34", "01000000", "2d010000", "00002d01"]
     assert not any(runs[_name(text)] for text in whole)
     assert all(runs[_name(text)] for text in cut)
+
+
+def test_damaged_widths_are_refused(tmp_path: Path) -> None:
+    save_file({"w": np.arange(9, dtype=np.uint16)}, tmp_path / "a.safetensors")
+    sources = find_sources([str(tmp_path / "a.safetensors")])
+    cut_chunks(read_chunks(sources), tmp_path, profile=PROFILES["bytes"], patterns={})
+    for damaged in (b"", b"\0", b"\2\2"):
+        (tmp_path / "mined.widths.u8").write_bytes(damaged)
+        with pytest.raises(ValueError, match="width"):
+            load_atoms(tmp_path, profile=PROFILES["bytes"])
 
 
 def _name(text: str) -> str:
