@@ -149,17 +149,27 @@ def measure_speed(tokenizer: LoadedTokenizer, lines: Sequence[str]) -> float:
 
 
 def measure(
-    run: Path, corpus: Path, trainer: Trainer, exact: bool, units: int, folder: Path,
-    lines: Sequence[str], base_speed: float,
-) -> Row:  # fmt: skip
+    run: Path,
+    corpus: Path,
+    trainer: Trainer,
+    exact: bool,
+    units: int,
+    folder: Path,
+    lines: Sequence[str],
+    base_speed: float,
+) -> Row:
     """Train one tokenizer with so many units and measure it."""
     out = folder / f"{trainer}_{exact}_{units}"
     started = time.perf_counter()
     room = int(SPELLINGS * units) if exact else units
     config = TrainConfig(
-        take_units(run, units, folder), (str(corpus),), trainer, BASE + room, units=units,
+        take_units(run, units, folder),
+        (str(corpus),),
+        trainer,
+        BASE + room,
+        units=units,
         exact=exact,
-    )  # fmt: skip
+    )
     card = train_tokenizer(config, out, overwrite=True).card
     seconds = time.perf_counter() - started
     tokenizer = load_tokenizer(out)
@@ -170,10 +180,19 @@ def measure(
     back = tokenizer.decode(tokenizer.encode(lines))
     returned = sum(a == b for a, b in zip(texts, back, strict=True)) / len(texts)
     return Row(
-        trainer, "exact" if exact else "canonical", card["units"], card["unit_ids"], seen, whole,
-        returned, measure_speed(tokenizer, lines), base_speed, load_seconds(out, trainer), seconds,
+        trainer,
+        "exact" if exact else "canonical",
+        card["units"],
+        card["unit_ids"],
+        seen,
+        whole,
+        returned,
+        measure_speed(tokenizer, lines),
+        base_speed,
+        load_seconds(out, trainer),
+        seconds,
         sum(path.stat().st_size for path in out.glob("tokenizer.*")) / 1e6,
-    )  # fmt: skip
+    )
 
 
 def load_seconds(folder: Path, trainer: str) -> float:
@@ -215,8 +234,9 @@ def crossed(spans: Sequence[tuple[int, int, int]], start: int, end: int, units: 
     """Say whether a unit reaches over an end of text[start:end]."""
     return any(
         number in units and (low < start - 1 < high - 1 or low < end < high)
-        for number, low, high in spans if low < end and high > start
-    )  # fmt: skip
+        for number, low, high in spans
+        if low < end and high > start
+    )
 
 
 def find_units(text: str, units: dict[str, int], longest: int) -> Iterator[tuple[int, int]]:

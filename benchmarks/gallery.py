@@ -152,14 +152,14 @@ CORPORA = {
             "Numbers of eight bits, near random: the savings are small and the units are pairs of "
             "neighbouring small numbers. It works, it finds little, and says so. In wider numbers "
             "no unit cuts an element.",
-        ),
+        )
     },
     "6. Abbreviations and codes": {
         "codes_icd9.txt.gz": (
             "Diagnoses and their abbreviations",
             "Phrases of diagnosis, and the short forms beside them (`bdy brn`, `unsp xtrndl org`). "
             "Halves with a preposition (`loss of`) pass at the end.",
-        ),
+        )
     },
 }
 DEMO = Path(__file__).parents[1] / "corpora" / "demo.txt"
@@ -186,15 +186,17 @@ def write_section(title: str, remark: str, manifest: dict[str, Any], out: Path) 
     long = [unit for unit in units if unit["kind"] == "hyperlexeme"]
     chosen = random.Random(0).sample(units, min(SPREAD, len(units)))
     saved = manifest["saved"]
-    return "\n\n".join([
-        f"### {title}",
-        f"{manifest['bytes'] / 1e6:.1f} MB on disk, profile {manifest['profile']}, "
-        f"{len(units):,} units kept, {saved['saved']:.1%} fewer tokens than atoms. {remark}",
-        f"**First {TOP}**: {show(units[:TOP])}",
-        f"**First hyperlexemes**: {show(long[:LONG]) or 'none'}",
-        f"**Random**: {show(chosen)}",
-        f"**Last**: {show(units[-LAST:])}",
-    ])  # fmt: skip
+    return "\n\n".join(
+        [
+            f"### {title}",
+            f"{manifest['bytes'] / 1e6:.1f} MB on disk, profile {manifest['profile']}, "
+            f"{len(units):,} units kept, {saved['saved']:.1%} fewer tokens than atoms. {remark}",
+            f"**First {TOP}**: {show(units[:TOP])}",
+            f"**First hyperlexemes**: {show(long[:LONG]) or 'none'}",
+            f"**Random**: {show(chosen)}",
+            f"**Last**: {show(units[-LAST:])}",
+        ]
+    )
 
 
 def main() -> None:

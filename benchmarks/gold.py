@@ -289,10 +289,7 @@ def compare_seeded(
         texts = whole["token"].to_list()
         seeded, unseen = split_by_words(texts, shared=shared_words, seed=seed, share=share)
         seeds = [text for text in seeded if text in gold][:most]
-        rankings = {
-            "miner": mine_ranking(path),
-            "miner --seeds": mine_ranking(path, seeds=seeds),
-        }
+        rankings = {"miner": mine_ranking(path), "miner --seeds": mine_ranking(path, seeds=seeds)}
         for lengths, longest in LENGTHS:
             pool = whole.filter(pl.col("token").is_in(unseen) & (pl.col("length") <= longest))
             row: dict[str, object] = {"corpus": corpus, "gold": gold_name, "lengths": lengths}
@@ -354,9 +351,14 @@ def rank_without(evidence: Evidence, left_out: Sequence[str], encoder: str | Non
     weights = {name: 0 * getattr(likeness, name) for name in left_out}
     with mock.patch.dict(vars(likeness), weights):
         judged = likeness.judge_runs(
-            evidence.candidates, evidence.scores, vectors, evidence.shown, no_seeds, ~no_seeds,
+            evidence.candidates,
+            evidence.scores,
+            vectors,
+            evidence.shown,
+            no_seeds,
+            ~no_seeds,
             seed=0,
-        )  # fmt: skip
+        )
     ranked = pl.DataFrame(
         {"token": evidence.texts, "score": judged.score, "count": evidence.scores["count"]}
     )

@@ -169,10 +169,13 @@ def train_base(texts: Sequence[str], folder: Path, *, tied: bool, minutes: float
             print(f"{steps} steps, {done:.0%}: {np.mean(losses[-200:]):.3f}", file=sys.stderr)
     model.save_pretrained(folder)
     about = {
-        "steps": steps, "tokens": steps * BASE_BLOCKS * CONTEXT, "there": int(blocks.size),
-        "minutes": minutes, "parameters": sum(p.numel() for p in model.parameters()),
+        "steps": steps,
+        "tokens": steps * BASE_BLOCKS * CONTEXT,
+        "there": int(blocks.size),
+        "minutes": minutes,
+        "parameters": sum(p.numel() for p in model.parameters()),
         "loss": float(np.mean(losses[-100:])),
-    }  # fmt: skip
+    }
     (folder / "trained.json").write_text(json.dumps(about))
 
 
@@ -286,22 +289,30 @@ def mix_neighbors(run: Path, folder: Path, base: LoadedTokenizer) -> sparse.csr_
     rows = dict(zip(atoms.tolist(), single.tolist(), strict=True))
     texts = base.decode([[number] for number in range(base.size)])
     anchors = [
-        (number, rows[words[text[1:].lower()]]) for number, text in enumerate(texts)
+        (number, rows[words[text[1:].lower()]])
+        for number, text in enumerate(texts)
         if text[:1] == " " and words.get(text[1:].lower()) in rows
-    ]  # fmt: skip
+    ]
     ids, places = np.array(anchors).T
-    units = read_unit_ids(folder).join(
-        finished.units.select(pl.col("rank").cast(pl.Int64), "candidate"), on="rank", how="left",
-        validate="m:1",
-    ).filter(pl.col("id") >= base.size)  # fmt: skip
+    units = (
+        read_unit_ids(folder)
+        .join(
+            finished.units.select(pl.col("rank").cast(pl.Int64), "candidate"),
+            on="rank",
+            how="left",
+            validate="m:1",
+        )
+        .filter(pl.col("id") >= base.size)
+    )
     known = finished.vectors[places].astype(np.float32)
     cosines = finished.vectors[units["candidate"].to_numpy()].astype(np.float32) @ known.T
     nearest = np.argpartition(-cosines, NEAREST, axis=1)[:, :NEAREST]
     weights = np.exp(np.take_along_axis(cosines, nearest, axis=1) / SOFT)
     weights /= weights.sum(axis=1, keepdims=True)
     made = np.repeat(units["id"].to_numpy() - base.size, NEAREST)
-    return sparse.csr_array((weights.ravel(), (made, ids[nearest].ravel())),
-                            shape=(made.max() + 1, base.size))  # fmt: skip
+    return sparse.csr_array(
+        (weights.ravel(), (made, ids[nearest].ravel())), shape=(made.max() + 1, base.size)
+    )
 
 
 # --- the table
@@ -359,10 +370,12 @@ class Plan:
             train_rows(model, blocks, base.size, steps=self.steps, rate=self.rate)
             after = measure_bits(model, text)
         return {
-            "init": init, "new ids": f"{tokenizer.size - base.size:,}",
+            "init": init,
+            "new ids": f"{tokenizer.size - base.size:,}",
             "tokens saved": f"{1 - text.tokens / self.text.tokens:.1%}",
-            "bits per byte at step 0": f"{before:.4f}", f"after {self.steps} steps": f"{after:.4f}",
-        }  # fmt: skip
+            "bits per byte at step 0": f"{before:.4f}",
+            f"after {self.steps} steps": f"{after:.4f}",
+        }
 
     @cached_property
     def text(self) -> Text:
@@ -374,9 +387,11 @@ class Plan:
         """The row of the base."""
         bits = measure_bits(load_model(self.base), self.text)
         return {
-            "init": "(base)", "new ids": "", "tokens saved": "",
+            "init": "(base)",
+            "new ids": "",
+            "tokens saved": "",
             "bits per byte at step 0": f"{bits:.4f}",
-        }  # fmt: skip
+        }
 
 
 def put_rows(model: Any, base: int, made: Mapping[str, np.ndarray]) -> None:

@@ -80,8 +80,16 @@ def enlarge(run: Path, proposals: int) -> int:
 @contextmanager
 def open_review(run: Path, browser: Any) -> Iterator[Any]:
     """Start `miner review`; yield its page when the rows are there."""
-    command = [sys.executable, "-m", "miner", "review", str(run), "--reviewer", "timer",
-               "--no-browser"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "miner",
+        "review",
+        str(run),
+        "--reviewer",
+        "timer",
+        "--no-browser",
+    ]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
             found = (re.search(r"http://127\S+token=\S+", line) for line in process.stderr or ())

@@ -285,9 +285,11 @@ def train_sp_bpe_across(train: Path, size: int, folder: Path) -> LoadedTokenizer
         "documents": {"whole": True, "split_by_unicode_script": False},
         "lines": {"whole": False, "split_by_unicode_script": False},
         "documents, 16 letters": {
-            "whole": True, "split_by_unicode_script": False, "max_sentencepiece_length": 16,
+            "whole": True,
+            "split_by_unicode_script": False,
+            "max_sentencepiece_length": 16,
         },
-    }  # fmt: skip
+    }
     across: dict[str, Any] = {"split_by_whitespace": False, "max_sentencepiece_length": 64}
     trials = vary_sentencepiece(
         {name: across | variant for name, variant in variants.items()}, model_type="bpe"

@@ -149,9 +149,20 @@ def make_ours(split: Split, home: Path, size: int) -> dict[str, Path]:
         run, out = (home / f"{name.split()[-1]} {kind}" for kind in ("run", "tokenizer"))
         steps = (
             ["mine", "--corpus", str(corpus), *mine, "--out", str(run), "--overwrite"],
-            ["train", str(run), "--corpus", str(corpus), *train, "--exact", "--vocab-size",
-             str(size), "--out", str(out), "--overwrite"],
-        )  # fmt: skip
+            [
+                "train",
+                str(run),
+                "--corpus",
+                str(corpus),
+                *train,
+                "--exact",
+                "--vocab-size",
+                str(size),
+                "--out",
+                str(out),
+                "--overwrite",
+            ],
+        )
         cpu = read_cpu_seconds()
         for step in steps:
             subprocess.run([sys.executable, "-m", "miner", *step], check=True, stdout=sys.stderr)
@@ -180,9 +191,18 @@ def train_apart(peer: str, train: Path, size: int, folder: Path, *, limit: float
         return None
     folder.mkdir(parents=True, exist_ok=True)
     command = [
-        sys.executable, "-m", "benchmarks.superwords", "--train-peer", peer, "--train", str(train),
-        "--size", str(size), "--folder", str(folder),
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "benchmarks.superwords",
+        "--train-peer",
+        peer,
+        "--train",
+        str(train),
+        "--size",
+        str(size),
+        "--folder",
+        str(folder),
+    ]
     try:
         done = subprocess.run(command, timeout=limit)
     except subprocess.TimeoutExpired:
@@ -335,9 +355,10 @@ def compare(split: Split, options: argparse.Namespace) -> list[dict[str, object]
     folders, failures = train_peers(split, options)
     home = options.cache / "superwords" / f"{split.name}.ours"
     ours = (
-        find_ours(options.ours, split.name) if options.ours
+        find_ours(options.ours, split.name)
+        if options.ours
         else make_ours(split, home, options.size)
-    )  # fmt: skip
+    )
     documents = read_documents(split.test)
     cuts = {
         name: cut_test(load_tokenizer(path), documents) for name, path in (folders | ours).items()

@@ -38,8 +38,16 @@ def take_report(browser: Any, run: Path) -> None:
 @contextmanager
 def open_review(run: Path) -> Iterator[str]:
     """Start `miner review`; yield the address that it prints."""
-    command = [sys.executable, "-m", "miner", "review", str(run), "--reviewer", "anna",
-               "--no-browser"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "miner",
+        "review",
+        str(run),
+        "--reviewer",
+        "anna",
+        "--no-browser",
+    ]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
             found = (re.search(r"http://127\S+token=\S+", line) for line in process.stderr or ())

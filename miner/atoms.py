@@ -33,7 +33,7 @@ from miner.unicode import (
     SIGN,
     SYMBOL,
     class_table,
-)  # fmt: skip
+)
 
 SLICE = 1 << 20  # keys handled at a time where a stream on disk is rewritten
 MOST_ATOMS = 8  # the longest candidate; as many stops stand at the end of a stream, and one more
@@ -68,9 +68,8 @@ class Interner:
         done = 0
         while True:
             done, self.types = cutting.intern(
-                buffer, starts, ends, self.table, self.offsets, self.pool, numbers, done,
-                self.types,
-            )  # fmt: skip
+                buffer, starts, ends, self.table, self.offsets, self.pool, numbers, done, self.types
+            )
             if done == len(starts):
                 return numbers
             self.grow(room=int(ends[done] - starts[done]))
@@ -198,10 +197,22 @@ def cut_text(
     batch = np.empty((cutting.BATCH, cutting.BATCH_FIELDS), np.int64)
     classes = class_table()
     while not cutting.cut(
-        chunk.buffer, chunk.starts, chunk.ends, spans, profile.rules, profile.keeps_space,
-        classes, interner.table, interner.offsets, interner.pool, ids, flags, first, state,
+        chunk.buffer,
+        chunk.starts,
+        chunk.ends,
+        spans,
+        profile.rules,
+        profile.keeps_space,
+        classes,
+        interner.table,
+        interner.offsets,
+        interner.pool,
+        ids,
+        flags,
+        first,
+        state,
         batch,
-    ):  # fmt: skip
+    ):
         interner.types = int(state[cutting.TYPES])
         pending = batch[state[cutting.NUMBERED]]
         interner.grow(room=int(pending[cutting.STOP] - pending[cutting.START]))
@@ -453,33 +464,48 @@ def _kind(profile: Profile) -> pl.Expr:
     form = pl.col("surface")
     if profile.name == "molecules":
         whole = pl.when(form.str.len_chars() > 1).then(pl.lit("formula"))
-        return whole.when(form.str.contains(r"^\p{L}$")).then(pl.lit("word")).otherwise(
-            pl.lit("punctuation")
-        )  # fmt: skip
+        return (
+            whole.when(form.str.contains(r"^\p{L}$"))
+            .then(pl.lit("word"))
+            .otherwise(pl.lit("punctuation"))
+        )
     named = form.str.contains(r"[\p{L}\p{N}\p{Co}]")
     return (
-        pl.when(form.str.contains("://", literal=True)).then(pl.lit("url"))
-        .when(form.str.contains(r"^_+\p{Lu}[\p{Lu}\d_]*_$")).then(pl.lit("marker"))
+        pl.when(form.str.contains("://", literal=True))
+        .then(pl.lit("url"))
+        .when(form.str.contains(r"^_+\p{Lu}[\p{Lu}\d_]*_$"))
+        .then(pl.lit("marker"))
         .when(
-            form.str.contains(r"^\p{Lu}[\p{Lu}\d_:]+$") & form.str.contains(r"\d")
-            & form.str.contains("[_:]") & form.str.contains(r"\p{Lu}{2}|:")
-        ).then(pl.lit("code"))
+            form.str.contains(r"^\p{Lu}[\p{Lu}\d_:]+$")
+            & form.str.contains(r"\d")
+            & form.str.contains("[_:]")
+            & form.str.contains(r"\p{Lu}{2}|:")
+        )
+        .then(pl.lit("code"))
         .when(
             form.str.contains(r"^[\p{Greek}\x{1D400}-\x{1D7CB}][\d\p{No}]+$|^\p{L}∞$")
             # a transliteration numbers its homophones so: E₂ is no formula there
             | (
-                pl.lit(profile.name != "transliteration") & form.str.contains(r"^\p{Lu}")
+                pl.lit(profile.name != "transliteration")
+                & form.str.contains(r"^\p{Lu}")
                 & form.str.contains(r"[\x{2080}-\x{208E}⁰¹²³⁴-⁹]")
             )
-        ).then(pl.lit("formula"))
-        .when(form.str.contains(r"^[\p{N}.,]*\p{N}[\p{N}.,]*$")).then(pl.lit("number"))
-        .when(form.str.contains(_SIGN_GROUP)).then(pl.lit("symbol"))
-        .when(_first_class(SIGN)).then(pl.lit("sign"))
-        .when(named & ~form.str.contains("\u20e3", literal=True)).then(pl.lit("word"))
-        .when(_first_class(SYMBOL, PICTOGRAPH, REGIONAL, INFINITY)).then(pl.lit("symbol"))
-        .when(form.str.contains(r"[\p{S}\x{20E3}]")).then(pl.lit("symbol"))
+        )
+        .then(pl.lit("formula"))
+        .when(form.str.contains(r"^[\p{N}.,]*\p{N}[\p{N}.,]*$"))
+        .then(pl.lit("number"))
+        .when(form.str.contains(_SIGN_GROUP))
+        .then(pl.lit("symbol"))
+        .when(_first_class(SIGN))
+        .then(pl.lit("sign"))
+        .when(named & ~form.str.contains("\u20e3", literal=True))
+        .then(pl.lit("word"))
+        .when(_first_class(SYMBOL, PICTOGRAPH, REGIONAL, INFINITY))
+        .then(pl.lit("symbol"))
+        .when(form.str.contains(r"[\p{S}\x{20E3}]"))
+        .then(pl.lit("symbol"))
         .otherwise(pl.lit("punctuation"))
-    )  # fmt: skip
+    )
 
 
 def _first_class(*classes: int) -> pl.Expr:

@@ -77,9 +77,14 @@ def _list_places(
 
 @njit(nogil=True, cache=True)
 def _gather_records(
-    ids: np.ndarray, flags: np.ndarray, documents: np.ndarray, listed: np.ndarray, low: int,
-    cursor: np.ndarray, places: np.ndarray,
-) -> None:  # fmt: skip
+    ids: np.ndarray,
+    flags: np.ndarray,
+    documents: np.ndarray,
+    listed: np.ndarray,
+    low: int,
+    cursor: np.ndarray,
+    places: np.ndarray,
+) -> None:
     """Write a record for each listed place to `places`, sorted by atom, then by place.
 
     `cursor[atom - low]` is where the records of an atom go.
@@ -105,9 +110,15 @@ def _gather_records(
 
 @njit(nogil=True, cache=True)
 def _look_around(
-    ids: np.ndarray, flags: np.ndarray, places: np.ndarray, left: np.ndarray, right: np.ndarray,
-    befores: np.ndarray, afters: np.ndarray, row: np.ndarray,
-) -> tuple[int, int]:  # fmt: skip
+    ids: np.ndarray,
+    flags: np.ndarray,
+    places: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+    befores: np.ndarray,
+    afters: np.ndarray,
+    row: np.ndarray,
+) -> tuple[int, int]:
     """Fill the row of the run at `places`, and count its neighbours in `left` and `right`.
 
     Returns how many different ones `befores` and `afters` list. Hardly a branch depends on the
@@ -213,10 +224,22 @@ def _clear(counts: np.ndarray, keys: np.ndarray, kinds: int) -> None:
 
 @njit(nogil=True, cache=True)
 def _visit(
-    ids: np.ndarray, flags: np.ndarray, places: np.ndarray, starts: np.ndarray, base: int,
-    first: int, last: int, min_count: int, longest: int, scale: int, logs: np.ndarray,
-    left: np.ndarray, right: np.ndarray, integers: np.ndarray, reals: np.ndarray,
-) -> tuple[int, int]:  # fmt: skip
+    ids: np.ndarray,
+    flags: np.ndarray,
+    places: np.ndarray,
+    starts: np.ndarray,
+    base: int,
+    first: int,
+    last: int,
+    min_count: int,
+    longest: int,
+    scale: int,
+    logs: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+    integers: np.ndarray,
+    reals: np.ndarray,
+) -> tuple[int, int]:
     """Write a row for every frequent run that starts with an atom of [first, last).
 
     `places[starts[a - base]:starts[a - base + 1]]` are where atom a stands; they are reordered.
@@ -405,9 +428,21 @@ class _Counter:
         while done < last:
             integers, reals = np.empty((room, _INTEGERS), np.int64), np.empty((room, _REALS))
             done, rows = _visit(
-                self.ids, self.flags, records, starts, first, done, last, self.min_count,
-                self.longest, self.scale, self.logs, *neighbours, integers, reals,
-            )  # fmt: skip
+                self.ids,
+                self.flags,
+                records,
+                starts,
+                first,
+                done,
+                last,
+                self.min_count,
+                self.longest,
+                self.scale,
+                self.logs,
+                *neighbours,
+                integers,
+                reals,
+            )
             counted.append((integers[:rows].copy(), reals[:rows].copy()))
         return counted
 
@@ -459,13 +494,17 @@ def _assemble(counted: list[_Rows], *, longest: int) -> Candidates:
 def _candidate_rows(rows: np.ndarray, real: np.ndarray) -> pl.DataFrame:
     """Return the table of what was measured of each run."""
     integers = {
-        "length": LENGTH, "count": COUNT, "documents": DOCUMENTS, "place": PLACE,
-        "left_stops": LEFT_STOPS, "right_stops": RIGHT_STOPS, "whole": WHOLE,
-        "capitals": CAPITALS, "middle": MIDDLE,
-    }  # fmt: skip
-    reals = {
-        "left_entropy": LEFT_ENTROPY, "right_entropy": RIGHT_ENTROPY, "dispersion": DISPERSION,
-    }  # fmt: skip
+        "length": LENGTH,
+        "count": COUNT,
+        "documents": DOCUMENTS,
+        "place": PLACE,
+        "left_stops": LEFT_STOPS,
+        "right_stops": RIGHT_STOPS,
+        "whole": WHOLE,
+        "capitals": CAPITALS,
+        "middle": MIDDLE,
+    }
+    reals = {"left_entropy": LEFT_ENTROPY, "right_entropy": RIGHT_ENTROPY, "dispersion": DISPERSION}
     table = pl.DataFrame(
         {"candidate": np.arange(len(rows), dtype=np.uint32)}
         | {name: rows[:, column] for name, column in integers.items()}

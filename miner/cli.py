@@ -36,9 +36,14 @@ class ShowProgress:
         from tqdm import tqdm
 
         with tqdm(
-            total=total, desc=name, unit=unit, unit_scale=True, file=sys.stderr, disable=None,
+            total=total,
+            desc=name,
+            unit=unit,
+            unit_scale=True,
+            file=sys.stderr,
+            disable=None,
             leave=False,
-        ) as bar:  # fmt: skip
+        ) as bar:
 
             def advance(steps: int) -> None:
                 bar.update(steps)
@@ -118,7 +123,8 @@ def commands() -> None:
 )
 @click.option("--seeds", metavar="FILE", help="Units known to be good, one a line, to learn from.")
 @click.option(
-    "--facets", metavar="FILE",
+    "--facets",
+    metavar="FILE",
     help="What to measure units by: a TOML file with anchor words for each facet.  [default: "
     "logic, emotion and function, in English and Russian]",
 )
@@ -161,9 +167,14 @@ def commands() -> None:
 @click.option("--overwrite", is_flag=True, help="Replace a run that is there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest instead of a table.")
 def mine(
-    more: tuple[str, ...], out: Path | None, config_file: Path | None, resume: bool,
-    overwrite: bool, as_json: bool, **options: Any,
-) -> None:  # fmt: skip
+    more: tuple[str, ...],
+    out: Path | None,
+    config_file: Path | None,
+    resume: bool,
+    overwrite: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
     """Mine a corpus for units of meaning.
 
     \b
@@ -200,44 +211,63 @@ EXPORTS = ("jsonl", "csv", "parquet", "txt", "json", "merges", "map")
 WAYS = ("auto", "text", "id", "address")
 folder_or_file = click.Path(path_type=Path)
 policy_option = click.option(
-    "--policy", type=click.Choice(CHOICES["policy"]), default="majority", show_default=True,
+    "--policy",
+    type=click.Choice(CHOICES["policy"]),
+    default="majority",
+    show_default=True,
     help="What holds where reviewers of the run differ.",
-)  # fmt: skip
+)
 
 
 @commands.command()
 @click.argument("run", type=folder_or_file, metavar="RUN")
 @click.option(
-    "--corpus", "corpus", multiple=True, metavar="PATH",
+    "--corpus",
+    "corpus",
+    multiple=True,
+    metavar="PATH",
     help="What to train on, in the forms that `miner mine` reads; may come several times.  "
     "[default: the run's own text]",
 )
 @click.option(
-    "--trainer", type=click.Choice(TRAINERS), default="hf-bpe", show_default=True,
+    "--trainer",
+    type=click.Choice(TRAINERS),
+    default="hf-bpe",
+    show_default=True,
     help="hf-*: a tokenizer.json for transformers and tokenizers; sentencepiece-*: a .model.",
 )
 @click.option(
-    "--vocab-size", type=int, metavar="N",
+    "--vocab-size",
+    type=int,
+    metavar="N",
     help="The most ids, units, bytes and special tokens included.  [default: 32,768; with --from "
     "as many as pay]",
 )
 @click.option("--out", type=folder_or_file, metavar="FOLDER", required=True)
 @click.option(
-    "--units", type=int, metavar="K",
+    "--units",
+    type=int,
+    metavar="K",
     help="How many units get places, those that spare most tokens first.  [default: measured on "
     "held-back text]",
 )
 @click.option(
-    "--exact", is_flag=True,
+    "--exact",
+    is_flag=True,
     help="Lossless, byte for byte: case, spacing and Unicode form are kept, and the spellings of a "
     "unit have ids of their own. Without it they fold into one id.",
 )
 @click.option(
-    "--tokens", type=folder_or_file, metavar="FILE",
+    "--tokens",
+    type=folder_or_file,
+    metavar="FILE",
     help='More tokens: {"special_tokens": [...], "never_split": [...]}.',
 )
 @click.option(
-    "--from", "base", type=folder_or_file, metavar="TOKENIZER",
+    "--from",
+    "base",
+    type=folder_or_file,
+    metavar="TOKENIZER",
     help="Extend this tokenizer instead of training one: its ids and its cuts stay.",
 )
 @click.option("--text-column", metavar="NAME", help="Of tables and JSON lines.")
@@ -266,14 +296,20 @@ def train(overwrite: bool, as_json: bool, out: Path, **options: Any) -> None:
 @click.option("--run", type=folder_or_file, required=True, help="Whose units the model gets.")
 @click.option("--out", type=folder_or_file, metavar="FOLDER", required=True)
 @click.option(
-    "--init", type=click.Choice(INITS), default="calibrated", show_default=True,
+    "--init",
+    type=click.Choice(INITS),
+    default="calibrated",
+    show_default=True,
     help="What a new row begins with. mean: its parts alike; weighted: mostly its last part in the "
     "input, its first in the output; edges: these alone; random: as the other rows are spread; "
     "calibrated: weighted, a mean where input and output are one table, then moved until the model "
     "expects a unit as often as it occurs.",
 )
 @click.option(
-    "--corpus", "corpus", multiple=True, metavar="PATH",
+    "--corpus",
+    "corpus",
+    multiple=True,
+    metavar="PATH",
     help="What tells which units pay; may come several times.  [default: the run's own text]",
 )
 @click.option("--units", type=int, metavar="K", help="How many units.  [default: all that pay]")
@@ -304,7 +340,10 @@ def adopt(overwrite: bool, as_json: bool, out: Path, **options: Any) -> None:
 @commands.command()
 @click.argument("model", type=folder_or_file, metavar="MODEL")
 @click.option(
-    "--corpus", "corpus", multiple=True, metavar="PATH",
+    "--corpus",
+    "corpus",
+    multiple=True,
+    metavar="PATH",
     help="What to learn from, in the forms that `miner mine` reads; may come several times. One "
     "document in twenty is held back and measures.",
 )
@@ -312,8 +351,7 @@ def adopt(overwrite: bool, as_json: bool, out: Path, **options: Any) -> None:
 @click.option("--out", type=folder_or_file, metavar="FOLDER", required=True)
 @click.option("--steps", type=int, metavar="N", help="How many steps.  [default: one epoch]")
 @click.option("--epochs", type=int, metavar="N", help="How often the text is read, instead.")
-@click.option("--batch", type=int, metavar="N", default=4096, show_default=True,
-              help="Ids a step.")  # fmt: skip
+@click.option("--batch", type=int, metavar="N", default=4096, show_default=True, help="Ids a step.")
 @click.option(
     "--context", type=int, metavar="N", help="Ids a block.  [default: 512, or what the model reads]"
 )
@@ -322,13 +360,17 @@ def adopt(overwrite: bool, as_json: bool, out: Path, **options: Any) -> None:
 @click.option("--rows-only", is_flag=True, help="Train the new rows, without adapters.")
 @click.option("--device", type=click.Choice(CHOICES["device"]), default="auto", show_default=True)
 @click.option(
-    "--precision", type=click.Choice(("auto", "float32", "bfloat16")), default="auto",
-    show_default=True, help="auto: bfloat16 on a GPU. What learns is float32 anyway.",
+    "--precision",
+    type=click.Choice(("auto", "float32", "bfloat16")),
+    default="auto",
+    show_default=True,
+    help="auto: bfloat16 on a GPU. What learns is float32 anyway.",
 )
 @click.option("--four-bit", is_flag=True, help="QLoRA: the model in 4 bits (NF4), on a GPU.")
 @click.option("--merge", is_flag=True, help="Write the whole model instead of an adapter.")
 @click.option(
-    "--template", is_flag=True,
+    "--template",
+    is_flag=True,
     help="Train nothing: write axolotl.yaml and train.py, for people who train elsewhere.",
 )
 @click.option("--text-column", metavar="NAME", help="Of tables and JSON lines.")
@@ -433,29 +475,38 @@ def diff(old: Path, new: Path, sample: Path | None, as_json: bool) -> int:
 @commands.command()
 @click.argument("tokenizers", type=folder_or_file, nargs=-1, required=True, metavar="TOKENIZER...")
 @click.option(
-    "--corpus", "corpus", multiple=True, metavar="PATH",
+    "--corpus",
+    "corpus",
+    multiple=True,
+    metavar="PATH",
     help="Text that none of them was trained on, in the forms that `miner mine` reads; may come "
     "several times.",
 )
 @click.option(
-    "--run", type=folder_or_file, metavar="RUN",
+    "--run",
+    type=folder_or_file,
+    metavar="RUN",
     help="Look for the units of this run, and for what lies near them.  [default: the units of the "
     "first tokenizer of miner]",
 )
 @click.option(
-    "--shape", type=click.Choice(SHAPES), default=SHAPES[0], show_default=True,
+    "--shape",
+    type=click.Choice(SHAPES),
+    default=SHAPES[0],
+    show_default=True,
     help="The model whose KV cache is counted.",
 )
 @click.option(
-    "--html", "page", type=folder_or_file, metavar="FILE",
+    "--html",
+    "page",
+    type=folder_or_file,
+    metavar="FILE",
     help="Write one page with pictures.  [default: none]",
 )
 @click.option("--text-column", metavar="NAME", help="Of tables and JSON lines.")
 @click.option("--on-error", type=click.Choice(CHOICES["on_error"]), default="stop")
 @click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON.")
-def compare(
-    tokenizers: tuple[Path, ...], page: Path | None, as_json: bool, **options: Any
-) -> None:  # fmt: skip
+def compare(tokenizers: tuple[Path, ...], page: Path | None, as_json: bool, **options: Any) -> None:
     """Compare tokenizers on held-out text, with what they save against the first.
 
     Each TOKENIZER is a folder or a file, of miner or not. Every document of the corpus counts as
@@ -482,7 +533,11 @@ def compare(
 @commands.command()
 @click.argument("run", type=folder_or_file, metavar="RUN")
 @click.option(
-    "--format", "form", type=click.Choice(EXPORTS), default="jsonl", show_default=True,
+    "--format",
+    "form",
+    type=click.Choice(EXPORTS),
+    default="jsonl",
+    show_default=True,
     help="jsonl, csv, parquet: every column; txt: a token a line, ▁ for a space; json: "
     "special_tokens and never_split; merges: the forced merges; map: token, meaning and operation, "
     "a table (.tsv, .csv) to fill and give back to miner fields --map.",
@@ -531,20 +586,31 @@ def report(run: Path, policy: Any) -> None:
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--text-column", metavar="NAME", help="Of tables and JSON lines.")
 @click.option(
-    "--tokenizer", type=folder_or_file, metavar="TOKENIZER",
+    "--tokenizer",
+    type=folder_or_file,
+    metavar="TOKENIZER",
     help="Count tokens under this tokenizer, a folder or a file; of a large corpus on a sample, "
     "with an interval.  [default: none]",
 )
 @click.option(
-    "--profile", type=click.Choice(CHOICES["profile"]), default="auto", show_default=True,
+    "--profile",
+    type=click.Choice(CHOICES["profile"]),
+    default="auto",
+    show_default=True,
     help="What you mean to mine with; bytes reads text files as bytes.",
 )
 @click.option(
-    "--html", "page", type=folder_or_file, metavar="FILE",
+    "--html",
+    "page",
+    type=folder_or_file,
+    metavar="FILE",
     help="Write one page with pictures.  [default: none]",
 )
 @click.option(
-    "--on-error", type=click.Choice(CHOICES["on_error"]), default="stop", show_default=True,
+    "--on-error",
+    type=click.Choice(CHOICES["on_error"]),
+    default="stop",
+    show_default=True,
     help="What to do with files that cannot be read. Bytes that are not UTF-8 are counted anyway.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON.")
@@ -582,13 +648,13 @@ def inspect(paths: tuple[str, ...], page: Path | None, as_json: bool, **options:
 @policy_option
 @click.option("--reviewer", metavar="NAME", help="Whose log it is.  [default: the system's user]")
 @click.option(
-    "--port", type=click.IntRange(1, 65_535), metavar="N",
+    "--port",
+    type=click.IntRange(1, 65_535),
+    metavar="N",
     help="Of JupyterLab.  [default: a free one]",
 )
 @click.option("--no-browser", is_flag=True, help="Print the address instead of opening it.")
-def review(
-    run: Path, reviewer: str | None, port: int | None, no_browser: bool, policy: Any
-) -> int:
+def review(run: Path, reviewer: str | None, port: int | None, no_browser: bool, policy: Any) -> int:
     """Open RUN in JupyterLab: a table of its proposals and a map, to decide on.
 
     Needs pip install 'miner[review]'. What is decided is saved at once, in RUN/decisions.
@@ -626,7 +692,10 @@ def tell_reasons(run: Path, text: str, as_json: bool, policy: Any) -> None:
 @commands.command()
 @click.argument("run", type=folder_or_file, metavar="RUN")
 @click.option(
-    "--key", type=folder_or_file, required=True, metavar="FILE",
+    "--key",
+    type=folder_or_file,
+    required=True,
+    metavar="FILE",
     help="Units that should be found: one a line, or lines of JSON with token, kind and count.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
@@ -655,27 +724,45 @@ def grade(run: Path, key: Path, as_json: bool) -> None:
 @click.argument("run", type=folder_or_file, metavar="RUN")
 @click.argument("text", metavar="TEXT")
 @click.option(
-    "--as", "by", type=click.Choice(WAYS), default="auto", show_default=True,
+    "--as",
+    "by",
+    type=click.Choice(WAYS),
+    default="auto",
+    show_default=True,
     help="What TEXT is. auto: a text, or an address where it is written as one.",
 )
 @click.option(
-    "--tokenizer", type=folder_or_file, metavar="FOLDER",
+    "--tokenizer",
+    type=folder_or_file,
+    metavar="FOLDER",
     help="Tell ids of this tokenizer of miner too; --as id takes one.  [default: an id is a rank]",
 )
 @click.option(
-    "--layer", metavar="NAME",
+    "--layer",
+    metavar="NAME",
     help="Search the items of this layer of vectors with TEXT: pictures, sounds, films.",
 )
 @click.option(
-    "--near", "k", type=click.IntRange(1, 1_000), default=8, show_default=True, metavar="K",
+    "--near",
+    "k",
+    type=click.IntRange(1, 1_000),
+    default=8,
+    show_default=True,
+    metavar="K",
     help="How many of the nearest to list.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
 @policy_option
 def lookup(
-    run: Path, text: str, by: str, tokenizer: Path | None, layer: str | None, k: int,
-    as_json: bool, policy: Any,
-) -> None:  # fmt: skip
+    run: Path,
+    text: str,
+    by: str,
+    tokenizer: Path | None,
+    layer: str | None,
+    k: int,
+    as_json: bool,
+    policy: Any,
+) -> None:
     """Tell what TEXT is in RUN: its parts, its meaning and what lies near it.
 
     A unit or any other text, also one written without its spaces; an address, or its beginning; an
@@ -692,46 +779,61 @@ def lookup(
     from miner.lexicon.looking import look_up
     from miner.lexicon.view import describe_lookup
 
-    found = look_up(
-        Lexicon(run, policy=policy, tokenizer=tokenizer), text, by=by, k=k, layer=layer
-    )
+    found = look_up(Lexicon(run, policy=policy, tokenizer=tokenizer), text, by=by, k=k, layer=layer)
     click.echo(json.dumps(found) if as_json else describe_lookup(found))
 
 
 @commands.command()
 @click.argument("run", type=folder_or_file, metavar="RUN")
 @click.option(
-    "--facets", type=folder_or_file, metavar="FILE",
+    "--facets",
+    type=folder_or_file,
+    metavar="FILE",
     help="Measure units by the anchor words of this TOML file.  [default: those that RUN has]",
 )
 @click.option(
-    "--layers", multiple=True, type=folder_or_file, metavar="TABLE",
+    "--layers",
+    multiple=True,
+    type=folder_or_file,
+    metavar="TABLE",
     help="A table with a column token, and one for each layer: smell, colour, rhythm. TSV, CSV, "
     "JSON lines or Parquet; may come several times.",
 )
 @click.option(
-    "--attach", multiple=True, metavar="NAME=TABLE",
+    "--attach",
+    multiple=True,
+    metavar="NAME=TABLE",
     help="A layer of vectors of pictures, sounds or films: a table (JSON lines, Parquet) with "
     "vector, and token or item.",
 )
 @click.option(
-    "--encoder", metavar="run|NAME|FOLDER",
+    "--encoder",
+    metavar="run|NAME|FOLDER",
     help="What made the vectors of --attach, so that text finds them: the run's own encoder, or "
     "any sentence-transformers model of text and pictures.  [default: their units find them]",
 )
 @click.option("--drop", multiple=True, metavar="NAME", help="Take this layer away.")
 @click.option(
-    "--map", "filled", type=folder_or_file, metavar="TABLE",
+    "--map",
+    "filled",
+    type=folder_or_file,
+    metavar="TABLE",
     help="Read a semiotic map back that people filled (miner export --format map): operations "
     "become labels, meanings a layer.",
 )
 @click.option("--reviewer", metavar="NAME", help="Whose --map it is.  [default: the system's user]")
 @policy_option
 def fields(
-    run: Path, facets: Path | None, layers: tuple[Path, ...], attach: tuple[str, ...],
-    encoder: str | None, drop: tuple[str, ...], filled: Path | None, reviewer: str | None,
+    run: Path,
+    facets: Path | None,
+    layers: tuple[Path, ...],
+    attach: tuple[str, ...],
+    encoder: str | None,
+    drop: tuple[str, ...],
+    filled: Path | None,
+    reviewer: str | None,
     policy: Any,
-) -> None:  # fmt: skip
+) -> None:
     """Tell the fields of RUN anew: with other anchors, what was decided, layers of your own.
 
     \b
@@ -750,12 +852,21 @@ def fields(
 @click.option("--lines", type=int, required=True, metavar="N", help="100 at least.")
 @click.option("--out", type=folder_or_file, required=True, metavar="FOLDER")
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--script", default="cyrillic", show_default=True, metavar="NAME",
-              help="cyrillic, latin, greek, armenian, georgian, glagolitic, runic, tifinagh, or "
-              "private (letters that no language has).")  # fmt: skip
+@click.option(
+    "--script",
+    default="cyrillic",
+    show_default=True,
+    metavar="NAME",
+    help="cyrillic, latin, greek, armenian, georgian, glagolitic, runic, tifinagh, or "
+    "private (letters that no language has).",
+)
 @click.option("--words", type=int, metavar="N", help="Stems.  [default: more for more lines]")
-@click.option("--units", type=int, metavar="N",
-              help="Planted units.  [default: one for 20 lines, 30 to 20,000]")  # fmt: skip
+@click.option(
+    "--units",
+    type=int,
+    metavar="N",
+    help="Planted units.  [default: one for 20 lines, 30 to 20,000]",
+)
 @click.option("--overwrite", is_flag=True, help="Replace a folder of synth that is there.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON.")
 def synth(as_json: bool, **options: Any) -> None:
@@ -788,42 +899,78 @@ def synth(as_json: bool, **options: Any) -> None:
 def rewrite_options(command: Any) -> Any:
     """Add the options that `rewrite` and `restore` share."""
     options = [
-        click.option("--run", type=folder_or_file, metavar="RUN",
-                     help="Units of this run stand in their glued form."),
-        click.option("--dictionary", type=folder_or_file, metavar="FILE",
-                     help='Texts and signs of your own: {"свет": "☀{радость}"} in JSON or TOML, or '
-                     "two columns of TSV. A text may be a regular expression, re:Δ\\d+, or words "
-                     "near each other, дождь + грусть."),
-        click.option("--corpus", required=True, metavar="IN",
-                     help="A text file, also packed (.gz .zst .xz); lines of JSON for restore."),
+        click.option(
+            "--run",
+            type=folder_or_file,
+            metavar="RUN",
+            help="Units of this run stand in their glued form.",
+        ),
+        click.option(
+            "--dictionary",
+            type=folder_or_file,
+            metavar="FILE",
+            help='Texts and signs of your own: {"свет": "☀{радость}"} in JSON or TOML, or '
+            "two columns of TSV. A text may be a regular expression, re:Δ\\d+, or words "
+            "near each other, дождь + грусть.",
+        ),
+        click.option(
+            "--corpus",
+            required=True,
+            metavar="IN",
+            help="A text file, also packed (.gz .zst .xz); lines of JSON for restore.",
+        ),
         click.option("--out", type=folder_or_file, metavar="OUT", required=True),
-        click.option("--format", "form", type=click.Choice(("txt", "jsonl", "pairs")),
-                     default="txt", show_default=True,
-                     help='jsonl: {"text": ...} a line; pairs: {"source": ..., "hyper": ...}.'),
-        click.option("--any-case", is_flag=True,
-                     help="Find texts of --dictionary with a capital and in capitals too: the sign "
-                     "then keeps the form, ☀⟨Свет⟩."),
-        click.option("--inflect", type=click.Choice(("ru",)),
-                     help="Find the words of --dictionary in all their forms too (Russian, by "
-                     "pymorphy3); the sign keeps the form, ☀⟨света⟩."),
-        click.option("--links", is_flag=True,
-                     help="Of --run links alone: a hyperlexeme is shown as its links."),
-        click.option("--style", type=click.Choice(("glued", "signs", "addresses")),
-                     default="glued", show_default=True,
-                     help="What stands for units of --run: glued forms; signs that the corpus does "
-                     "not have, one for a family: ⟁, ⟁₁, ⟁₂; or addresses, which begin alike where "
-                     "meanings are near: VXS_ΔC1:R8K."),
-        click.option("--markers", is_flag=True,
-                     help="Behind units of --run, how they hold together: _RESO_ (the parts recur "
-                     "together), _FORE_ and _BACK_ (one part calls for the other), _TENS_ (far "
-                     "meanings)."),
-        click.option("--alphabet", metavar="SIGNS",
-                     help="The signs of --style signs; 930 symbols of Unicode by default."),
+        click.option(
+            "--format",
+            "form",
+            type=click.Choice(("txt", "jsonl", "pairs")),
+            default="txt",
+            show_default=True,
+            help='jsonl: {"text": ...} a line; pairs: {"source": ..., "hyper": ...}.',
+        ),
+        click.option(
+            "--any-case",
+            is_flag=True,
+            help="Find texts of --dictionary with a capital and in capitals too: the sign "
+            "then keeps the form, ☀⟨Свет⟩.",
+        ),
+        click.option(
+            "--inflect",
+            type=click.Choice(("ru",)),
+            help="Find the words of --dictionary in all their forms too (Russian, by "
+            "pymorphy3); the sign keeps the form, ☀⟨света⟩.",
+        ),
+        click.option(
+            "--links",
+            is_flag=True,
+            help="Of --run links alone: a hyperlexeme is shown as its links.",
+        ),
+        click.option(
+            "--style",
+            type=click.Choice(("glued", "signs", "addresses")),
+            default="glued",
+            show_default=True,
+            help="What stands for units of --run: glued forms; signs that the corpus does "
+            "not have, one for a family: ⟁, ⟁₁, ⟁₂; or addresses, which begin alike where "
+            "meanings are near: VXS_ΔC1:R8K.",
+        ),
+        click.option(
+            "--markers",
+            is_flag=True,
+            help="Behind units of --run, how they hold together: _RESO_ (the parts recur "
+            "together), _FORE_ and _BACK_ (one part calls for the other), _TENS_ (far "
+            "meanings).",
+        ),
+        click.option(
+            "--alphabet",
+            metavar="SIGNS",
+            help="The signs of --style signs; 930 symbols of Unicode by default.",
+        ),
         policy_option,
         click.option("--resume", is_flag=True, help="Go on with work that was cut off."),
         click.option("--overwrite", is_flag=True, help="Replace a file that is there."),
         click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON."),
-    ]  # fmt: skip
+    ]
     for option in reversed(options):
         command = option(command)
     return command
@@ -831,8 +978,14 @@ def rewrite_options(command: Any) -> Any:
 
 @commands.command()
 @rewrite_options
-@click.option("--density", type=float, default=1.0, show_default=True, metavar="D",
-              help="The share of places that get a sign.")  # fmt: skip
+@click.option(
+    "--density",
+    type=float,
+    default=1.0,
+    show_default=True,
+    metavar="D",
+    help="The share of places that get a sign.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the choice of places.")
 def rewrite(resume: bool, overwrite: bool, as_json: bool, **options: Any) -> None:
     """Write a corpus as hyperword text: units or signs in the place of texts.
@@ -864,12 +1017,7 @@ def restore(resume: bool, overwrite: bool, as_json: bool, **options: Any) -> Non
 def _convert_corpus(
     options: dict[str, Any], *, back: bool, resume: bool, overwrite: bool, as_json: bool
 ) -> None:
-    from miner.rewriting.jobs import (
-        RewriteConfig,
-        describe_done,
-        restore_corpus,
-        rewrite_corpus,
-    )
+    from miner.rewriting.jobs import RewriteConfig, describe_done, restore_corpus, rewrite_corpus
 
     config = RewriteConfig(**options)
     size = Path(config.corpus).stat().st_size if Path(config.corpus).is_file() else 0

@@ -123,9 +123,10 @@ def _check_pattern(name: str, pattern: str) -> None:
         empty = re.compile(pattern).fullmatch("") is not None
     except (re.error, OverflowError, RecursionError) as error:
         raise ConfigError(
-            f"{pattern!r} is no regular expression: {error}", where=f"pattern {name}",
+            f"{pattern!r} is no regular expression: {error}",
+            where=f"pattern {name}",
             cure="Mend it in the config file",
-        ) from error  # fmt: skip
+        ) from error
     _require(not empty, f"pattern {name}", pattern, "an expression that never matches nothing")
 
 

@@ -51,11 +51,29 @@ INSIDE_LETTERS = 4  # a shorter atom inside an unknown word is more often an end
 _SIGNS = r"".join(
     rf"\p{{{script}}}"
     for script in (
-        "Han", "Hiragana", "Bopomofo", "Yi", "Thai", "Lao", "Tibetan", "Myanmar", "Khmer",
-        "Balinese", "Javanese", "Tai_Tham", "Tai_Le", "New_Tai_Lue", "Linear_A", "Linear_B",
-        "Cuneiform", "Egyptian_Hieroglyphs", "Anatolian_Hieroglyphs", "Tangut", "Nushu",
+        "Han",
+        "Hiragana",
+        "Bopomofo",
+        "Yi",
+        "Thai",
+        "Lao",
+        "Tibetan",
+        "Myanmar",
+        "Khmer",
+        "Balinese",
+        "Javanese",
+        "Tai_Tham",
+        "Tai_Le",
+        "New_Tai_Lue",
+        "Linear_A",
+        "Linear_B",
+        "Cuneiform",
+        "Egyptian_Hieroglyphs",
+        "Anatolian_Hieroglyphs",
+        "Tangut",
+        "Nushu",
     )
-)  # fmt: skip
+)
 _LETTERS = rf"[[\p{{L}}\p{{N}}\p{{M}}\p{{Co}}_]&&[^{_SIGNS}\p{{Katakana}}]]+"
 _JOINED = rf"(?:['’ʼ.\-‐‑]{_LETTERS}|(?<=\p{{N}}),(?=\p{{N}}){_LETTERS})*"
 _GRAPHEME = r"(?!\s)\X"
@@ -373,13 +391,7 @@ def _protect_atoms(tokenizer: Tokenizer, atoms: Sequence[str]) -> None:
 
 
 def _read_company(
-    ids: np.ndarray,
-    counts: np.ndarray,
-    *,
-    dimension: int,
-    window: int,
-    vocabulary: int,
-    seed: int,
+    ids: np.ndarray, counts: np.ndarray, *, dimension: int, window: int, vocabulary: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return float32 unit rows (zeros for what has no company) and occurrences read, per atom.
 
@@ -540,9 +552,14 @@ def _associations(
     filled = 0
     for atom in range(1, size + 1):
         filled += _read_row(
-            contexts, places[starts[atom] : starts[atom + 1]], window, log_shares, cells,
-            columns[filled:], values[filled:],
-        )  # fmt: skip
+            contexts,
+            places[starts[atom] : starts[atom + 1]],
+            window,
+            log_shares,
+            cells,
+            columns[filled:],
+            values[filled:],
+        )
         ends[atom] = filled
     return ends, columns[:filled], values[:filled]
 

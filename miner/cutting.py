@@ -38,7 +38,7 @@ from miner.unicode import (
     UPPER,
     VIRAMA,
     ZWJ,
-)  # fmt: skip
+)
 
 WORDS, CODE, SIGNS, SPACED_OUT, MOLECULES = range(5)  # the rules a profile cuts by
 CAPITAL, OPENED, STARTS = 1, 2, 4  # what is known of an atom's place, one byte an atom
@@ -481,9 +481,17 @@ def _find(table: np.ndarray, place: int, low: int, middle: int, high: int) -> tu
 
 @njit(nogil=True, cache=True)
 def _find_text(
-    buffer: np.ndarray, start: int, end: int, table: np.ndarray, offsets: np.ndarray,
-    pool: np.ndarray, place: int, low: int, middle: int, high: int,
-) -> tuple[int, int]:  # fmt: skip
+    buffer: np.ndarray,
+    start: int,
+    end: int,
+    table: np.ndarray,
+    offsets: np.ndarray,
+    pool: np.ndarray,
+    place: int,
+    low: int,
+    middle: int,
+    high: int,
+) -> tuple[int, int]:
     """Do what `_find` does for any text; a long one, whose key is a hash, is compared by bytes."""
     mask = _u64(table.shape[0] - 4)
     number, place = _find(table, place, low, middle, high)
@@ -496,9 +504,18 @@ def _find_text(
 
 @njit(nogil=True, cache=True)
 def _insert(
-    buffer: np.ndarray, start: int, end: int, table: np.ndarray, offsets: np.ndarray,
-    pool: np.ndarray, place: int, low: int, middle: int, high: int, number: int,
-) -> bool:  # fmt: skip
+    buffer: np.ndarray,
+    start: int,
+    end: int,
+    table: np.ndarray,
+    offsets: np.ndarray,
+    pool: np.ndarray,
+    place: int,
+    low: int,
+    middle: int,
+    high: int,
+    number: int,
+) -> bool:
     """Give `number` to a text not seen before; False where the tables are full."""
     at = offsets[number]
     full = number * 6 >= table.shape[0] or number + 2 > offsets.shape[0]
@@ -536,11 +553,22 @@ def _write_stop(ids: np.ndarray, flags: np.ndarray, written: int) -> int:
 
 @njit(nogil=True, cache=True)
 def cut(
-    buffer: np.ndarray, starts: np.ndarray, ends: np.ndarray, spans: np.ndarray, rules: int,
-    keep_space: bool, classes: np.ndarray, table: np.ndarray, offsets: np.ndarray,
-    pool: np.ndarray, ids: np.ndarray, flags: np.ndarray, first: np.ndarray, state: np.ndarray,
+    buffer: np.ndarray,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    spans: np.ndarray,
+    rules: int,
+    keep_space: bool,
+    classes: np.ndarray,
+    table: np.ndarray,
+    offsets: np.ndarray,
+    pool: np.ndarray,
+    ids: np.ndarray,
+    flags: np.ndarray,
+    first: np.ndarray,
+    state: np.ndarray,
     batch: np.ndarray,
-) -> bool:  # fmt: skip
+) -> bool:
     """Cut documents into `ids` and `flags`; `first[d]` is where document d starts in `ids`.
 
     `spans` (n, 2) are bytes that a pattern of the user makes one atom. Every document ends in a
@@ -559,9 +587,14 @@ def cut(
 
 @njit(nogil=True, cache=True)
 def _number_batch(
-    buffer: np.ndarray, table: np.ndarray, offsets: np.ndarray, pool: np.ndarray,
-    ids: np.ndarray, state: np.ndarray, batch: np.ndarray,
-) -> bool:  # fmt: skip
+    buffer: np.ndarray,
+    table: np.ndarray,
+    offsets: np.ndarray,
+    pool: np.ndarray,
+    ids: np.ndarray,
+    state: np.ndarray,
+    batch: np.ndarray,
+) -> bool:
     """Write the numbers of the atoms of `batch` to `ids`; False where the tables are full.
 
     Three rounds, for the processor waits for many places of the table at a time, but not where
@@ -605,10 +638,19 @@ def _number_batch(
 
 @njit(nogil=True, cache=True)
 def _fill_batch(
-    buffer: np.ndarray, starts: np.ndarray, ends: np.ndarray, spans: np.ndarray, rules: int,
-    keep_space: bool, classes: np.ndarray, ids: np.ndarray, flags: np.ndarray,
-    first: np.ndarray, state: np.ndarray, batch: np.ndarray,
-) -> None:  # fmt: skip
+    buffer: np.ndarray,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    spans: np.ndarray,
+    rules: int,
+    keep_space: bool,
+    classes: np.ndarray,
+    ids: np.ndarray,
+    flags: np.ndarray,
+    first: np.ndarray,
+    state: np.ndarray,
+    batch: np.ndarray,
+) -> None:
     """Find where the next atoms start and stop, as many as `batch` takes, or all that are left.
 
     What is written to `ids` has no number yet but is not 0.
@@ -679,9 +721,16 @@ def _fill_batch(
 
 @njit(nogil=True, cache=True)
 def intern(
-    buffer: np.ndarray, starts: np.ndarray, ends: np.ndarray, table: np.ndarray,
-    offsets: np.ndarray, pool: np.ndarray, numbers: np.ndarray, done: int, types: int,
-) -> tuple[int, int]:  # fmt: skip
+    buffer: np.ndarray,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    table: np.ndarray,
+    offsets: np.ndarray,
+    pool: np.ndarray,
+    numbers: np.ndarray,
+    done: int,
+    types: int,
+) -> tuple[int, int]:
     """Write the number of each text from `done` on; return how many are done, and the types.
 
     Where `table`, `offsets` or `pool` is full: grow it and call again.
@@ -735,9 +784,13 @@ def _encode(point: int, buffer: np.ndarray, i: int) -> int:
 
 @njit(nogil=True, cache=True)
 def fold_texts(
-    pool: np.ndarray, offsets: np.ndarray, folds: np.ndarray, folded: np.ndarray,
-    starts: np.ndarray, ends: np.ndarray,
-) -> int:  # fmt: skip
+    pool: np.ndarray,
+    offsets: np.ndarray,
+    folds: np.ndarray,
+    folded: np.ndarray,
+    starts: np.ndarray,
+    ends: np.ndarray,
+) -> int:
     """Write every text to `folded`, each code point p as `folds[p]`; return the bytes written.
 
     A text with a point that `folds` gives as -1 is left out: its end is -1.
@@ -805,9 +858,13 @@ def total_forms(
 
 @njit(nogil=True, cache=True)
 def count_atoms(
-    keys: np.ndarray, start: int, document: int, documents: np.ndarray, held: np.ndarray,
+    keys: np.ndarray,
+    start: int,
+    document: int,
+    documents: np.ndarray,
+    held: np.ndarray,
     counts: np.ndarray,
-) -> None:  # fmt: skip
+) -> None:
     """Add each atom of a slice of a stream to `counts`, but for those of held documents.
 
     `keys[0]` is key `start` of the stream and stands in `document`.
@@ -820,9 +877,16 @@ def count_atoms(
 
 @njit(nogil=True, cache=True)
 def part_off(
-    keys: np.ndarray, flags: np.ndarray, start: int, document: int, documents: np.ndarray,
-    held: np.ndarray, numbers: np.ndarray, ids: np.ndarray, marks: np.ndarray,
-) -> tuple[int, int]:  # fmt: skip
+    keys: np.ndarray,
+    flags: np.ndarray,
+    start: int,
+    document: int,
+    documents: np.ndarray,
+    held: np.ndarray,
+    numbers: np.ndarray,
+    ids: np.ndarray,
+    marks: np.ndarray,
+) -> tuple[int, int]:
     """Write a slice to row 0 (mined) and row 1 (held) of `ids` and `marks`, renumbered.
 
     Returns how many keys each row got; the other arguments are as in `count_atoms`.

@@ -174,9 +174,10 @@ class Log:
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise RunError(
-                f"the decisions cannot be read ({reason})", where=str(self.path),
+                f"the decisions cannot be read ({reason})",
+                where=str(self.path),
                 cure="Check the path and its permissions",
-            ) from error  # fmt: skip
+            ) from error
         whole, cut, rest = content.rpartition(b"\n")
         for line in whole.split(b"\n") if cut else []:
             touched += self._take_line(line)
@@ -279,9 +280,10 @@ class Log:
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise RunError(
-                f"the decision is not saved ({reason})", where=str(self.path),
+                f"the decision is not saved ({reason})",
+                where=str(self.path),
                 cure="Free some space or mend the permissions, then decide again",
-            ) from error  # fmt: skip
+            ) from error
         return touched + self.read()
 
 
@@ -337,8 +339,11 @@ def read_logs(place: Path) -> list[Log]:
     elif folder.is_dir() or folder != place:
         paths = sorted(folder.glob(f"*{ENDING}"))
     else:
-        raise ConfigError("no such file or folder of decisions", where=str(place),
-                          cure="Name a log of decisions, or a run")  # fmt: skip
+        raise ConfigError(
+            "no such file or folder of decisions",
+            where=str(place),
+            cure="Name a log of decisions, or a run",
+        )
     if not paths and folder == place:
         raise ConfigError("holds no decisions", where=str(place), cure="Name a run or a log")
     logs = [Log(path) for path in paths]

@@ -112,9 +112,10 @@ def _told(folder: Path) -> Iterator[None]:
         yield
     except (OSError, ValueError, KeyError, TypeError, EOFError, pl.exceptions.PolarsError) as error:
         raise RunError(
-            f"a stage of the run cannot be read ({type(error).__name__})", where=str(folder),
+            f"a stage of the run cannot be read ({type(error).__name__})",
+            where=str(folder),
             cure=_CURE,
-        ) from error  # fmt: skip
+        ) from error
 
 
 def open_finished(folder: Path) -> Finished:
@@ -135,9 +136,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         known = manifest["profile"] in PROFILES and bool(manifest["config"]["objective"])
     except OSError as error:
         raise RunError(
-            "holds no run of miner", where=str(folder),
+            "holds no run of miner",
+            where=str(folder),
             cure="Name the folder that `miner mine --out` wrote",
-        ) from error  # fmt: skip
+        ) from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise RunError("is no manifest of a run", where=str(place), cure=_CURE) from error
     if not known:

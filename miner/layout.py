@@ -126,9 +126,13 @@ def _weigh(far: np.ndarray, starts: np.ndarray) -> np.ndarray:
 
 @njit(nogil=True, cache=True)
 def _optimise(
-    points: np.ndarray, left: np.ndarray, right: np.ndarray, pauses: np.ndarray, epochs: int,
+    points: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+    pauses: np.ndarray,
+    epochs: int,
     state: np.uint64,
-) -> None:  # fmt: skip
+) -> None:
     """Move the points: an edge draws its ends together once in `pauses` epochs.
 
     Each time one of them is pushed off `PUSHED` rows at random. The rate falls to 0 evenly.

@@ -94,15 +94,14 @@ def judge_runs(
     if seeds.any() and not enough:
         LOG.warning(
             "only %d seeds and shown units occur often enough; it takes %d to learn from them",
-            trusted.sum(), FEWEST_SHOWN,
-        )  # fmt: skip
+            trusted.sum(),
+            FEWEST_SHOWN,
+        )
     pointed = rank(fit_likeness(features, trusted, seed=seed)) if enough else confirmed
     weights = ASSOCIATION, FREEDOM, SEEDED if seeds.any() else SHOWN, CONFIRMED
     parts = association, freedom, pointed, confirmed
     score = sum(w * part for w, part in zip(weights, parts, strict=True)) / sum(weights)
-    return Likeness(
-        association, freedom, pointed, confirmed, np.asarray(score), int(trusted.sum())
-    )
+    return Likeness(association, freedom, pointed, confirmed, np.asarray(score), int(trusted.sum()))
 
 
 def gather_evidence(candidates: Candidates, scores: pl.DataFrame) -> dict[str, np.ndarray]:
@@ -124,10 +123,17 @@ def gather_evidence(candidates: Candidates, scores: pl.DataFrame) -> dict[str, n
     evidence = {
         name: scores[name].to_numpy()
         for name in (
-            "npmi", "log_likelihood", "dice", "forward", "backward", "left_entropy",
-            "right_entropy", "dispersion", "nestedness",
+            "npmi",
+            "log_likelihood",
+            "dice",
+            "forward",
+            "backward",
+            "left_entropy",
+            "right_entropy",
+            "dispersion",
+            "nestedness",
         )
-    }  # fmt: skip
+    }
     return evidence | {
         "count": count,
         "length": scores["length"].to_numpy().astype(np.float64),
@@ -183,9 +189,11 @@ class Features:
 
 
 def build_features(
-    ranks: dict[str, np.ndarray], candidates: Candidates, scores: pl.DataFrame,
+    ranks: dict[str, np.ndarray],
+    candidates: Candidates,
+    scores: pl.DataFrame,
     vectors: np.ndarray | None,
-) -> Features:  # fmt: skip
+) -> Features:
     """Return the features of the rows of `scores`; `vectors` (candidates, dim) or none."""
     columns = np.stack([values.astype(np.float32) for values in ranks.values()], axis=1)
     first, last = _edge_atoms(candidates, scores)
@@ -241,9 +249,7 @@ def find_shown(candidates: Candidates, atoms: pl.DataFrame, rows: np.ndarray) ->
     return mark_runs(candidates, rows, joined)
 
 
-def mark_runs(
-    candidates: Candidates, rows: np.ndarray, wanted: set[tuple[int, ...]]
-) -> np.ndarray:
+def mark_runs(candidates: Candidates, rows: np.ndarray, wanted: set[tuple[int, ...]]) -> np.ndarray:
     """Say which rows are one of the `wanted` runs of atom numbers: bool (rows,)."""
     longest = candidates.keys.shape[1]
     wanted = {run for run in wanted if 2 <= len(run) <= longest and 0 not in run}

@@ -173,9 +173,13 @@ def find_centers(rows: np.ndarray, count: int, *, seed: int = 0) -> np.ndarray:
     if not 1 <= count <= len(rows):
         raise ValueError(f"count must be 1 to {len(rows)}, the number of rows")
     means = faiss.Kmeans(
-        rows.shape[1], count, niter=CENTER_STEPS, seed=seed + 1, min_points_per_centroid=1,
+        rows.shape[1],
+        count,
+        niter=CENTER_STEPS,
+        seed=seed + 1,
+        min_points_per_centroid=1,
         max_points_per_centroid=CENTER_ROWS,
-    )  # fmt: skip
+    )
     with threadpool_limits(1):  # so little work that threads wait for each other
         means.train(np.ascontiguousarray(rows, np.float32))
     return np.asarray(means.centroids, np.float32).reshape(count, -1)

@@ -255,13 +255,21 @@ def _told(run: Path) -> Iterator[None]:
     try:
         yield
     except (
-        OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, zstandard.ZstdError,
-        re.error, pl.exceptions.PolarsError,
-    ) as error:  # fmt: skip
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        IndexError,
+        AttributeError,
+        zstandard.ZstdError,
+        re.error,
+        pl.exceptions.PolarsError,
+    ) as error:
         raise RunError(
-            f"the text of the run cannot be read ({type(error).__name__})", where=str(run),
+            f"the text of the run cannot be read ({type(error).__name__})",
+            where=str(run),
             cure=_CURE,
-        ) from error  # fmt: skip
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -301,9 +309,7 @@ class Originals:
             counts, _ = find_places(self.atoms.mined.ids, [keys], most=0)
         return int(counts[0])
 
-    def find_contexts(
-        self, keys: np.ndarray, *, most: int = 10, reach: int = 60
-    ) -> list[Context]:
+    def find_contexts(self, keys: np.ndarray, *, most: int = 10, reach: int = 60) -> list[Context]:
         """Return at most `most` places of a run of keys, spread evenly over all of them.
 
         `keys` uint32 (atoms,), zeros behind them mean nothing; the space of the first does not
@@ -447,10 +453,16 @@ def _spread(counts: np.ndarray, most: int) -> np.ndarray:
 
 @njit(nogil=True, cache=True)
 def _visit(
-    ids: np.ndarray, heads: np.ndarray, others: np.ndarray, keys: np.ndarray,
-    lengths: np.ndarray, rarest: np.ndarray, wanted: np.ndarray, counts: np.ndarray,
+    ids: np.ndarray,
+    heads: np.ndarray,
+    others: np.ndarray,
+    keys: np.ndarray,
+    lengths: np.ndarray,
+    rarest: np.ndarray,
+    wanted: np.ndarray,
+    counts: np.ndarray,
     places: np.ndarray,
-) -> None:  # fmt: skip
+) -> None:
     """Count the places of each run, and write down those whose turn `wanted` names."""
     taken = np.zeros(keys.shape[0], np.int64)
     for place in range(ids.shape[0]):

@@ -40,13 +40,7 @@ from miner.likeness import find_shown, judge_runs, mark_runs, read_seeds
 from miner.neighbors import choose_device
 from miner.originals import open_originals, record_documents
 from miner.profiles import PROFILES, Profile, detect_profile
-from miner.proposals import (
-    Verdict,
-    list_units,
-    propose_atoms,
-    settle_runs,
-    tabulate_runs,
-)  # fmt: skip
+from miner.proposals import Verdict, list_units, propose_atoms, settle_runs, tabulate_runs
 from miner.ranking import final_values, prove_proposals
 from miner.report import CONTEXTS, list_shown, write_report
 from miner.reviewed import (
@@ -186,9 +180,12 @@ def cut_corpus(
         skipped: list[Skipped] = []
         with watcher.progress("cutting", sum(source.bytes for source in sources), "B") as progress:
             chunks = read_chunks(
-                sources, text_column=config.text_column, on_error=config.on_error,
-                skipped=skipped, progress=progress,
-            )  # fmt: skip
+                sources,
+                text_column=config.text_column,
+                on_error=config.on_error,
+                skipped=skipped,
+                progress=progress,
+            )
             first = next(chunks, None)
             if first is None:
                 raise CorpusError(
@@ -243,15 +240,20 @@ def count_runs(
     def compute(folder: Path) -> int:
         with watcher.progress("counting", int(counts[counts >= min_count].sum()), "atom") as done:
             candidates = count_candidates(
-                atoms.mined, counts, min_count=min_count, longest=config.max_length,
-                memory=parse_size(config.memory) if config.memory else None, progress=done,
-            )  # fmt: skip
+                atoms.mined,
+                counts,
+                min_count=min_count,
+                longest=config.max_length,
+                memory=parse_size(config.memory) if config.memory else None,
+                progress=done,
+            )
         found = int((candidates.parent >= 0).sum())
         if found == 0:
             raise CorpusError(
                 f"no run of atoms occurs {min_count} times among {total:,} atoms",
-                where=", ".join(config.corpus), cure="Lower --min-count, or mine a larger corpus",
-            )  # fmt: skip
+                where=", ".join(config.corpus),
+                cure="Lower --min-count, or mine a larger corpus",
+            )
         candidates.table.write_parquet(folder / "candidates.parquet")
         for name in ("keys", "parent", "suffix"):
             np.save(folder / f"{name}.npy", getattr(candidates, name))
@@ -277,9 +279,13 @@ def score_runs(run: Run, atoms: Atoms, candidates: Candidates) -> pl.DataFrame:
 
 
 def embed_runs(
-    run: Run, config: MineConfig, atoms: Atoms, candidates: Candidates, named: Encoder | None,
+    run: Run,
+    config: MineConfig,
+    atoms: Atoms,
+    candidates: Candidates,
+    named: Encoder | None,
     watcher: Watcher,
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """Embed every candidate, with the encoder named or with one trained on the corpus."""
 
     def compute(folder: Path) -> int:
@@ -293,9 +299,12 @@ def embed_runs(
             save_encoder(folder / "encoder", encoder, profile=atoms.profile.name)
         with watcher.progress("embedding", len(candidates.keys), "run") as progress:
             dimension = embed_candidates(
-                folder / "vectors.f16", encoder, candidates, atoms.table["surface"],
+                folder / "vectors.f16",
+                encoder,
+                candidates,
+                atoms.table["surface"],
                 progress=progress,
-            )  # fmt: skip
+            )
         about = {
             "encoder": config.encoder,
             "dimension": dimension,
@@ -314,9 +323,16 @@ def embed_runs(
 
 
 def propose(
-    run: Run, config: MineConfig, atoms: Atoms, candidates: Candidates, scores: pl.DataFrame,
-    vectors: np.ndarray, min_count: int, *, decisions: Settled | None = None,
-) -> pl.DataFrame:  # fmt: skip
+    run: Run,
+    config: MineConfig,
+    atoms: Atoms,
+    candidates: Candidates,
+    scores: pl.DataFrame,
+    vectors: np.ndarray,
+    min_count: int,
+    *,
+    decisions: Settled | None = None,
+) -> pl.DataFrame:
     """Weigh the evidence, let the runs compete for the text and prove what is left."""
 
     def compute(folder: Path) -> int:
@@ -329,21 +345,30 @@ def propose(
         likeness = judge_runs(candidates, scores, vectors, shown, seeds, sound, seed=config.seed)
         tokens = spell_runs(candidates.keys[rows], atoms.table["text"])
         settled = settle_runs(
-            atoms.mined, candidates, scores, likeness, objective=config.objective,
-            budget=config.vocab_size, min_count=min_count,
+            atoms.mined,
+            candidates,
+            scores,
+            likeness,
+            objective=config.objective,
+            budget=config.vocab_size,
+            min_count=min_count,
             unsound={Verdict.VALUE: values, Verdict.TORN: torn},
             glue=find_glue(candidates, atoms),
             **find_wanted(decisions, candidates, tokens, rows, atoms, config.patterns),
-        )  # fmt: skip
+        )
         splits = find_splits(candidates)
         runs = tabulate_runs(scores, likeness, settled, tokens).with_columns(
             closeness=pl.Series(measure_closeness(vectors, splits, rows)),
             wholeness=pl.Series(measure_wholeness(vectors, splits, rows)),
         )
         whole = propose_atoms(
-            atoms.table, runs, candidates, min_count=min_count, objective=config.objective,
+            atoms.table,
+            runs,
+            candidates,
+            min_count=min_count,
+            objective=config.objective,
             patterns=config.patterns,
-        )  # fmt: skip
+        )
         proposals = list_units(pl.concat([runs, whole]), budget=config.vocab_size)
         proposals = prove_proposals(proposals, atoms, candidates, patterns=config.patterns)
         proposals.write_parquet(folder / "proposals.parquet")
@@ -355,9 +380,13 @@ def propose(
 
 
 def find_wanted(
-    decisions: Settled | None, candidates: Candidates, tokens: pl.Series, rows: np.ndarray,
-    atoms: Atoms, patterns: Mapping[str, str],
-) -> dict[str, np.ndarray]:  # fmt: skip
+    decisions: Settled | None,
+    candidates: Candidates,
+    tokens: pl.Series,
+    rows: np.ndarray,
+    atoms: Atoms,
+    patterns: Mapping[str, str],
+) -> dict[str, np.ndarray]:
     """Return the rows of the candidates that people accepted and rejected, for `settle_runs`."""
     if decisions is None:
         return {}
@@ -378,9 +407,15 @@ def find_wanted(
 
 
 def rank_units(
-    run: Run, config: MineConfig, atoms: Atoms, candidates: Candidates, proposals: pl.DataFrame,
-    vectors: np.ndarray, *, decisions: Settled | None = None,
-) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:  # fmt: skip
+    run: Run,
+    config: MineConfig,
+    atoms: Atoms,
+    candidates: Candidates,
+    proposals: pl.DataFrame,
+    vectors: np.ndarray,
+    *,
+    decisions: Settled | None = None,
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Rank what was kept, order its merges, gather families and measure what it saves.
 
     Decisions of reviewers are obeyed: the proposals come back as they leave them.
@@ -390,16 +425,18 @@ def rank_units(
         applied = Applied(proposals, atoms, candidates)
         if decisions is not None:
             applied = apply_decisions(
-                proposals, decisions.decisions, atoms, candidates, patterns=config.patterns,
+                proposals,
+                decisions.decisions,
+                atoms,
+                candidates,
+                patterns=config.patterns,
                 objective=config.objective,
-            )  # fmt: skip
+            )
             for note in tell_outcome(decisions, applied):
                 LOG.warning("%s", note)
             known = applied.proposals[: proposals.height].drop("place")
             known.sort("order").write_parquet(folder / "proposals.parquet")
-        units, rows, near = rank_reviewed(
-            applied, vectors, device=config.device, seed=config.seed
-        )
+        units, rows, near = rank_reviewed(applied, vectors, device=config.device, seed=config.seed)
         spaced = atoms.profile.name in ("words", "transliteration")
         with ThreadPoolExecutor(1) as drawing:  # beside the rest: it is as long
             drawn = drawing.submit(lay_out, rows, near.table, seed=config.seed)
@@ -423,17 +460,29 @@ def rank_units(
 
 
 def tell_fields(
-    run: Run, config: MineConfig, atoms: Atoms, candidates: Candidates, units: pl.DataFrame,
-    vectors: np.ndarray, named: Encoder | None,
-) -> None:  # fmt: skip
+    run: Run,
+    config: MineConfig,
+    atoms: Atoms,
+    candidates: Candidates,
+    units: pl.DataFrame,
+    vectors: np.ndarray,
+    named: Encoder | None,
+) -> None:
     """Write what is known of each unit beyond its text: facets, contexts, addresses and more."""
 
     def compute(folder: Path) -> int:
         return make_fields(
-            folder, units, atoms, candidates, vectors, named or open_encoder(run.folder)[0],
-            trained=named is None, anchors=find_anchors(config), patterns=config.patterns,
+            folder,
+            units,
+            atoms,
+            candidates,
+            vectors,
+            named or open_encoder(run.folder)[0],
+            trained=named is None,
+            anchors=find_anchors(config),
+            patterns=config.patterns,
             seed=config.seed,
-        )  # fmt: skip
+        )
 
     run.stage("fields", compute, lambda _: None)
 
@@ -452,9 +501,7 @@ def _measure_curve(
     runs = units.filter(pl.col("candidate").is_not_null())
     slice_ = atoms.held if has_documents(atoms.held) else atoms.mined
     order = runs["candidate"].to_numpy().astype(np.int64)
-    return measure_savings(
-        slice_, candidates, final_values(runs, candidates), order, seed=seed
-    )
+    return measure_savings(slice_, candidates, final_values(runs, candidates), order, seed=seed)
 
 
 def has_documents(stream: Stream) -> bool:
@@ -463,10 +510,16 @@ def has_documents(stream: Stream) -> bool:
 
 
 def describe_run(
-    run: Run, key: dict[str, Any], sources: tuple[Source, ...], atoms: Atoms,
-    candidates: Candidates, proposals: pl.DataFrame, curve: pl.DataFrame, *,
+    run: Run,
+    key: dict[str, Any],
+    sources: tuple[Source, ...],
+    atoms: Atoms,
+    candidates: Candidates,
+    proposals: pl.DataFrame,
+    curve: pl.DataFrame,
+    *,
     decisions: Settled | None = None,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Return the manifest: what went in, what came out, what it cost."""
     verdicts = proposals.group_by("verdict").len().sort("len", "verdict", descending=_FALLING)
     kept = proposals.filter(pl.col("verdict") == Verdict.KEPT)
@@ -489,9 +542,8 @@ def describe_run(
         "held_documents": len(atoms.held.documents) - 1,
         "measured_on": "held back" if has_documents(atoms.held) else "mined",
         "atoms": int(atoms.table["count"].sum()),
-        "min_count": key["config"]["min_count"] or default_min_count(
-            int(atoms.table["count"].sum())
-        ),
+        "min_count": key["config"]["min_count"]
+        or default_min_count(int(atoms.table["count"].sum())),
         "least_count": counted,
         "verdicts": dict(verdicts.iter_rows()),
         "kinds": dict(kinds.iter_rows()),
@@ -502,7 +554,7 @@ def describe_run(
         "fields": tell_space(read("fields", "fields.json")),
         "skipped": read("atoms", "reading.json")["skipped"],
         "stages": [asdict(entry) for entry in run.stages],
-    }  # fmt: skip
+    }
 
 
 def tell_space(about: dict[str, Any]) -> dict[str, Any]:
@@ -515,9 +567,16 @@ def list_versions() -> dict[str, str]:
     """Return the versions of Python, of the machine and of the libraries that matter."""
     found = {"python": platform.python_version(), "machine": platform.machine()}
     for name in (
-        "numpy", "numba", "polars", "scikit-learn", "faiss-gpu", "faiss-cpu",
-        "sentence-transformers", "torch", "tokenizers",
-    ):  # fmt: skip
+        "numpy",
+        "numba",
+        "polars",
+        "scikit-learn",
+        "faiss-gpu",
+        "faiss-cpu",
+        "sentence-transformers",
+        "torch",
+        "tokenizers",
+    ):
         try:
             found[name] = version(name)
         except PackageNotFoundError:
@@ -526,10 +585,16 @@ def list_versions() -> dict[str, str]:
 
 
 def write_run(
-    run: Run, config: MineConfig, candidates: Candidates, vocabulary: pl.DataFrame,
-    proposals: pl.DataFrame, curve: pl.DataFrame, manifest: dict[str, Any], *,
+    run: Run,
+    config: MineConfig,
+    candidates: Candidates,
+    vocabulary: pl.DataFrame,
+    proposals: pl.DataFrame,
+    curve: pl.DataFrame,
+    manifest: dict[str, Any],
+    *,
     decisions: Settled | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """Put the files for other programs at the top of the run folder."""
     last = run.folder / "6_vocabulary"
     for name in ("vocabulary.jsonl", "vocabulary.txt", "merges.tsv", "tokens.json"):
@@ -541,14 +606,18 @@ def write_run(
         copy_logs(Path(config.decisions), run.folder)
     encoder = run.folder / "4_vectors" / "encoder"
     if encoder.exists():
-        shutil.copytree(
-            encoder, run.folder / "encoder", copy_function=_link, dirs_exist_ok=True
-        )
+        shutil.copytree(encoder, run.folder / "encoder", copy_function=_link, dirs_exist_ok=True)
     (run.folder / "config.toml").write_text(write_config(config), encoding="utf-8")
     draw_report(
-        run.folder, candidates, vocabulary, proposals, curve, manifest,
-        decisions=manifest["decisions"], conflicts=decisions.conflicts if decisions else (),
-    )  # fmt: skip
+        run.folder,
+        candidates,
+        vocabulary,
+        proposals,
+        curve,
+        manifest,
+        decisions=manifest["decisions"],
+        conflicts=decisions.conflicts if decisions else (),
+    )
     write_json(run.folder / MANIFEST, manifest)
 
 
@@ -561,10 +630,16 @@ def copy_logs(place: Path, folder: Path) -> None:
 
 
 def draw_report(
-    folder: Path, candidates: Candidates, vocabulary: pl.DataFrame, proposals: pl.DataFrame,
-    curve: pl.DataFrame, manifest: dict[str, Any], *, decisions: Mapping[str, int] | None = None,
+    folder: Path,
+    candidates: Candidates,
+    vocabulary: pl.DataFrame,
+    proposals: pl.DataFrame,
+    curve: pl.DataFrame,
+    manifest: dict[str, Any],
+    *,
+    decisions: Mapping[str, int] | None = None,
     conflicts: Sequence[Conflict] = (),
-) -> Path:  # fmt: skip
+) -> Path:
     """Write the report of a run, with places of its best units; return where it is."""
     originals = open_originals(folder)
     shown = list_shown(vocabulary)
@@ -579,12 +654,17 @@ def draw_report(
     ]
     drawn = folder / "6_vocabulary" / "map.parquet"
     write_report(
-        folder / "report.html", vocabulary=vocabulary, proposals=proposals, curve=curve,
-        manifest=manifest, contexts=pl.DataFrame(rows, schema=CONTEXTS, orient="row"),
-        exact=originals.exact, places=pl.read_parquet(drawn) if drawn.exists() else None,
+        folder / "report.html",
+        vocabulary=vocabulary,
+        proposals=proposals,
+        curve=curve,
+        manifest=manifest,
+        contexts=pl.DataFrame(rows, schema=CONTEXTS, orient="row"),
+        exact=originals.exact,
+        places=pl.read_parquet(drawn) if drawn.exists() else None,
         decisions=decisions,
         conflicts=[(one.unit[0], one.field, one.said, one.holds) for one in conflicts],
-    )  # fmt: skip
+    )
     return folder / "report.html"
 
 
@@ -603,15 +683,21 @@ def rewrite_report(run: Path, *, policy: Policy = "majority") -> Path:
     try:
         curve = pl.read_parquet(run / "6_vocabulary" / "savings.parquet")
         return draw_report(
-            run, finished.candidates, units, proposals, curve, manifest,
+            run,
+            finished.candidates,
+            units,
+            proposals,
+            curve,
+            manifest,
             decisions=reviewed.counts if reviewed else None,
             conflicts=reviewed.conflicts if reviewed else (),
-        )  # fmt: skip
+        )
     except (OSError, pl.exceptions.PolarsError) as error:
         raise RunError(
-            f"its report cannot be written ({type(error).__name__})", where=str(run),
+            f"its report cannot be written ({type(error).__name__})",
+            where=str(run),
             cure="Check the folder's permissions, copy the whole run, or mine again",
-        ) from error  # fmt: skip
+        ) from error
 
 
 def _link(source: str | Path, target: str | Path) -> None:

@@ -10,16 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from miner import cutting
-from miner.unicode import (
-    APOSTROPHE,
-    CLASS,
-    COLON,
-    HYPHEN,
-    POINT,
-    PUNCTUATION,
-    SIGN,
-    class_table,
-)
+from miner.unicode import APOSTROPHE, CLASS, COLON, HYPHEN, POINT, PUNCTUATION, SIGN, class_table
 
 MARKED = 0.8  # of what is not white space: there are no words to speak of
 MOLECULAR = 0.95  # of the lines begin with a molecule; one may be a head, or torn

@@ -137,9 +137,15 @@ def _leave_out(
 
 
 def _settle_for_meaning(
-    stream: Stream, candidates: Candidates, worth: np.ndarray, verdict: np.ndarray,
-    able: np.ndarray, *, budget: int, min_count: int,
-) -> Settled:  # fmt: skip
+    stream: Stream,
+    candidates: Candidates,
+    worth: np.ndarray,
+    verdict: np.ndarray,
+    able: np.ndarray,
+    *,
+    budget: int,
+    min_count: int,
+) -> Settled:
     """Best units first: the cut in which the best-scored unit of an overlap owns its place."""
     lengths = candidates.table["length"].to_numpy()
     units = np.zeros(len(worth), bool)
@@ -278,9 +284,14 @@ def _take_best(units: np.ndarray, worth: np.ndarray, most: int) -> np.ndarray:
 
 
 def _settle_for_savings(
-    stream: Stream, candidates: Candidates, worth: np.ndarray, verdict: np.ndarray,
-    rows: np.ndarray, *, budget: int,
-) -> Settled:  # fmt: skip
+    stream: Stream,
+    candidates: Candidates,
+    worth: np.ndarray,
+    verdict: np.ndarray,
+    rows: np.ndarray,
+    *,
+    budget: int,
+) -> Settled:
     """The units that make the text shortest: cut by the fewest pieces, prune, cut again.
 
     A unit saves its settled count times the pieces that the text would pay without it. It must
@@ -341,9 +352,14 @@ def tabulate_runs(
 
 
 def propose_atoms(
-    atoms: pl.DataFrame, runs: pl.DataFrame, candidates: Candidates, *, min_count: int,
-    objective: Objective, patterns: Mapping[str, str] | None = None,
-) -> pl.DataFrame:  # fmt: skip
+    atoms: pl.DataFrame,
+    runs: pl.DataFrame,
+    candidates: Candidates,
+    *,
+    min_count: int,
+    objective: Objective,
+    patterns: Mapping[str, str] | None = None,
+) -> pl.DataFrame:
     """Return a row for each single atom that must stay whole, in the columns of `runs`.
 
     Formulas, symbols, markers and code nodes, what matches a pattern of the user, and, for
@@ -351,13 +367,13 @@ def propose_atoms(
     candidates that are rarer.
     """
     alone = pl.col("text").str.contains(r"^\p{ASCII}$")  # `$` is a token without any help
-    whole = pl.concat([
-        _match_patterns(atoms, patterns or {}),
-        atoms.filter(pl.col("kind").is_in(list(WHOLE)) & ~alone & (pl.col("text") != LOST)),
-    ]).unique("atom", keep="first", maintain_order=True)  # fmt: skip
-    whole = whole.with_columns(
-        kind=pl.col("kind").replace(WHOLE), length=pl.lit(1, pl.UInt8)
-    )
+    whole = pl.concat(
+        [
+            _match_patterns(atoms, patterns or {}),
+            atoms.filter(pl.col("kind").is_in(list(WHOLE)) & ~alone & (pl.col("text") != LOST)),
+        ]
+    ).unique("atom", keep="first", maintain_order=True)
+    whole = whole.with_columns(kind=pl.col("kind").replace(WHOLE), length=pl.lit(1, pl.UInt8))
     if objective == "meaning":
         compounds = find_compounds(find_content_words(atoms, candidates), runs)
         whole = pl.concat([whole, compounds])
@@ -365,10 +381,15 @@ def propose_atoms(
     counts = np.sort(runs["count"].to_numpy())
     share = np.searchsorted(counts, found["count"].to_numpy()) / max(len(counts), 1)
     rows = found.select(
-        "atom", "kind", "length", "count", pl.col("text").alias("token"), settled="count",
+        "atom",
+        "kind",
+        "length",
+        "count",
+        pl.col("text").alias("token"),
+        settled="count",
         score=pl.Series(LEAST_SCORE + (1 - LEAST_SCORE) * share, dtype=pl.Float64),
         verdict=pl.lit(str(Verdict.KEPT)),
-    )  # fmt: skip
+    )
     return pl.concat([runs.clear(), rows], how="diagonal").select(runs.columns)
 
 
@@ -379,9 +400,9 @@ def _match_patterns(atoms: pl.DataFrame, patterns: Mapping[str, str]) -> pl.Data
         expression = re.compile(pattern)
         matches = [expression.fullmatch(text) is not None for text in atoms["surface"]]
         kind = name if name in WHOLE.values() else "atom"
-        found.append(atoms.filter(pl.Series(matches, dtype=pl.Boolean)).with_columns(
-            kind=pl.lit(kind)
-        ))  # fmt: skip
+        found.append(
+            atoms.filter(pl.Series(matches, dtype=pl.Boolean)).with_columns(kind=pl.lit(kind))
+        )
     return pl.concat(found)
 
 
@@ -393,10 +414,12 @@ def find_content_words(atoms: pl.DataFrame, candidates: Candidates) -> pl.DataFr
     single = candidates.table.filter(pl.col("length") == 1)
     closes, counts = single["right_stops"].to_numpy(), single["count"].to_numpy()
     average = closes.sum() / max(counts.sum(), 1)
-    words = pl.DataFrame({
-        "atom": candidates.keys[single["candidate"].to_numpy(), 0] >> 1,
-        "content": closes >= CLOSES * average * counts,
-    })  # fmt: skip
+    words = pl.DataFrame(
+        {
+            "atom": candidates.keys[single["candidate"].to_numpy(), 0] >> 1,
+            "content": closes >= CLOSES * average * counts,
+        }
+    )
     return atoms.filter(pl.col("kind") == "word").join(words, on="atom", how="inner")
 
 
@@ -427,9 +450,9 @@ def find_compounds(words: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
         "text", keep="first", maintain_order=True
     )
     found = words.join(parts, on="text", how="inner", maintain_order="left")
-    return found.with_columns(
-        kind=name_kind(pl.col("parts")), length=pl.lit(1, pl.UInt8)
-    ).drop("parts", "content")  # fmt: skip
+    return found.with_columns(kind=name_kind(pl.col("parts")), length=pl.lit(1, pl.UInt8)).drop(
+        "parts", "content"
+    )
 
 
 def _count_parts(text: str, counts: dict[str, int], joined: dict[str, int], most: int) -> int:

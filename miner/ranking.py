@@ -31,9 +31,14 @@ def prove_proposals(
     if "detail" not in proposals.columns:
         proposals = proposals.with_columns(detail=pl.lit(None, pl.String))
     joined = proposals.drop("glued", strict=False).join(
-        proven, on=keys, how="left", nulls_equal=True, suffix="_proven", maintain_order="left",
+        proven,
+        on=keys,
+        how="left",
+        nulls_equal=True,
+        suffix="_proven",
+        maintain_order="left",
         validate="1:1",
-    )  # fmt: skip
+    )
     told = [pl.coalesce(f"{name}_proven", name).alias(name) for name in ("verdict", "detail")]
     joined = joined.with_columns(told).drop("verdict_proven", "detail_proven")
     return count_places(joined, atoms, candidates)
@@ -46,10 +51,10 @@ def count_places(proposals: pl.DataFrame, atoms: Atoms, candidates: Candidates) 
     counts = cut_stream(atoms.mined, candidates, values)
     settled = pl.Series(counts[proposals["candidate"].fill_null(0).to_numpy()])
     return proposals.with_columns(
-        settled=pl.when(stays).then(settled).otherwise(
-            pl.when(pl.col("verdict") == Verdict.KEPT).then(pl.col("settled")).otherwise(0)
-        )
-    )  # fmt: skip
+        settled=pl.when(stays)
+        .then(settled)
+        .otherwise(pl.when(pl.col("verdict") == Verdict.KEPT).then(pl.col("settled")).otherwise(0))
+    )
 
 
 def final_values(kept: pl.DataFrame, candidates: Candidates) -> np.ndarray:

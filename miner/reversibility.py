@@ -363,9 +363,10 @@ def find_split_words(contexts: Contexts, atoms: Atoms) -> Findings:
 def _split_pairs(pairs: np.ndarray, spelling: pl.Series, atoms: Atoms) -> list[bool]:
     """Say of each two atoms, keys (pairs, 2), whether they cut otherwise together than apart."""
     texts = [
-        spell_runs(pairs[:, :1], spelling), spell_runs(pairs[:, 1:], spelling),
+        spell_runs(pairs[:, :1], spelling),
+        spell_runs(pairs[:, 1:], spelling),
         spell_runs(pairs, spelling),
-    ]  # fmt: skip
+    ]
     cut = cut_again([text for column in texts for text in column], atoms, {})
     count = len(pairs)
     return [

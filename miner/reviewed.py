@@ -26,7 +26,7 @@ from miner.decisions import (
     list_damage,
     read_logs,
     settle_logs,
-)  # fmt: skip
+)
 from miner.finished import Finished, open_finished
 from miner.neighbors import Neighbors
 from miner.originals import find_places
@@ -98,25 +98,38 @@ def review_run(folder: Path, policy: Policy = "majority") -> Reviewed | None:
         return None
     run = open_finished(folder)
     applied = apply_decisions(
-        run.proposals.drop("row"), settled.decisions, run.atoms, run.candidates,
-        patterns=run.patterns, objective=run.manifest["config"]["objective"],
-    )  # fmt: skip
+        run.proposals.drop("row"),
+        settled.decisions,
+        run.atoms,
+        run.candidates,
+        patterns=run.patterns,
+        objective=run.manifest["config"]["objective"],
+    )
     seed = int(run.manifest["config"].get("seed") or 0)
     units = rank_reviewed(applied, run.vectors, device="cpu", seed=seed)[0]
     merges = order_merges(units, avoid=applied.rejected)
     notes = (*list_damage(logs), *tell_outcome(settled, applied), *tell_homeless(applied, units))
     return Reviewed(
-        units, merges, applied.proposals, count_decisions(settled), notes, applied.refused,
+        units,
+        merges,
+        applied.proposals,
+        count_decisions(settled),
+        notes,
+        applied.refused,
         settled.conflicts,
-    )  # fmt: skip
+    )
 
 
 def count_decisions(settled: Settled) -> dict[str, int]:
     """Return how many units were accepted, rejected and so on, and how many are in conflict."""
     names = {
-        "accept": "accepted", "reject": "rejected", "token": "renamed", "kind": "other kind",
-        "family": "other family", "label": "labelled",
-    }  # fmt: skip
+        "accept": "accepted",
+        "reject": "rejected",
+        "token": "renamed",
+        "kind": "other kind",
+        "family": "other family",
+        "label": "labelled",
+    }
     counted = settled.verdicts()
     counts = {word: counted[name] for name, word in names.items() if counted[name]}
     return counts | ({"in conflict": len(settled.conflicts)} if settled.conflicts else {})
@@ -170,9 +183,13 @@ def check_form(run: Finished, text: str) -> tuple[Unit | None, str | None]:
     wanted = find_units(run.proposals, [form.unit], run.atoms, run.candidates)
     kept = run.proposals[list(wanted.values())] if wanted else run.proposals.clear()
     applied = apply_decisions(
-        kept.drop("row"), decisions, run.atoms, run.candidates, patterns=run.patterns,
+        kept.drop("row"),
+        decisions,
+        run.atoms,
+        run.candidates,
+        patterns=run.patterns,
         objective=run.manifest["config"]["objective"],
-    )  # fmt: skip
+    )
     return (None, applied.refused[form.unit]) if applied.refused else (form.unit, None)
 
 
@@ -253,9 +270,14 @@ class Wish:
 
 
 def apply_decisions(
-    proposals: pl.DataFrame, decisions: Mapping[Unit, Decision], atoms: Atoms,
-    candidates: Candidates, *, patterns: Mapping[str, str], objective: str = "meaning",
-) -> Applied:  # fmt: skip
+    proposals: pl.DataFrame,
+    decisions: Mapping[Unit, Decision],
+    atoms: Atoms,
+    candidates: Candidates,
+    *,
+    patterns: Mapping[str, str],
+    objective: str = "meaning",
+) -> Applied:
     """Return the proposals with the verdicts that `decisions` give them, all proven again."""
     if "label" not in proposals.columns:
         proposals = proposals.with_columns(label=pl.lit(None, pl.String))
@@ -287,9 +309,14 @@ def apply_decisions(
     families = {w.form.unit[0]: w.said.family for w in wishes if w.said.family}
     families |= {unit[0]: said.family for unit, said in decisions.items() if said.family}
     applied = Applied(
-        proven, more_atoms, more_candidates, _name_rejected(decisions, wishes), refused, missing,
+        proven,
+        more_atoms,
+        more_candidates,
+        _name_rejected(decisions, wishes),
+        refused,
+        missing,
         families,
-    )  # fmt: skip
+    )
     return drop_built(applied, [wish.form.unit for wish in wishes], places)
 
 
@@ -300,9 +327,12 @@ def _name_rejected(decisions: Mapping[Unit, Decision], wishes: Iterable[Wish]) -
 
 
 def list_wishes(
-    decisions: Mapping[Unit, Decision], atoms: Atoms, patterns: Mapping[str, str], *,
+    decisions: Mapping[Unit, Decision],
+    atoms: Atoms,
+    patterns: Mapping[str, str],
+    *,
     known: Container[Unit],
-) -> tuple[list[Wish], dict[Unit, str]]:  # fmt: skip
+) -> tuple[list[Wish], dict[Unit, str]]:
     """Return the units that are to be there, and why some cannot.
 
     A unit that is `known`, a proposal, is taken as it is; any other is cut from its text.
@@ -324,9 +354,13 @@ def list_wishes(
 
 
 def _mark(
-    proposals: pl.DataFrame, decisions: Mapping[Unit, Decision], wishes: Sequence[Wish],
-    places: Mapping[Unit, int], *, objective: str,
-) -> pl.DataFrame:  # fmt: skip
+    proposals: pl.DataFrame,
+    decisions: Mapping[Unit, Decision],
+    wishes: Sequence[Wish],
+    places: Mapping[Unit, int],
+    *,
+    objective: str,
+) -> pl.DataFrame:
     """Write what is decided into the proposals, in the column `place` their number."""
     changes: dict[int, dict[str, str | None]] = {}
     for unit, said in decisions.items():
@@ -366,8 +400,9 @@ def _write_changes(
         verdict=pl.coalesce("verdict_said", "verdict"),
         detail=pl.when(clear).then(None).otherwise(pl.coalesce("detail_said", "detail")),
         value=pl.when(clear & (pl.col("value").fill_null(0) <= 0) & (joints > 0))
-        .then(value).otherwise("value"),
-    ).drop("clear", *(f"{name}_said" for name in names[:-1]))  # fmt: skip
+        .then(value)
+        .otherwise("value"),
+    ).drop("clear", *(f"{name}_said" for name in names[:-1]))
 
 
 def _order(proposals: pl.DataFrame) -> pl.DataFrame:
@@ -431,8 +466,9 @@ def _find_built(
 def _turn_out(proposals: pl.DataFrame, out: Mapping[int, tuple[str, str]]) -> pl.DataFrame:
     told = pl.DataFrame(
         [(place, *said) for place, said in out.items()],
-        schema={"place": pl.UInt32(), "verdict": pl.String(), "detail": pl.String()}, orient="row",
-    )  # fmt: skip
+        schema={"place": pl.UInt32(), "verdict": pl.String(), "detail": pl.String()},
+        orient="row",
+    )
     return proposals.update(told, on="place", how="left")
 
 
@@ -463,16 +499,23 @@ def _number_atoms(forms: Sequence[Form], atoms: Atoms) -> tuple[list[tuple[int, 
     new: dict[str, int] = {}
     numbered = [
         tuple(
-            key if 0 < key >> 1 <= most
+            key
+            if 0 < key >> 1 <= most
             else (new.setdefault(text, most + 1 + len(new)) << 1) | (key & 1)
             for key, text in zip(form.keys, form.unit[1], strict=True)
         )
         for form in forms
-    ]  # fmt: skip
+    ]
     rows = pl.DataFrame(
-        {"atom": list(new.values()), "text": list(new), "surface": list(new),
-         "count": [0] * len(new), "kind": ["word"] * len(new)}, schema=dict(atoms.table.schema),
-    )  # fmt: skip
+        {
+            "atom": list(new.values()),
+            "text": list(new),
+            "surface": list(new),
+            "count": [0] * len(new),
+            "kind": ["word"] * len(new),
+        },
+        schema=dict(atoms.table.schema),
+    )
     return numbered, replace(atoms, table=pl.concat([atoms.table, rows]))
 
 
@@ -527,15 +570,20 @@ class _Grown:
             schema={name: old.schema[name] for name in ("candidate", "length")},
         )
         end = len(atoms.mined.ids) - 1
-        blank = [pl.lit(end if name == "place" else 0).cast(kind).alias(name)
-                 for name, kind in old.schema.items() if name not in made.columns]  # fmt: skip
+        blank = [
+            pl.lit(end if name == "place" else 0).cast(kind).alias(name)
+            for name, kind in old.schema.items()
+            if name not in made.columns
+        ]
         return pl.concat([old, made.with_columns(blank).select(old.columns)])
 
 
 def _tabulate(
-    forms: Sequence[Form], numbers: Sequence[tuple[int | None, int | None]],
-    proposals: pl.DataFrame, atoms: Atoms,
-) -> pl.DataFrame:  # fmt: skip
+    forms: Sequence[Form],
+    numbers: Sequence[tuple[int | None, int | None]],
+    proposals: pl.DataFrame,
+    atoms: Atoms,
+) -> pl.DataFrame:
     """Return a row in the columns of `proposals` for each unit that is not among them.
 
     Its score is that of the worst kept one: nothing but its count was measured.
@@ -592,12 +640,18 @@ def move_families(units: pl.DataFrame, families: Mapping[str, str]) -> pl.DataFr
     """
     ranks = dict(units.select("token", "rank").iter_rows())
     heads = dict(units.select("rank", "family").iter_rows())
-    moved = {ranks[token]: ranks[head] for token, head in families.items()
-             if token in ranks and head in ranks}  # fmt: skip
+    moved = {
+        ranks[token]: ranks[head]
+        for token, head in families.items()
+        if token in ranks and head in ranks
+    }
     for rank, head in moved.items():
         heads[rank] = rank if head == rank else (heads[head] or head)
-    left = sorted(rank for rank, head in heads.items() if rank not in moved and head in moved
-                  and heads[head] != head)  # fmt: skip
+    left = sorted(
+        rank
+        for rank, head in heads.items()
+        if rank not in moved and head in moved and heads[head] != head
+    )
     new: dict[int, int] = {}
     for rank in left:
         old = heads[rank]

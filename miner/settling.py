@@ -101,9 +101,14 @@ def count_aligned(
 
 @njit(nogil=True, cache=True)
 def _count_aligned(
-    ids: np.ndarray, documents: np.ndarray, widths: np.ndarray, heads: np.ndarray,
-    table: np.ndarray, rows: np.ndarray, counts: np.ndarray,
-) -> None:  # fmt: skip
+    ids: np.ndarray,
+    documents: np.ndarray,
+    widths: np.ndarray,
+    heads: np.ndarray,
+    table: np.ndarray,
+    rows: np.ndarray,
+    counts: np.ndarray,
+) -> None:
     for document in range(widths.shape[0]):
         end = documents[document + 1]
         width = np.int64(widths[document])
@@ -120,9 +125,16 @@ def _count_aligned(
 
 @njit(nogil=True, cache=True)
 def _cut_range(
-    ids: np.ndarray, low: int, high: int, heads: np.ndarray, table: np.ndarray, rows: np.ndarray,
-    values: np.ndarray, counts: np.ndarray, owners: np.ndarray,
-) -> None:  # fmt: skip
+    ids: np.ndarray,
+    low: int,
+    high: int,
+    heads: np.ndarray,
+    table: np.ndarray,
+    rows: np.ndarray,
+    values: np.ndarray,
+    counts: np.ndarray,
+    owners: np.ndarray,
+) -> None:
     """Cut ids[low:high]; add to `counts`, and write the owner of each place where a unit starts.
 
     `values` (rows,) above 0 mark the units. `owners` (keys,) is -1 elsewhere, or empty.
@@ -192,9 +204,16 @@ def find_owners(stream: Stream, candidates: Candidates, values: np.ndarray) -> n
     owners = np.full(len(stream.ids), -1, np.int64)
     counts = np.zeros(len(values), np.int64)
     _cut_range(
-        np.asarray(stream.ids), 0, len(stream.ids), trie.heads, trie.entries, trie.rows, values,
-        counts, owners,
-    )  # fmt: skip
+        np.asarray(stream.ids),
+        0,
+        len(stream.ids),
+        trie.heads,
+        trie.entries,
+        trie.rows,
+        values,
+        counts,
+        owners,
+    )
     return owners
 
 
@@ -207,17 +226,29 @@ def count_pieces(candidates: Candidates, units: np.ndarray) -> np.ndarray:
     pieces = np.zeros(len(units), np.int64)
     lengths = candidates.table["length"].to_numpy().astype(np.int64)
     _count_pieces(
-        candidates.keys, lengths, np.flatnonzero(units), units, trie.heads, trie.entries,
-        trie.rows, pieces,
-    )  # fmt: skip
+        candidates.keys,
+        lengths,
+        np.flatnonzero(units),
+        units,
+        trie.heads,
+        trie.entries,
+        trie.rows,
+        pieces,
+    )
     return pieces
 
 
 @njit(nogil=True, cache=True)
 def _count_pieces(
-    keys: np.ndarray, lengths: np.ndarray, wanted: np.ndarray, units: np.ndarray,
-    heads: np.ndarray, table: np.ndarray, rows: np.ndarray, pieces: np.ndarray,
-) -> None:  # fmt: skip
+    keys: np.ndarray,
+    lengths: np.ndarray,
+    wanted: np.ndarray,
+    units: np.ndarray,
+    heads: np.ndarray,
+    table: np.ndarray,
+    rows: np.ndarray,
+    pieces: np.ndarray,
+) -> None:
     best = np.zeros(keys.shape[1] + 1, np.int64)
     for unit in wanted:
         length = lengths[unit]

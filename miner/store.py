@@ -66,9 +66,12 @@ class Run:
             wall, cpu = time.perf_counter(), _cpu_seconds()
             rows = compute(draft)
             spent = Stage(
-                name, round(time.perf_counter() - wall, 3), round(_cpu_seconds() - cpu, 3), rows,
+                name,
+                round(time.perf_counter() - wall, 3),
+                round(_cpu_seconds() - cpu, 3),
+                rows,
                 peak_memory() >> 20,
-            )  # fmt: skip
+            )
             write_json(draft / record.name, asdict(spent))
             _sync(draft)
             draft.rename(folder)
@@ -125,13 +128,15 @@ def _clear_way(out: Path, partial: Path, key: dict[str, Any], *, existing: Exist
     if existing == "resume":
         raise RunError(
             "the unfinished run there has other settings or another corpus",
-            where=str(partial), cure="Give the same options, or --overwrite to start afresh",
-        )  # fmt: skip
+            where=str(partial),
+            cure="Give the same options, or --overwrite to start afresh",
+        )
     if existing == "refuse":
         raise RunError(
-            "an unfinished run is there", where=str(partial),
+            "an unfinished run is there",
+            where=str(partial),
             cure="--resume goes on with it, --overwrite starts afresh",
-        )  # fmt: skip
+        )
     shutil.rmtree(partial)
     return False
 
@@ -151,9 +156,10 @@ def _check_target(out: Path, *, existing: Existing) -> None:
         raise _foreign(out)
     if existing != "overwrite" and (out / MANIFEST).exists():
         raise RunError(
-            "another run is there", where=str(out),
+            "another run is there",
+            where=str(out),
             cure="Choose another --out, or --overwrite to replace it",
-        )  # fmt: skip
+        )
     if _beside(out, "old").exists():  # where the run would wait until the new one stands
         raise _foreign(_beside(out, "old"))
 
@@ -200,9 +206,7 @@ def _keep(old: Path, new: Path) -> None:
     kept = [path for name in KEPT if (old / name).is_dir() for path in (old / name).glob("*")]
     for path in sorted(kept):
         target = new / path.parent.name / path.name
-        if path.is_file() and (
-            not target.exists() or target.stat().st_size < path.stat().st_size
-        ):
+        if path.is_file() and (not target.exists() or target.stat().st_size < path.stat().st_size):
             target.parent.mkdir(exist_ok=True)
             shutil.copyfile(path, target)
 
@@ -225,16 +229,18 @@ def _told_simply(out: Path) -> Iterator[None]:
     except (OSError, PolarsError) as error:
         if _is_full(error):
             raise RunError(
-                "no space is left on the disk", where=str(out),
+                "no space is left on the disk",
+                where=str(out),
                 cure="Free some, or give --out a folder on another disk",
-            ) from error  # fmt: skip
+            ) from error
         if not isinstance(error, OSError):
             raise
         reason = (error.strerror or str(error)).lower()
         raise RunError(
-            f"cannot be read or written ({reason})", where=str(error.filename or out),
+            f"cannot be read or written ({reason})",
+            where=str(error.filename or out),
             cure="Check the path and its permissions",
-        ) from error  # fmt: skip
+        ) from error
 
 
 def _is_full(error: Exception) -> bool:

@@ -90,7 +90,7 @@ def _costs(manifest: dict[str, Any]) -> str:
     lines = [
         f"corpus:   {megabytes:,.1f} MB of text, {manifest['documents']:,} documents and "
         f"{manifest['held_documents']:,} held back, {manifest['atoms']:,} atoms, profile "
-        f"{manifest['profile']}, runs that occur {manifest['min_count']} times and more",
+        f"{manifest['profile']}, runs that occur {manifest['min_count']} times and more"
     ]
     if saved:
         knee = manifest["search"]["knee"]

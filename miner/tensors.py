@@ -133,8 +133,10 @@ def copy_tensors(file: Path, out: Path, growths: Mapping[str, Growth]) -> int:
     for tensor in tensors:
         shape, size = _measure(tensor, growths.get(tensor.name))
         header[tensor.name] = {
-            "dtype": tensor.form, "shape": shape, "data_offsets": [place, place + size]
-        }  # fmt: skip
+            "dtype": tensor.form,
+            "shape": shape,
+            "data_offsets": [place, place + size],
+        }
         place += size
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     text += b" " * (-len(text) % ALIGNED)

@@ -57,9 +57,10 @@ def split_unit(token: str, atoms: Sequence[str]) -> list[str]:
 
 
 def join_pieces(
-    pieces: Sequence[str], ranks: Mapping[tuple[str, str], int],
+    pieces: Sequence[str],
+    ranks: Mapping[tuple[str, str], int],
     steps: list[tuple[str, str]] | None = None,
-) -> list[str]:  # fmt: skip
+) -> list[str]:
     """Merge neighbours as BPE does: the lowest rank anywhere first, then the leftmost, to the end.
 
     The halves of each merge are added to `steps`. A merge is told by its left half without a space

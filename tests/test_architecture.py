@@ -210,8 +210,11 @@ def test_no_error_is_swallowed() -> None:
         for node in ast.walk(tree):
             if not isinstance(node, ast.ExceptHandler):
                 continue
-            names = {name.id for name in ast.walk(node.type or ast.Name("Exception"))
-                     if isinstance(name, ast.Name)}  # fmt: skip
+            names = {
+                name.id
+                for name in ast.walk(node.type or ast.Name("Exception"))
+                if isinstance(name, ast.Name)
+            }
             last = node.body[-1]
             goes_on = isinstance(last, ast.Raise) and (last.exc is None or last.cause is not None)
             assert goes_on or names.isdisjoint({"Exception", "BaseException"}), (

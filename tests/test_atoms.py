@@ -38,7 +38,7 @@ from miner.unicode import (
     PUNCTUATION,
     SPACE,
     class_table,
-)  # fmt: skip
+)
 
 BLANK = {SPACE, LINE}
 PUNCTUATED = BLANK | {APOSTROPHE, HYPHEN, POINT, PUNCTUATION, COLON}
@@ -88,8 +88,11 @@ def test_words(text: str, atoms: list[str]) -> None:
         ("words", "𓆓:𓂧 𓍹(𓏏:𓏏)𓇋𓍺 (𓂋:𓏙)", ["𓆓:𓂧", "𓍹(𓏏:𓏏)𓇋𓍺", "𓂋:𓏙"]),
         ("code", "(𓂋:𓏙)𓈖 𓊐(:𓊪*𓏏)", ["(𓂋:𓏙)", "𓈖", "𓊐(:𓊪*𓏏)"]),
         ("code", "(𓏐*𓏊:)𓏖 ((:𓏌*𓏌)𓏏)", ["(𓏐*𓏊:)𓏖", "((:𓏌*𓏌)𓏏)"]),
-        ("code", "(𓂋 𓏙) 𓍹x (a:b) f((", [
-            "(", "𓂋", "𓏙", ")", "𓍹", "x", "(", "a", ":", "b", ")", "f", "(", "("]),
+        (
+            "code",
+            "(𓂋 𓏙) 𓍹x (a:b) f((",
+            ["(", "𓂋", "𓏙", ")", "𓍹", "x", "(", "a", ":", "b", ")", "f", "(", "("],
+        ),
         ("symbols", "क्षत्रि👍🏽e\u0301", ["क्ष", "त्रि", "👍🏽", "é"]),
         ("transliteration", "{m}a-šur₂ lib₃-bi E₂", ["{m}a-šur₂", "lib₃-bi", "E₂"]),
     ],
@@ -108,8 +111,13 @@ def test_bytes_are_atoms_and_documents_end_in_a_stop(tmp_path: Path) -> None:
     atoms = cut_documents([b"\x00\xff\x00", b"", b"\xff"], tmp_path, "bytes")
     texts = ["|", *atoms.table["text"]]
     assert [texts[key >> 1] for key in atoms.mined.ids[1:7]] == [
-        "<0x00>", "<0xFF>", "<0x00>", "|", "|", "<0xFF>"
-    ]  # fmt: skip
+        "<0x00>",
+        "<0xFF>",
+        "<0x00>",
+        "|",
+        "|",
+        "<0xFF>",
+    ]
 
 
 def test_a_pattern_of_the_user_is_one_atom_wherever_it_starts(tmp_path: Path) -> None:
@@ -220,17 +228,23 @@ def test_what_was_cut_can_be_loaded_again(tmp_path: Path) -> None:
     assert atoms.table.equals(again.table)
     assert np.array_equal(atoms.mined.ids, again.mined.ids)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "atoms.parquet", "held.documents.i64", "held.flags.u8", "held.ids.u32",
-        "mined.documents.i64", "mined.flags.u8", "mined.ids.u32",
-    ]  # fmt: skip
+        "atoms.parquet",
+        "held.documents.i64",
+        "held.flags.u8",
+        "held.ids.u32",
+        "mined.documents.i64",
+        "mined.flags.u8",
+        "mined.ids.u32",
+    ]
 
 
 def test_a_form_is_counted_with_its_case_variants(tmp_path: Path) -> None:
     documents = ["Straße STRASSE strasse STRASSE", "cafe\u0301 CAFÉ caf\u00e9 CAFÉ"]
     table = cut_documents(documents, tmp_path, "words").table
     assert table.select("atom", "text", "surface", "count").rows() == [
-        (1, "strasse", "STRASSE", 4), (2, "café", "CAFÉ", 4),
-    ]  # fmt: skip
+        (1, "strasse", "STRASSE", 4),
+        (2, "café", "CAFÉ", 4),
+    ]
 
 
 def test_flags_tell_sentence_starts_capitals_and_quotes() -> None:
@@ -248,13 +262,30 @@ def test_flags_tell_sentence_starts_capitals_and_quotes() -> None:
 @pytest.mark.parametrize(
     ("surface", "kind"),
     [
-        ("тишина", "word"), ("don’t", "word"), ("кто-то", "word"), ("A_1", "word"), ("x1", "word"),
-        ("ᚠᚢ", "word"), ("3.14", "number"), ("٣", "number"), ("Δ41", "formula"), ("Δ∞", "formula"),
-        ("H₂O", "formula"), ("_RESO_", "marker"), ("VXS_ΔC1:R8K", "code"), ("字", "sign"),
-        ("𓏏", "sign"), ("⟁", "symbol"), ("🜂", "symbol"), ("👩‍👩‍👧", "symbol"), ("🇷🇺", "symbol"),
-        ("1️⃣", "symbol"), ("https://ex.org/a", "url"), ("__", "punctuation"),
+        ("тишина", "word"),
+        ("don’t", "word"),
+        ("кто-то", "word"),
+        ("A_1", "word"),
+        ("x1", "word"),
+        ("ᚠᚢ", "word"),
+        ("3.14", "number"),
+        ("٣", "number"),
+        ("Δ41", "formula"),
+        ("Δ∞", "formula"),
+        ("H₂O", "formula"),
+        ("_RESO_", "marker"),
+        ("VXS_ΔC1:R8K", "code"),
+        ("字", "sign"),
+        ("𓏏", "sign"),
+        ("⟁", "symbol"),
+        ("🜂", "symbol"),
+        ("👩‍👩‍👧", "symbol"),
+        ("🇷🇺", "symbol"),
+        ("1️⃣", "symbol"),
+        ("https://ex.org/a", "url"),
+        ("__", "punctuation"),
     ],
-)  # fmt: skip
+)
 def test_an_atom_says_what_it_is(tmp_path: Path, surface: str, kind: str) -> None:
     table = cut_documents([surface], tmp_path, "words").table
     assert table.select("surface", "kind").rows() == [(surface, kind)]
@@ -264,9 +295,13 @@ def test_dots_are_no_numbers_in_code(tmp_path: Path) -> None:
     table = cut_documents(["a ... , 1.5 . 𓏏"], tmp_path, "code").table
     kinds = dict(table.select("text", "kind").iter_rows())
     assert kinds == {
-        "a": "word", "...": "punctuation", ",": "punctuation", "1.5": "number",
-        ".": "punctuation", "𓏏": "sign",
-    }  # fmt: skip
+        "a": "word",
+        "...": "punctuation",
+        ",": "punctuation",
+        "1.5": "number",
+        ".": "punctuation",
+        "𓏏": "sign",
+    }
 
 
 def test_of_patterns_that_overlap_the_leftmost_wins_then_the_longest(tmp_path: Path) -> None:
@@ -274,8 +309,16 @@ def test_of_patterns_that_overlap_the_leftmost_wins_then_the_longest(tmp_path: P
     atoms = cut_documents(["ж c d", "x c d", "ж d"], tmp_path, "words", **patterns)
     texts = ["|", *atoms.table["text"]]
     assert [texts[key >> 1] for key in atoms.mined.ids[1:10].tolist()] == [
-        "ж c", "d", "|", "x", "c d", "|", "ж", "d", "|"
-    ]  # fmt: skip
+        "ж c",
+        "d",
+        "|",
+        "x",
+        "c d",
+        "|",
+        "ж",
+        "d",
+        "|",
+    ]
 
 
 def test_a_pattern_sees_one_document_and_nothing_of_skipped_ones(tmp_path: Path) -> None:

@@ -21,8 +21,9 @@ from miner.profiles import PROFILES
 
 texts = st.lists(
     st.lists(st.sampled_from(["a", "B", "c", ",", "."]), max_size=12).map(" ".join),
-    min_size=1, max_size=8,
-)  # fmt: skip
+    min_size=1,
+    max_size=8,
+)
 
 
 def cut(documents: list[str]) -> Atoms:
@@ -74,10 +75,9 @@ def count_slowly(atoms: Atoms, min_count: int, longest: int) -> dict[tuple[int, 
             "whole": sum(ids[p - 1] == 0 and ids[p + size] == 0 for p in found),
             "middle": len(middle),
             "capitals": sum(bool(flags[p] & flags[p + size - 1] & CAPITAL) for p in middle),
-            "dispersion": sum(
-                abs(parts[part] / len(found) - 1 / PARTS) for part in range(PARTS)
-            ) / 2,
-        }  # fmt: skip
+            "dispersion": sum(abs(parts[part] / len(found) - 1 / PARTS) for part in range(PARTS))
+            / 2,
+        }
     return rows
 
 

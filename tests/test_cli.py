@@ -196,11 +196,18 @@ def test_several_paths_follow_one_option(say: Say, corpus: Path, out: Path) -> N
 @pytest.mark.parametrize(
     ("corpus", "name"),
     [
-        ("a/novel.txt.gz", "novel"), ("texts/", "texts"), ("logs/*.jsonl", "logs"), ("-", "run"),
-        ("*.txt", "run"), ("my texts", "my_texts"), ("../..", "run"), ("/", "run"),
-        ("дом.txt", "дом"), ("a/.hidden", "a"),
+        ("a/novel.txt.gz", "novel"),
+        ("texts/", "texts"),
+        ("logs/*.jsonl", "logs"),
+        ("-", "run"),
+        ("*.txt", "run"),
+        ("my texts", "my_texts"),
+        ("../..", "run"),
+        ("/", "run"),
+        ("дом.txt", "дом"),
+        ("a/.hidden", "a"),
     ],
-)  # fmt: skip
+)
 def test_a_run_without_a_name_takes_that_of_its_corpus(corpus: str, name: str) -> None:
     assert name_run(corpus) == name
 
@@ -462,8 +469,11 @@ def test_the_default_encoder_needs_neither_torch_nor_the_network(demo: MinedDemo
 def test_python_dash_m_is_the_command(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "miner", "mine", "--corpus", str(tmp_path / "no.txt")],
-        capture_output=True, text=True, cwd=tmp_path, check=False,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    )
     check_mistake(Told(done.returncode, done.stdout, done.stderr), "no such file or folder")
     assert list(tmp_path.iterdir()) == []

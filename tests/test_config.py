@@ -47,20 +47,49 @@ def refusal(tmp_path: Path, text: str) -> MinerError:
 @pytest.mark.parametrize(
     ("text", "size"),
     [
-        ("1", 1), ("1024", 1024), ("1024B", 1024), ("2GiB", 2 << 30), ("2gib", 2 << 30),
-        ("500MB", 500_000_000), ("500M", 500_000_000), ("64k", 64_000), ("64 KiB", 65_536),
-        (" 1.5 GiB ", 3 << 29), ("0.5K", 500), ("1T", 10**12), ("1Ti", 1 << 40),
+        ("1", 1),
+        ("1024", 1024),
+        ("1024B", 1024),
+        ("2GiB", 2 << 30),
+        ("2gib", 2 << 30),
+        ("500MB", 500_000_000),
+        ("500M", 500_000_000),
+        ("64k", 64_000),
+        ("64 KiB", 65_536),
+        (" 1.5 GiB ", 3 << 29),
+        ("0.5K", 500),
+        ("1T", 10**12),
+        ("1Ti", 1 << 40),
     ],
-)  # fmt: skip
+)
 def test_sizes(text: str, size: int) -> None:
     assert parse_size(text) == size
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "GiB", "two", "-1G", "2 G i B", "2GB/s", "1e9", "2P", "5I", "0", "0GiB", "0.0001K",
-     "1,5G", "٢GiB", "9" * 400, "9" * 15 + "T", "inf", "nan"],
-)  # fmt: skip
+    [
+        "",
+        " ",
+        "GiB",
+        "two",
+        "-1G",
+        "2 G i B",
+        "2GB/s",
+        "1e9",
+        "2P",
+        "5I",
+        "0",
+        "0GiB",
+        "0.0001K",
+        "1,5G",
+        "٢GiB",
+        "9" * 400,
+        "9" * 15 + "T",
+        "inf",
+        "nan",
+    ],
+)
 def test_what_is_no_size(text: str) -> None:
     with pytest.raises(UsageError, match="Write it like 2GiB"):
         parse_size(text)
@@ -86,9 +115,14 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         ticket = '[A-Z]+-\\d+'
     """
     assert MineConfig(**settings_of(tmp_path, text)) == MineConfig(  # type: ignore[arg-type]
-        corpus=("a.txt", "б в.jsonl"), vocab_size=500, max_length=4, min_count=7,
-        objective="compression", memory="2GiB", patterns={"ticket": r"[A-Z]+-\d+"},
-    )  # fmt: skip
+        corpus=("a.txt", "б в.jsonl"),
+        vocab_size=500,
+        max_length=4,
+        min_count=7,
+        objective="compression",
+        memory="2GiB",
+        patterns={"ticket": r"[A-Z]+-\d+"},
+    )
 
 
 def test_one_path_needs_no_list_and_a_byte_order_mark_is_no_setting(tmp_path: Path) -> None:
@@ -188,7 +222,7 @@ CONFIGS = st.builds(
     memory=st.sampled_from([None, "2GiB", "1.5 GiB"]),
     patterns=st.dictionaries(TEXT, TEXT.map("[x]{}".format).filter(compiles), max_size=3),
     **{name: st.sampled_from(choices) for name, choices in CHOICES.items()},
-)  # fmt: skip
+)
 
 
 @given(CONFIGS)
@@ -205,8 +239,9 @@ def test_a_saved_config_explains_every_setting() -> None:
     for entry in dataclasses.fields(MineConfig):
         name = entry.name.replace("_", "-")
         (place,) = (
-            i for i, line in enumerate(lines)
+            i
+            for i, line in enumerate(lines)
             if line.startswith((f"{name} =", f"# {name} =", f"[{name}]"))
-        )  # fmt: skip
+        )
         comment = lines[place - 1]
         assert comment.startswith("# ") and comment.endswith(".") and len(comment) > 10, name

@@ -297,8 +297,11 @@ def test_endings_name_the_form(folder) -> None:
     packings = [None, "gz", None, "zst", "xz", None, None, None]
     assert [found[name] for name in names] == list(zip(forms, packings, strict=True))
     assert [is_bytes(form) for form in ("lines", "bytes", "hex", "safetensors")] == [
-        False, True, True, True,
-    ]  # fmt: skip
+        False,
+        True,
+        True,
+        True,
+    ]
 
 
 def test_folders_globs_and_files_each_once_in_order(folder) -> None:
@@ -370,8 +373,10 @@ def test_chunks_have_the_promised_types_and_end_between_documents(folder) -> Non
         assert len(chunks) > 3
         for chunk in chunks:
             assert (chunk.buffer.dtype, chunk.starts.dtype, chunk.ends.dtype) == (
-                np.uint8, np.int64, np.int64,
-            )  # fmt: skip
+                np.uint8,
+                np.int64,
+                np.int64,
+            )
             arrays = (chunk.buffer, chunk.starts, chunk.ends)
             assert all(a.flags.c_contiguous and not a.flags.writeable for a in arrays)
             assert chunk.path == str(path)
@@ -513,8 +518,9 @@ def test_bad_json_lines(folder, line, problem) -> None:
     documents, skipped = read_skipping(path)
     assert documents == ["один".encode(), "два".encode()]
     assert [trouble.place for trouble in skipped] == [
-        "line 2, byte 21", f"line 4, byte {21 + len(line) + 1 + 19}",
-    ]  # fmt: skip
+        "line 2, byte 21",
+        f"line 4, byte {21 + len(line) + 1 + 19}",
+    ]
     assert read_skipping(path, chunk_bytes=3) == (documents, skipped)
 
 
@@ -548,8 +554,11 @@ def test_malformed_csv(folder) -> None:
         documents, skipped = read_skipping(path, chunk_bytes=chunk_bytes)
         assert documents == [b"one", b"two\nlines"]
         assert [trouble.place for trouble in skipped] == [
-            "line 3, byte 13", "line 4, byte 19", "line 7, byte 40", "line 8, byte 49",
-        ]  # fmt: skip
+            "line 3, byte 13",
+            "line 4, byte 19",
+            "line 7, byte 40",
+            "line 8, byte 49",
+        ]
     assert skipped[1].problem == "malformed record: text after a closing quote"
     assert skipped[3].problem == "malformed record: a quote is never closed"
     message = refusal(make(folder / "b.csv", b'"text,n\n1,2\n'))

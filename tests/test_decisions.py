@@ -93,14 +93,26 @@ def test_a_torn_last_line_costs_that_line_only(run: Path) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "null", "[]", "{}", '{"action": "1", "time": ""}', "\\", '{"action": 1, "time": 3}',
-        tell({"verdict": "maybe"}), tell({"colour": "red"}), tell({"kind": "link"}, atom=1),
-        tell({"verdict": "accept"}, atom="b"), tell({}), tell({"label": " "}), tell({"token": 3}),
+        "null",
+        "[]",
+        "{}",
+        '{"action": "1", "time": ""}',
+        "\\",
+        '{"action": 1, "time": 3}',
+        tell({"verdict": "maybe"}),
+        tell({"colour": "red"}),
+        tell({"kind": "link"}, atom=1),
+        tell({"verdict": "accept"}, atom="b"),
+        tell({}),
+        tell({"label": " "}),
+        tell({"token": 3}),
         tell({"label": "x" * 5000}),
         '{"action": 9, "time": "", "set": {"kind": "link"}, "units": []}',
-        '{"action": 9, "time": "", "undo": 77}', "[" * 100_000, '{"action": 9, "undo": true}',
+        '{"action": 9, "time": "", "undo": 77}',
+        "[" * 100_000,
+        '{"action": 9, "undo": true}',
     ],
-)  # fmt: skip
+)
 def test_a_line_that_means_nothing_is_named_and_left_out(run: Path, line: str) -> None:
     log = Log(name_log(run, "anna"))
     log.set([AB], {"verdict": "accept"})
@@ -149,10 +161,15 @@ def test_two_windows_of_one_reviewer_do_not_lose_each_other(run: Path) -> None:
     assert numbers == [1, 2]
 
 
-@given(st.lists(st.one_of(
-    st.tuples(st.sampled_from([AB, CD]), st.sampled_from(["accept", "reject", None])),
-    st.sampled_from(["undo", "redo"]),
-), max_size=25))  # fmt: skip
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.sampled_from([AB, CD]), st.sampled_from(["accept", "reject", None])),
+            st.sampled_from(["undo", "redo"]),
+        ),
+        max_size=25,
+    )
+)
 def test_undo_is_the_state_before(steps: list[object]) -> None:
     import tempfile
 

@@ -26,7 +26,7 @@ from miner.encoder import (
     _make_word_reader,
     embed_by_length,
     load_encoder,
-)  # fmt: skip
+)
 from miner.errors import EncoderError
 
 POTION = Path(__file__).parents[1].parent / "shared" / "models" / "potion-base-4m"

@@ -130,10 +130,14 @@ def test_a_file_of_anchors_that_is_none(
 
 
 def test_direction_and_tension_by_hand() -> None:
-    units = pl.DataFrame({
-        "forward": [0.9, None], "backward": [0.2, None], "npmi": [0.5, None],
-        "closeness": [0.2, None],
-    })  # fmt: skip
+    units = pl.DataFrame(
+        {
+            "forward": [0.9, None],
+            "backward": [0.2, None],
+            "npmi": [0.5, None],
+            "closeness": [0.2, None],
+        }
+    )
     told = measure_structure(units)
     assert told["direction"].to_list() == [pytest.approx(0.7), None]
     assert told["tension"].to_list() == [pytest.approx(0.4), None]
@@ -282,10 +286,14 @@ def test_typical_places_are_those_in_common_company() -> None:
 
 
 def test_the_anchor_of_a_family_is_its_middle_not_its_head() -> None:
-    units = pl.DataFrame({
-        "rank": [1, 2, 3, 4], "family": [1, 1, 1, 4], "settled": [1, 8, 1, 5],
-        "count": [1, 8, 1, 5],
-    }).cast({"rank": pl.UInt32, "family": pl.UInt32})  # fmt: skip
+    units = pl.DataFrame(
+        {
+            "rank": [1, 2, 3, 4],
+            "family": [1, 1, 1, 4],
+            "settled": [1, 8, 1, 5],
+            "count": [1, 8, 1, 5],
+        }
+    ).cast({"rank": pl.UInt32, "family": pl.UInt32})
     rows = unit_rows(np.array([[1, 0.4, 0], [1, 0, 0], [1, -0.4, 0], [0, 0, 1]]))
     scenes, fields = find_scenes(units, rows)
     assert scenes.select("family", "anchor", "members").rows() == [(1, 2, [1, 2, 3])]
@@ -380,9 +388,16 @@ def test_a_run_without_units_has_fields_too(tmp_path: Path, demo: MinedDemo) -> 
 
     encoder, _ = open_encoder(demo.folder)
     count = make_fields(
-        tmp_path, found.units.clear(), found.atoms, found.candidates, found.vectors, encoder,
-        trained=True, anchors=DEFAULT, patterns={},
-    )  # fmt: skip
+        tmp_path,
+        found.units.clear(),
+        found.atoms,
+        found.candidates,
+        found.vectors,
+        encoder,
+        trained=True,
+        anchors=DEFAULT,
+        patterns={},
+    )
     assert count == 0 and pl.read_parquet(tmp_path / "fields.parquet").height == 0
 
 
@@ -406,9 +421,14 @@ def test_layers_outlive_a_run_that_is_mined_anew(run: Path, tmp_path: Path) -> N
     table = pl.DataFrame({"token": ["Δ41"], "item": ["x"], "value": ["y"]})
     write_layer(run, Layer("smell", table))
     told = watch_command(
-        tmp_path / "told", "mine", "--corpus", str(Path("corpora/demo.txt").resolve()),
-        "--out", str(run), "--overwrite",
-    )  # fmt: skip
+        tmp_path / "told",
+        "mine",
+        "--corpus",
+        str(Path("corpora/demo.txt").resolve()),
+        "--out",
+        str(run),
+        "--overwrite",
+    )
     assert told.code == 0, told.err
     assert tell_values(read_layers(run), "Δ41") == {"smell": ["y"]}
 

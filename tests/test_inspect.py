@@ -85,15 +85,40 @@ def unwrap(told: str) -> str:
 # Figures by brute force
 
 PIECES = st.sampled_from(
-    [b"a", b"B", b" ", b"\n", b"\r\n", b"\r", b"\t", b"\x00", b"\x1c", "я".encode(), "水".encode(),
-     "😀".encode(), "\u00a0".encode(), "\u2028".encode(), "\u3000".encode(), b"\xff", b"\xc3",
-     b"\xe2\x82", b"\xed\xa0\x80", b"\xc0\xaf", b"\xf4\x90\x80\x80", b"word\n", b"\xf0\x9f",
-     b"\x85", "\u0085".encode(), "\ufffd".encode()]
-)  # fmt: skip
+    [
+        b"a",
+        b"B",
+        b" ",
+        b"\n",
+        b"\r\n",
+        b"\r",
+        b"\t",
+        b"\x00",
+        b"\x1c",
+        "я".encode(),
+        "水".encode(),
+        "😀".encode(),
+        "\u00a0".encode(),
+        "\u2028".encode(),
+        "\u3000".encode(),
+        b"\xff",
+        b"\xc3",
+        b"\xe2\x82",
+        b"\xed\xa0\x80",
+        b"\xc0\xaf",
+        b"\xf4\x90\x80\x80",
+        b"word\n",
+        b"\xf0\x9f",
+        b"\x85",
+        "\u0085".encode(),
+        "\ufffd".encode(),
+    ]
+)
 
 
-@settings(max_examples=60, deadline=None,
-          suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(PIECES, min_size=1, max_size=60), st.integers(1, 9))
 def test_the_figures_are_those_that_python_counts(
     tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes], block: int
@@ -151,8 +176,9 @@ def test_control_and_invisible_characters_are_listed(tmp_path: Path) -> None:
     found = inspect(write(tmp_path, "a\u200bb\x07\u200b\u202e\n\tc\r\n"))["encoding"]
     assert found["controls"] == [{"code": "U+0007", "name": "control", "count": 1}]
     assert [(entry["code"], entry["count"]) for entry in found["invisible"]] == [
-        ("U+200B", 2), ("U+202E", 1),
-    ]  # fmt: skip
+        ("U+200B", 2),
+        ("U+202E", 1),
+    ]
     assert found["invisible"][0]["name"] == "ZERO WIDTH SPACE"
 
 
@@ -169,10 +195,36 @@ def test_scripts_without_spaces_have_words_by_their_letters(tmp_path: Path) -> N
 
 
 def test_scripts_are_those_of_unicode() -> None:
-    names = {"Latin", "Greek", "Cyrillic", "Han", "Hiragana", "Katakana", "Thai", "Runic", "Arabic",
-             "Hebrew", "Devanagari", "Cuneiform", "Armenian", "Georgian", "Hangul", "Coptic",
-             "Egyptian_Hieroglyphs", "Linear_B", "Gothic", "Cherokee", "Syriac", "Ethiopic",
-             "Old_Persian", "Phoenician", "Tibetan", "Mongolian", "Khmer", "Ogham"}  # fmt: skip
+    names = {
+        "Latin",
+        "Greek",
+        "Cyrillic",
+        "Han",
+        "Hiragana",
+        "Katakana",
+        "Thai",
+        "Runic",
+        "Arabic",
+        "Hebrew",
+        "Devanagari",
+        "Cuneiform",
+        "Armenian",
+        "Georgian",
+        "Hangul",
+        "Coptic",
+        "Egyptian_Hieroglyphs",
+        "Linear_B",
+        "Gothic",
+        "Cherokee",
+        "Syriac",
+        "Ethiopic",
+        "Old_Persian",
+        "Phoenician",
+        "Tibetan",
+        "Mongolian",
+        "Khmer",
+        "Ogham",
+    }
     points = (chr(point) for point in range(0x20000) if not 0xD800 <= point < 0xE000)
     every = "".join(sign for sign in points if unicodedata.name(sign, ""))
     for name in names:
@@ -277,11 +329,14 @@ def make_sanskrit(rng: random.Random) -> str:
 @pytest.mark.parametrize(
     ("make", "number", "profile"),
     [
-        (make_prose, 0, "words"), (make_meanings, 1, "words"), (make_sanskrit, 2, "words"),
-        (make_code, 3, "code"), (make_signs, 4, "words"),
+        (make_prose, 0, "words"),
+        (make_meanings, 1, "words"),
+        (make_sanskrit, 2, "words"),
+        (make_code, 3, "code"),
+        (make_signs, 4, "words"),
         (make_nodes, 6, "code"),
     ],
-)  # fmt: skip
+)
 def test_each_class_is_told(
     tmp_path: Path, make: Callable[[random.Random], str], number: int, profile: str
 ) -> None:
@@ -317,14 +372,16 @@ def test_a_binary_among_texts_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "encoding"),
     [
-        ("Er sagte, daß er für die Züge nicht genug Geld hätte und daß es so wäre.\n",
-         "windows-1252"),
+        (
+            "Er sagte, daß er für die Züge nicht genug Geld hätte und daß es so wäre.\n",
+            "windows-1252",
+        ),
         ("これは日本語の文章です。とても長い文章ではありません。\n", "euc-jp"),
         ("이것은 한국어 문장입니다. 매우 긴 문장은 아닙니다.\n", "euc-kr"),
         ("我们的国家是一个很大的国家，这是我的书，他在学校里和朋友说话。\n", "gb18030"),
         ("我們的國家是一個很大的國家，這是我的書，他在學校裡和朋友說話。\n", "big5"),
     ],
-)  # fmt: skip
+)
 def test_encodings_are_told_apart(text: str, encoding: str) -> None:
     guess = guess_encoding((text * 40).encode(encoding))
     assert guess is not None
@@ -468,8 +525,10 @@ def test_every_form_gives_the_same_figures(tmp_path: Path) -> None:
     write(tmp_path, text, "a.txt")
     write(tmp_path, gzip.compress(text, mtime=0), "a.txt.gz")
     write(tmp_path, zstandard.compress(text), "a.txt.zst")
-    records = [inspect(tmp_path / f"a.{form}") for form in
-               ("txt", "txt.gz", "txt.zst", "parquet", "jsonl", "csv")]  # fmt: skip
+    records = [
+        inspect(tmp_path / f"a.{form}")
+        for form in ("txt", "txt.gz", "txt.zst", "parquet", "jsonl", "csv")
+    ]
     for record in records[1:]:
         for name in ("documents", "empty_documents", "lines", "words", "words_for_pages"):
             assert record["size"][name] == records[0]["size"][name], record["forms"]
@@ -497,8 +556,10 @@ def test_marks_and_line_ends_of_json_lines_are_those_of_the_file(tmp_path: Path)
     assert len(found["encoding"]["byte_order_marks"]) == 1
     assert found["encoding"]["line_ends"] == {"lf": 2, "crlf": 1, "cr": 0}
     assert found["encoding"]["first_bad"] == {
-        "path": str(tmp_path / "a.jsonl"), "line": 3, "byte": content.index(b"\xff"),
-    }  # fmt: skip
+        "path": str(tmp_path / "a.jsonl"),
+        "line": 3,
+        "byte": content.index(b"\xff"),
+    }
     assert found["next"].endswith("--on-error skip")
 
 
@@ -562,9 +623,12 @@ def test_tokens_of_a_large_corpus_come_with_an_interval(
 
 @pytest.mark.parametrize(
     ("lines", "reached", "missing"),
-    [(99, 0, "for a prototype 1 line"), (100, 1, "for LoRA 9,900 lines"),
-     (10_000, 2, "for a full corpus 990,000 lines or 1 GB")],
-)  # fmt: skip
+    [
+        (99, 0, "for a prototype 1 line"),
+        (100, 1, "for LoRA 9,900 lines"),
+        (10_000, 2, "for a full corpus 990,000 lines or 1 GB"),
+    ],
+)
 def test_steps_by_lines(tmp_path: Path, lines: int, reached: int, missing: str) -> None:
     found = inspect(write(tmp_path, "".join(f"{i} and\n" for i in range(lines)) + "\n\n"))
     assert sum(rung["reached"] for rung in found["sizing"]) == reached

@@ -21,7 +21,7 @@ from miner.likeness import (
     mark_runs,
     rank,
     read_seeds,
-)  # fmt: skip
+)
 from miner.scores import find_splits, score_candidates
 
 
@@ -104,9 +104,7 @@ def test_seeds_are_cut_as_the_corpus_is(tmp_path: Path) -> None:
     number = dict(zip(atoms.table["text"], atoms.table["atom"], strict=True))
     seeds = tmp_path / "seeds.txt"
     seeds.write_text("NEW  York\n\nnew world\n", encoding="utf-8")
-    assert read_seeds(seeds, atoms) == {
-        (number["new"], number["york"]), (number["new"], 0)
-    }  # fmt: skip
+    assert read_seeds(seeds, atoms) == {(number["new"], number["york"]), (number["new"], 0)}
 
 
 @pytest.mark.parametrize(

@@ -51,9 +51,15 @@ def configure(family: str, rows: int, *, tied: bool) -> Any:
         return GPT2Config(vocab_size=rows, n_embd=32, n_layer=2, n_head=4, n_positions=128, **ends)
     if family == "t5":
         return T5Config(
-            vocab_size=rows, d_model=32, d_ff=64, num_layers=2, num_heads=4, d_kv=8,
-            decoder_start_token_id=0, **ends,
-        )  # fmt: skip
+            vocab_size=rows,
+            d_model=32,
+            d_ff=64,
+            num_layers=2,
+            num_heads=4,
+            d_kv=8,
+            decoder_start_token_id=0,
+            **ends,
+        )
     if family == "gemma":
         return Gemma2Config(vocab_size=rows, head_dim=8, **SMALL, **ends)
     kind = LlamaConfig if family == "llama" else Qwen2Config
@@ -67,9 +73,14 @@ SPECS: dict[str, Callable[[], dict]] = {
 
 
 def make_model(
-    folder: Path, family: str = "llama", *, padding: int = 0, tied: bool = False,
-    form: str = "float32", shard: str = "1GB",
-) -> Path:  # fmt: skip
+    folder: Path,
+    family: str = "llama",
+    *,
+    padding: int = 0,
+    tied: bool = False,
+    form: str = "float32",
+    shard: str = "1GB",
+) -> Path:
     """A small model of a family with its tokenizer, weights at random."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "tokenizer.json").write_text(json.dumps(SPECS[family]()), encoding="utf-8")
@@ -175,9 +186,7 @@ def test_padding_stays_or_is_the_mean(pair: tuple[Path, Adopted]) -> None:
             assert torch.allclose(rest.float(), mean.expand(rest.shape), atol=1e-2)
 
 
-def test_the_parts_of_an_id_are_what_its_text_was_before(
-    demo: MinedDemo, tmp_path: Path
-) -> None:
+def test_the_parts_of_an_id_are_what_its_text_was_before(demo: MinedDemo, tmp_path: Path) -> None:
     base = make_model(tmp_path / "base")
     adopted = adopt(demo, base, tmp_path / "out")
     old, new = load_tokenizer(base), load_tokenizer(adopted.folder)
@@ -200,18 +209,27 @@ def test_weights_of_parts_by_hand() -> None:
 @pytest.mark.parametrize("form", ["F32", "F16", "BF16", "F64"])
 def test_numbers_are_rounded_as_torch_does(form: str) -> None:
     values = np.random.default_rng(0).normal(0, 3, (50, 4)).astype(np.float32)
-    kind = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
-            "F64": torch.float64}[form]  # fmt: skip
+    kind = {
+        "F32": torch.float32,
+        "F16": torch.float16,
+        "BF16": torch.bfloat16,
+        "F64": torch.float64,
+    }[form]
     wanted = torch.from_numpy(values).to(kind)
     assert encode(values, form) == wanted.view(torch.uint8).numpy().tobytes()
-    raw = np.frombuffer(encode(values, form), {"BF16": "<u2", "F64": "<f8"}.get(
-        form, f"<f{4 if form == 'F32' else 2}"))  # fmt: skip
+    raw = np.frombuffer(
+        encode(values, form),
+        {"BF16": "<u2", "F64": "<f8"}.get(form, f"<f{4 if form == 'F32' else 2}"),
+    )
     assert np.array_equal(decode(raw, form).reshape(50, 4), wanted.float().numpy())
 
 
 def test_random_rows_are_spread_like_the_others(tmp_path: Path) -> None:
-    table = next(t for t in list_tensors(make_model(tmp_path) / "model.safetensors")
-                 if t.name.endswith("embed_tokens.weight"))  # fmt: skip
+    table = next(
+        t
+        for t in list_tensors(make_model(tmp_path) / "model.safetensors")
+        if t.name.endswith("embed_tokens.weight")
+    )
     rows = make_rows(table, [[0]] * 4000, init="random", output=False, seed=3)
     known = table.read(np.arange(table.rows))
     assert np.allclose(rows.mean(axis=0), known.mean(axis=0), atol=0.003)
@@ -332,10 +350,16 @@ def test_the_bias_of_a_head_grows_too(tmp_path: Path) -> None:
     from transformers import BartConfig, BartForConditionalGeneration
 
     config = BartConfig(
-        vocab_size=90, d_model=16, encoder_layers=1, decoder_layers=1, encoder_ffn_dim=16,
-        decoder_ffn_dim=16, encoder_attention_heads=2, decoder_attention_heads=2,
+        vocab_size=90,
+        d_model=16,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_ffn_dim=16,
+        decoder_ffn_dim=16,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
         max_position_embeddings=32,
-    )  # fmt: skip
+    )
     BartForConditionalGeneration(config).save_pretrained(tmp_path)
     model = open_model(tmp_path)
     roles = {tensor.name: (role, tensor.shape) for role, tensor in model.list_tables()}
@@ -379,10 +403,21 @@ def test_a_disk_that_fills_up_leaves_nothing(demo: MinedDemo, tmp_path: Path) ->
         "from miner.cli import main; main(sys.argv[1:])"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, "adopt", str(tmp_path / "model"), "--run", str(demo.folder),
-         "--out", str(tmp_path / "out")],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-c",
+            code,
+            "adopt",
+            str(tmp_path / "model"),
+            "--run",
+            str(demo.folder),
+            "--out",
+            str(tmp_path / "out"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 3 and "error: " in done.stderr.splitlines()[-1], done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model"]
 
@@ -393,10 +428,16 @@ def test_a_large_table_is_never_whole_in_memory(demo: MinedDemo, tmp_path: Path)
     """A table of 1 GB, a hole on the disk, is extended in less than one of it."""
     folder = make_model(tmp_path / "model")
     config = LlamaConfig(
-        vocab_size=131_072, hidden_size=4096, intermediate_size=64, num_hidden_layers=1,
-        num_attention_heads=32, num_key_value_heads=1, dtype="bfloat16", tie_word_embeddings=True,
+        vocab_size=131_072,
+        hidden_size=4096,
+        intermediate_size=64,
+        num_hidden_layers=1,
+        num_attention_heads=32,
+        num_key_value_heads=1,
+        dtype="bfloat16",
+        tie_word_embeddings=True,
         architectures=["LlamaForCausalLM"],
-    )  # fmt: skip
+    )
     config.save_pretrained(folder)
     with torch.device("meta"):
         shapes = {
@@ -411,10 +452,21 @@ def test_a_large_table_is_never_whole_in_memory(demo: MinedDemo, tmp_path: Path)
         "print(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])"
     )  # not ru_maxrss, which begins with that of the process that started this one
     done = subprocess.run(
-        [sys.executable, "-c", code, "adopt", str(folder), "--run", str(demo.folder),
-         "--out", str(tmp_path / "out")],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-c",
+            code,
+            "adopt",
+            str(folder),
+            "--run",
+            str(demo.folder),
+            "--out",
+            str(tmp_path / "out"),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     peak = int(done.stdout.splitlines()[-1]) << 10
     assert (tmp_path / "out" / "model.safetensors").stat().st_size > 1 << 30
     assert peak < 1 << 30
@@ -426,8 +478,10 @@ def write_hole(file: Path, shapes: dict[str, torch.Size]) -> None:
     for name, shape in shapes.items():
         size = 2 * shape.numel()
         header[name] = {
-            "dtype": "BF16", "shape": list(shape), "data_offsets": [place, place + size]
-        }  # fmt: skip
+            "dtype": "BF16",
+            "shape": list(shape),
+            "data_offsets": [place, place + size],
+        }
         place += size
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
@@ -480,9 +534,7 @@ def test_calibrated_rows_stand_where_their_count_asks(tmp_path: Path, tied: bool
     """A table whose rows are the octave of their count gives a unit the octave of its own."""
     table, parts = write_table(tmp_path, np.array([[2], [3], [4]])), [[2], [1, 2], [0]]
     counts = Counts(np.array([2, 4, 0]), np.array([4, 8, 16]))
-    made = make_rows(
-        table, parts, init="calibrated", output=not tied, tied=tied, counts=counts
-    )
+    made = make_rows(table, parts, init="calibrated", output=not tied, tied=tied, counts=counts)
     wanted = np.array([1, 2, -1])  # one that never occurs: half a time
     if tied:  # from the mean, three quarters of the way
         wanted = 0.75 * wanted + 0.25 * np.array([4, 3.5, 2])
@@ -521,10 +573,11 @@ def test_a_model_adopts_calibrated_rows(demo: MinedDemo, tmp_path: Path, name: s
     after = read_tensors(adopted.folder)
     for role, tensor in model.list_tables():
         made, mean = (
-            make_rows(tensor, parts, init=init, output=role != "input", tied=model.tied,
-                      counts=counts)
+            make_rows(
+                tensor, parts, init=init, output=role != "input", tied=model.tied, counts=counts
+            )
             for init in ("calibrated", "mean")
-        )  # fmt: skip
+        )
         wide = torch.finfo(after[tensor.name].dtype).eps
         rows = after[tensor.name][old.size : new.size].float().numpy()
         assert np.allclose(rows, made, rtol=2 * wide, atol=1e-6)

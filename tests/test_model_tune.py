@@ -124,8 +124,16 @@ def test_it_learns_and_says_how_much(case: Case) -> None:
     assert all(line["ids"] == 256 for line in lines[1:]) and about["held_back"]
     assert about["after"] == case.whole.card["tuned"]["after"], "the same seed, the same training"
     names = {path.name for path in case.adapter.folder.iterdir()}
-    wanted = {"adapter_config.json", "adapter_model.safetensors", "tokenizer.json", "miner.json",
-              "README.md", "loss.jsonl", "curve.svg", "units.jsonl"}  # fmt: skip
+    wanted = {
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "tokenizer.json",
+        "miner.json",
+        "README.md",
+        "loss.jsonl",
+        "curve.svg",
+        "units.jsonl",
+    }
     assert wanted <= names and not any(path.endswith((".bin", ".pt")) for path in names)
     assert "adapter_config.json" not in {path.name for path in case.whole.folder.iterdir()}
 
@@ -144,8 +152,11 @@ def test_rows_of_old_ids_stay_bit_for_bit(case: Case) -> None:
         elif not torch.equal(tensor, after[name]):
             moved.add(name.rsplit(".", 2)[-2])
     linear = {"q_proj", "k_proj", "v_proj", "o_proj", "up_proj", "gate_proj", "down_proj"}
-    assert moved == (linear if "gpt2" not in case.whole.card["model"]["family"].lower()
-                     else {"c_attn", "c_proj", "c_fc"})  # fmt: skip
+    assert moved == (
+        linear
+        if "gpt2" not in case.whole.card["model"]["family"].lower()
+        else {"c_attn", "c_proj", "c_fc"}
+    )
 
 
 def test_adapter_and_whole_model_say_the_same(case: Case) -> None:
@@ -170,9 +181,7 @@ def test_rows_alone_leave_every_other_tensor_as_it_is(adopted: Path, tmp_path: P
 
 
 @pytest.mark.slow
-def test_a_fresh_process_loads_both_as_their_cards_say(
-    adopted: Path, tmp_path: Path
-) -> None:
+def test_a_fresh_process_loads_both_as_their_cards_say(adopted: Path, tmp_path: Path) -> None:
     tune(adopted, tmp_path / "adapter", steps=2)
     tune(adopted, tmp_path / "whole", steps=2, merge=True)
     script = f"""
@@ -188,8 +197,9 @@ adapted = PeftModel.from_pretrained(base, {str(tmp_path / "adapter")!r})
 with torch.no_grad():
     print(float((whole(ids).logits - adapted(ids).logits).abs().max()) < 1e-4)
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True,
-                          check=False, cwd=tmp_path)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
     assert done.stdout.strip() == "True", done.stderr
 
 
@@ -203,12 +213,18 @@ def test_a_model_without_new_rows_gets_adapters_alone(tmp_path: Path) -> None:
         tune(base, tmp_path / "other", rows_only=True)
 
 
-def test_it_learns_from_the_text_of_a_run(
-    demo: MinedDemo, adopted: Path, tmp_path: Path
-) -> None:
+def test_it_learns_from_the_text_of_a_run(demo: MinedDemo, adopted: Path, tmp_path: Path) -> None:
     told: list[str] = []
-    out = tune(adopted, tmp_path / "out", corpus=(), run=demo.folder, steps=None, epochs=1,
-               batch=16_384, told=told.append)  # fmt: skip
+    out = tune(
+        adopted,
+        tmp_path / "out",
+        corpus=(),
+        run=demo.folder,
+        steps=None,
+        epochs=1,
+        batch=16_384,
+        told=told.append,
+    )
     about = out.card["tuned"]
     assert any("the text is" in line and "blocks of 32 ids" in line for line in told)
     assert about["batch"] == 16_384 and about["steps"] == len(read_history(out.folder)) - 1 > 2
@@ -232,10 +248,15 @@ def test_only_new_rows_and_adapters_are_parameters(adopted: Path) -> None:
 
 def test_a_head_with_a_bias_keeps_it() -> None:
     """PEFT computes a head with trained rows without its bias; such rows are left as they are."""
-    model = PhiForCausalLM(PhiConfig(
-        vocab_size=60, hidden_size=32, intermediate_size=32, num_hidden_layers=1,
-        num_attention_heads=2,
-    ))  # fmt: skip
+    model = PhiForCausalLM(
+        PhiConfig(
+            vocab_size=60,
+            hidden_size=32,
+            intermediate_size=32,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+        )
+    )
     torch.nn.init.ones_(model.lm_head.bias)
     rows = name_tables(model, range(50, 60), tied=False)
     assert set(rows) == {"model.embed_tokens"}
@@ -405,8 +426,13 @@ def told(line):
 tune_model(TuneConfig(Path({str(model)!r}), ({str(DEMO)!r},), steps=10, device="cpu", **{QUICK!r}),
            Path({str(out)!r}), told=told)
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True,
-                          check=False, env={**os.environ, "PYTHONPATH": str(ROOT)})  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
     assert done.returncode == -signal.SIGKILL, done.stderr
     last = find_last(tmp_path / "out.checkpoint")
     assert last is not None and last.name.endswith("5") and not out.exists()
@@ -496,8 +522,9 @@ def test_what_is_not_whole_or_not_safe_is_refused(demo: MinedDemo, tmp_path: Pat
     pickle_it(adopted)
     with pytest.raises(ModelError, match="pickles"):
         tune(adopted, tmp_path / "out")
-    (base / "tokenizer.json").write_text((make_model(tmp_path / "t5", "t5") / "tokenizer.json")
-                                         .read_text())  # fmt: skip
+    (base / "tokenizer.json").write_text(
+        (make_model(tmp_path / "t5", "t5") / "tokenizer.json").read_text()
+    )
     with pytest.raises(ModelError, match="900 ids, and the model 700 rows"):
         tune(base, tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -560,8 +587,12 @@ def test_a_template_says_which_rows_learn(adopted: Path, tmp_path: Path) -> None
     out = tmp_path / "elsewhere"
     config = TuneConfig(adopted, (str(DEMO),), batch=128, context=32, rank=4, steps=2)
     write_elsewhere(config, out)
-    assert {path.name for path in out.iterdir()} == {"axolotl.yaml", "train.py", "README.md",
-                                                     "miner.json"}  # fmt: skip
+    assert {path.name for path in out.iterdir()} == {
+        "axolotl.yaml",
+        "train.py",
+        "README.md",
+        "miner.json",
+    }
     settings = yaml.safe_load((out / "axolotl.yaml").read_text())
     card = json.loads((adopted / "miner.json").read_text())
     ids = list(range(card["base_size"], card["vocab_size"]))
@@ -578,9 +609,13 @@ def test_the_script_of_a_template_trains(adopted: Path, tmp_path: Path) -> None:
     config = TuneConfig(adopted, (str(DEMO),), batch=128, context=32, rank=4, steps=2)
     write_elsewhere(config, out)
     done = subprocess.run(
-        [sys.executable, "train.py", "--out", "tuned", "--merge"], cwd=out, capture_output=True,
-        text=True, check=False, env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
-    )  # fmt: skip
+        [sys.executable, "train.py", "--out", "tuned", "--merge"],
+        cwd=out,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
+    )
     assert done.returncode == 0, done.stderr
     before, after = read_tensors(adopted), read_tensors(out / "tuned")
     first = card["base_size"]
@@ -593,11 +628,23 @@ def test_names_of_files_end_no_string_in_a_template(tmp_path: Path) -> None:
     yaml = pytest.importorskip("yaml")
     name = 'a": \'b\' """ \\ # 😀\n- c'
     settings = {
-        "model": name, "loader": "AutoTokenizer", "four_bit": True, "rank": 4, "tables": [],
-        "new_ids": [0, 0], "corpus": [name], "text_column": name, "context": 8, "batch": 64,
-        "steps": 2, "learning_rate": 1e-5, "seed": 0, "end": None, "family": "x",
+        "model": name,
+        "loader": "AutoTokenizer",
+        "four_bit": True,
+        "rank": 4,
+        "tables": [],
+        "new_ids": [0, 0],
+        "corpus": [name],
+        "text_column": name,
+        "context": 8,
+        "batch": 64,
+        "steps": 2,
+        "learning_rate": 1e-5,
+        "seed": 0,
+        "end": None,
+        "family": "x",
         "rows_only": False,
-    }  # fmt: skip
+    }
     read = yaml.safe_load(make_axolotl(settings))
     assert read["base_model"] == read["datasets"][0]["path"] == name and read["load_in_4bit"]
     tuning.write_template(tmp_path, settings, {"template": settings})
@@ -616,8 +663,22 @@ def test_the_command_tells_what_it_did(
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     out = tmp_path / "out"
-    command = ["tune", str(adopted), "--corpus", str(DEMO), "--out", str(out), "--steps", "4",
-               "--batch", "256", "--context", "32", "--learning-rate", "0.01"]  # fmt: skip
+    command = [
+        "tune",
+        str(adopted),
+        "--corpus",
+        str(DEMO),
+        "--out",
+        str(out),
+        "--steps",
+        "4",
+        "--batch",
+        "256",
+        "--context",
+        "32",
+        "--learning-rate",
+        "0.01",
+    ]
     done = watch_command(tmp_path / "told", *command)
     assert done.code == 0, done.err
     assert "bits per byte of held-back text" in done.out and "Next: open" in done.out

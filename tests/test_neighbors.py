@@ -9,13 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from miner.errors import EncoderError
-from miner.neighbors import (
-    NEIGHBORS,
-    find_neighbors,
-    group_families,
-    measure_pairs,
-    unit_rows,
-)  # fmt: skip
+from miner.neighbors import NEIGHBORS, find_neighbors, group_families, measure_pairs, unit_rows
 
 
 def random_rows(n: int, dimension: int = 16, *, seed: int = 0) -> np.ndarray:

@@ -45,9 +45,11 @@ nasty = st.text("ab B1.,_:-'\"\u0301\u200d👩🏽🇩天か\u3099 \t\n/é=<>\u0
 
 
 def keep(
-    texts: Sequence[str | bytes] | Sequence[Chunk], run: Path, profile: str = "words",
+    texts: Sequence[str | bytes] | Sequence[Chunk],
+    run: Path,
+    profile: str = "words",
     patterns: Mapping[str, str] | None = None,
-) -> Originals:  # fmt: skip
+) -> Originals:
     """Cut documents as a run does, with a copy of them, and open what is left."""
     folder = run / "1_atoms"
     folder.mkdir()

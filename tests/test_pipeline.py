@@ -41,9 +41,13 @@ STAGES = ("atoms", "candidates", "scores", "vectors", "proposals", "vocabulary",
 
 
 def mine_text(
-    folder: Path, text: str | bytes, *, name: str = "corpus.txt", existing: Existing = "refuse",
+    folder: Path,
+    text: str | bytes,
+    *,
+    name: str = "corpus.txt",
+    existing: Existing = "refuse",
     **settings: Any,
-) -> Mined:  # fmt: skip
+) -> Mined:
     """Mine one file that is written to `folder`, into `folder/run`."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
@@ -198,8 +202,22 @@ def test_the_saved_config_is_the_one_that_ran(demo: MinedDemo) -> None:
 # ---------------------------------------------------------------- what is found
 
 
-@pytest.mark.parametrize("token", ["δ41", "δ∞", "⟁", "🜂", "🫧", "_reso_", "_threshold_", "_arch_",
-                                   "vxs_δc1:r8k", "входтишинажар", "жартишина"])  # fmt: skip
+@pytest.mark.parametrize(
+    "token",
+    [
+        "δ41",
+        "δ∞",
+        "⟁",
+        "🜂",
+        "🫧",
+        "_reso_",
+        "_threshold_",
+        "_arch_",
+        "vxs_δc1:r8k",
+        "входтишинажар",
+        "жартишина",
+    ],
+)
 def test_seeds_of_the_language_are_units_of_the_demo(demo: MinedDemo, token: str) -> None:
     assert token in demo.units["token"].to_list()
 
@@ -547,9 +565,14 @@ def test_seeds_raise_their_family(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "named"),
-    [(None, "seeds"), (b"", "no seed in it"), (b" \n\n", "no seed in it"),
-     (b"caf\xe9", "not UTF-8"), ("folder", "seeds")],
-)  # fmt: skip
+    [
+        (None, "seeds"),
+        (b"", "no seed in it"),
+        (b" \n\n", "no seed in it"),
+        (b"caf\xe9", "not UTF-8"),
+        ("folder", "seeds"),
+    ],
+)
 def test_a_wrong_file_of_seeds_is_one_line(
     tmp_path: Path, content: bytes | str | None, named: str
 ) -> None:
@@ -579,21 +602,28 @@ def write_forms(folder: Path, lines: list[str]) -> dict[str, list[str]]:
     half = len(lines) // 2
     (folder / "many").mkdir()
     files = {
-        "a.txt": text, "a.jsonl": jsonl, "a.csv": table.write_csv().encode(),
-        "a.tsv": table.write_csv(separator="\t").encode(), "a.parquet": parquet.getvalue(),
-        "a.txt.gz": gzip.compress(text), "a.jsonl.xz": lzma.compress(jsonl),
-        "a.txt.zst": zstandard.compress(text), "a.unknown": text,
+        "a.txt": text,
+        "a.jsonl": jsonl,
+        "a.csv": table.write_csv().encode(),
+        "a.tsv": table.write_csv(separator="\t").encode(),
+        "a.parquet": parquet.getvalue(),
+        "a.txt.gz": gzip.compress(text),
+        "a.jsonl.xz": lzma.compress(jsonl),
+        "a.txt.zst": zstandard.compress(text),
+        "a.unknown": text,
         "many/1.txt": "".join(f"{line}\n" for line in lines[:half]).encode(),
         "many/2.txt": "\n".join(lines[half:]).encode(),
-    }  # fmt: skip
+    }
     for name, content in files.items():
         (folder / name).write_bytes(content)
     forms = {name: [str(folder / name)] for name in files if not name.startswith("many/")}
     several = [str(folder / "many" / name) for name in ("1.txt", "2.txt")]
     return forms | {
-        "folder": [str(folder / "many")], "glob": [str(folder / "many" / "*.txt")],
-        "several": several, "stdin": ["-"],
-    }  # fmt: skip
+        "folder": [str(folder / "many")],
+        "glob": [str(folder / "many" / "*.txt")],
+        "several": several,
+        "stdin": ["-"],
+    }
 
 
 def test_every_form_of_a_corpus_gives_the_same_units(

@@ -22,7 +22,7 @@ from miner.proposals import (
     raise_bids,
     settle_runs,
     tabulate_runs,
-)  # fmt: skip
+)
 from miner.scores import find_splits, score_candidates
 from miner.spelling import spell_runs
 
@@ -34,9 +34,13 @@ def name_rows(candidates: Candidates, texts: pl.Series) -> dict[str, int]:
 
 
 def settle(
-    texts: list[str], worth: dict[str, float], *, objective: Objective = "meaning",
-    budget: int = 100, min_count: int = 3,
-) -> tuple[dict[str, Verdict], dict[str, int], Settled]:  # fmt: skip
+    texts: list[str],
+    worth: dict[str, float],
+    *,
+    objective: Objective = "meaning",
+    budget: int = 100,
+    min_count: int = 3,
+) -> tuple[dict[str, Verdict], dict[str, int], Settled]:
     """Return verdict and settled count of each run, with scores given by hand (0.1 otherwise)."""
     atoms, candidates = mine_texts(texts, min_count=min_count)
     total = int(atoms.table["count"].sum())
@@ -48,9 +52,14 @@ def settle(
     score = np.array([worth.get(names[row], 0.1) for row in runs])
     likeness = Likeness(score, score, score, score, score, 0)
     settled = settle_runs(
-        atoms.mined, candidates, scores, likeness, objective=objective, budget=budget,
+        atoms.mined,
+        candidates,
+        scores,
+        likeness,
+        objective=objective,
+        budget=budget,
         min_count=min_count,
-    )  # fmt: skip
+    )
     verdicts = {names[row]: VERDICTS[settled.verdict[row]] for row in runs}
     return verdicts, {names[row]: int(settled.count[row]) for row in runs}, settled
 
@@ -102,8 +111,10 @@ def test_the_budget_keeps_the_best_and_says_so_of_the_rest() -> None:
     texts = ["a b", "c d", "e f"] * 4
     verdicts, _, _ = settle(texts, {"a b": 0.9, "c d": 0.95, "e f": 0.8}, budget=2)
     assert [verdicts[run] for run in ("a b", "c d", "e f")] == [
-        Verdict.KEPT, Verdict.KEPT, Verdict.BUDGET
-    ]  # fmt: skip
+        Verdict.KEPT,
+        Verdict.KEPT,
+        Verdict.BUDGET,
+    ]
 
 
 def test_compression_keeps_what_saves_the_most_and_drops_what_saves_nothing() -> None:
@@ -171,17 +182,24 @@ def test_formulas_symbols_markers_and_nodes_stay_whole() -> None:
     atoms, runs, candidates = tabulate(texts)
     whole = propose_atoms(atoms, runs, candidates, min_count=3, objective="meaning")
     assert dict(whole.select("token", "kind").iter_rows()) == {
-        "δ41": "formula", "⟁": "symbol", "_reso_": "marker", "vxs_δc1:r8k": "atom"
-    }  # fmt: skip
+        "δ41": "formula",
+        "⟁": "symbol",
+        "_reso_": "marker",
+        "vxs_δc1:r8k": "atom",
+    }
     assert whole.columns == runs.columns
 
 
 def test_what_a_pattern_of_the_user_matches_stays_whole() -> None:
     atoms, runs, candidates = tabulate(["ticket AB12 was closed, XY99 was not"] * 3)
     whole = propose_atoms(
-        atoms, runs, candidates, min_count=3, objective="compression",
+        atoms,
+        runs,
+        candidates,
+        min_count=3,
+        objective="compression",
         patterns={"ticket": "[A-Z]{2}[0-9]{2}", "formula": "XY99"},
-    )  # fmt: skip
+    )
     assert dict(whole.select("token", "kind").iter_rows()) == {"ab12": "atom", "xy99": "atom"}
 
 
@@ -196,11 +214,18 @@ def test_a_glued_compound_is_found_beside_its_run_only() -> None:
 
 
 def test_units_are_ordered_by_score_and_cut_to_the_budget() -> None:
-    proposals = pl.DataFrame({
-        "token": ["a", "b", "c", "d"], "score": [0.5, 0.9, 0.9, 1.0], "count": [9, 1, 2, 9],
-        "verdict": ["kept", "kept", "kept", "weak"],
-    })  # fmt: skip
+    proposals = pl.DataFrame(
+        {
+            "token": ["a", "b", "c", "d"],
+            "score": [0.5, 0.9, 0.9, 1.0],
+            "count": [9, 1, 2, 9],
+            "verdict": ["kept", "kept", "kept", "weak"],
+        }
+    )
     units = list_units(proposals, budget=2)
     assert units.select("token", "order", "verdict").rows() == [
-        ("c", 1, "kept"), ("b", 2, "kept"), ("a", 3, "budget"), ("d", 4, "weak")
-    ]  # fmt: skip
+        ("c", 1, "kept"),
+        ("b", 2, "kept"),
+        ("a", 3, "budget"),
+        ("d", 4, "weak"),
+    ]

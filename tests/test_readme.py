@@ -52,9 +52,13 @@ def run_ci(checkout: Path, *lines: str, more: str = "") -> subprocess.CompletedP
     body = "".join(f"{line}\n" for line in lines)
     (checkout / "README.md").write_text(f"# x\n\n```bash\n{body}```\n{more}")
     return subprocess.run(
-        ["bash", ".ci/run"], cwd=checkout, capture_output=True, text=True, check=False,
+        ["bash", ".ci/run"],
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+        check=False,
         env={**os.environ, "NO_BROWSER": "1"},
-    )  # fmt: skip
+    )
 
 
 def test_ci_runs_the_two_commands(checkout: Path) -> None:
@@ -90,8 +94,12 @@ def test_every_link_leads_somewhere() -> None:
 
 def test_every_file_it_names_is_there() -> None:
     folders = {path.name for path in ROOT.iterdir() if path.is_dir()} - {"outputs", ".venv"}
-    known = [path.relative_to(ROOT).as_posix() for folder in sorted(folders) if folder[0] != "."
-             for path in (ROOT / folder).rglob("*.py")]  # fmt: skip
+    known = [
+        path.relative_to(ROOT).as_posix()
+        for folder in sorted(folders)
+        if folder[0] != "."
+        for path in (ROOT / folder).rglob("*.py")
+    ]
     for name in re.findall(r"(?<![\w./-])[\w./-]+\.py\b", README):
         assert any(path == name or path.endswith(f"/{name}") for path in known), name
     for name in re.findall(r"(?<![\w./-])[\w.-]+/[\w./-]*\w", README):

@@ -157,15 +157,21 @@ def write_nasty_page(folder: Path) -> str:
     inputs = [{"path": f"texts/{text}", "bytes": 1, "sha256": text} for text in [*NASTY, "\ud800"]]
     manifest = make_manifest(
         config={text: text for text in NASTY} | {"objective": "meaning"},
-        inputs=inputs, versions={text: {text: [text]} for text in NASTY}, profile=NASTY[0],
+        inputs=inputs,
+        versions={text: {text: [text]} for text in NASTY},
+        profile=NASTY[0],
         verdicts=dict.fromkeys(["kept", "outbid", *NASTY], 3),
         stages=[{"name": text, "seconds": 1.0} for text in NASTY],
-    )  # fmt: skip
+    )
     return write_page(
-        folder, vocabulary=make_vocabulary(NASTY, kind=NASTY, family=[1] * len(NASTY)),
-        proposals=make_proposals(NASTY), manifest=manifest, contexts=make_contexts(NASTY),
-        places=make_places(len(NASTY)), decisions=dict.fromkeys(NASTY, 2),
-    )  # fmt: skip
+        folder,
+        vocabulary=make_vocabulary(NASTY, kind=NASTY, family=[1] * len(NASTY)),
+        proposals=make_proposals(NASTY),
+        manifest=manifest,
+        contexts=make_contexts(NASTY),
+        places=make_places(len(NASTY)),
+        decisions=dict.fromkeys(NASTY, 2),
+    )
 
 
 def make_contexts(texts: list[str]) -> pl.DataFrame:
@@ -239,11 +245,22 @@ def test_links_lead_somewhere(tmp_path: Path) -> None:
 def test_numbers_appear(tmp_path: Path) -> None:
     text = Page(write_page(tmp_path)).text.replace("\u00a0", " ")
     for wanted in (
-        "Units of meaning in novels.txt", "18.5 MB · 3,141,592 atoms · 27,182 documents",
-        "2 of 2 candidates", "12.3 % shorter", "11.2 % to 13.6 %", "After about 1,000 units",
-        "жар тишина", "41,234", "12,345 rows", "1.5 s", "300 MB", "encoder.dim", "256", "2.1.0",
+        "Units of meaning in novels.txt",
+        "18.5 MB · 3,141,592 atoms · 27,182 documents",
+        "2 of 2 candidates",
+        "12.3 % shorter",
+        "11.2 % to 13.6 %",
+        "After about 1,000 units",
+        "жар тишина",
+        "41,234",
+        "12,345 rows",
+        "1.5 s",
+        "300 MB",
+        "encoder.dim",
+        "256",
+        "2.1.0",
         "text that was held back",
-    ):  # fmt: skip
+    ):
         assert wanted in text, wanted
 
 
@@ -263,9 +280,11 @@ def test_families_and_rivals(tmp_path: Path) -> None:
     tokens = ["free market", "free markets", "open sea"]
     vocabulary = make_vocabulary(tokens, family=[7, 7, None])
     source = write_page(
-        tmp_path, vocabulary=vocabulary, proposals=make_proposals(tokens),
+        tmp_path,
+        vocabulary=vocabulary,
+        proposals=make_proposals(tokens),
         manifest=make_manifest(verdicts={}),
-    )  # fmt: skip
+    )
     assert "<bdi>free market</bdi><small>head of a family of 2</small>" in source
     assert "<bdi>free markets</bdi><small>family of <bdi>free market</bdi></small>" in source
     assert "<bdi>open sea</bdi></td>" in source
@@ -294,9 +313,12 @@ def test_empty_run(tmp_path: Path) -> None:
 def test_empty_tables_with_columns(tmp_path: Path) -> None:
     vocabulary, proposals = make_vocabulary(["a b"])[:0], make_proposals(["a b"])[:0]
     source = write_page(
-        tmp_path, vocabulary=vocabulary, proposals=proposals, curve=make_curve()[:1],
+        tmp_path,
+        vocabulary=vocabulary,
+        proposals=proposals,
+        curve=make_curve()[:1],
         manifest=make_manifest(stages=[], inputs=[], verdicts={}),
-    )  # fmt: skip
+    )
     assert "svg" not in Page(source).tags
 
 
@@ -342,9 +364,7 @@ def test_ticks_of_a_narrow_log_axis() -> None:
 def test_places_stand_below_their_units(tmp_path: Path) -> None:
     contexts = make_contexts(["жар тишина", "new york"])
     source = write_page(tmp_path, contexts=contexts)
-    assert (
-        '<tr class="noted"><td class="n">1</td><td><bdi>жар тишина</bdi></td>' in source
-    )
+    assert '<tr class="noted"><td class="n">1</td><td><bdi>жар тишина</bdi></td>' in source
     assert (
         '<tr class="note"><td colspan="5"><bdi class="place">before <mark>жар тишина</mark> after'
         '</bdi><bdi class="place">жар тишина<mark>жар тишина</mark>жар тишина</bdi></td></tr>'
@@ -434,9 +454,7 @@ def test_the_map_of_nothing() -> None:
 
 
 @given(
-    st.lists(
-        st.tuples(st.text(max_size=30), st.floats(0, WIDTH), st.floats(0, 400)), max_size=60
-    )
+    st.lists(st.tuples(st.text(max_size=30), st.floats(0, WIDTH), st.floats(0, 400)), max_size=60)
 )
 def test_labels_do_not_touch(dots: list[tuple[str, float, float]]) -> None:
     tokens, points = [dot[0] for dot in dots], np.array([dot[1:] for dot in dots]).reshape(-1, 2)
@@ -526,8 +544,12 @@ def test_a_report_is_written_again(copied: Path) -> None:
 
 
 def test_a_run_of_an_earlier_version_has_a_report_too(copied: Path) -> None:
-    for file in ("1_atoms/originals.zst", "1_atoms/originals.places.u32",
-                 "1_atoms/originals.blocks.i64", "6_vocabulary/map.parquet"):  # fmt: skip
+    for file in (
+        "1_atoms/originals.zst",
+        "1_atoms/originals.places.u32",
+        "1_atoms/originals.blocks.i64",
+        "6_vocabulary/map.parquet",
+    ):
         (copied / file).unlink()
     page = Page(rewrite_report(copied).read_text(encoding="utf-8"))
     assert "as its atoms spell it" in page.text
@@ -536,9 +558,15 @@ def test_a_run_of_an_earlier_version_has_a_report_too(copied: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["manifest.json", "1_atoms/originals.zst", "2_candidates/keys.npy",
-     "6_vocabulary/savings.parquet", "6_vocabulary/units.parquet", "6_vocabulary/map.parquet"],
-)  # fmt: skip
+    [
+        "manifest.json",
+        "1_atoms/originals.zst",
+        "2_candidates/keys.npy",
+        "6_vocabulary/savings.parquet",
+        "6_vocabulary/units.parquet",
+        "6_vocabulary/map.parquet",
+    ],
+)
 def test_a_damaged_run_has_no_new_report(copied: Path, name: str) -> None:
     before = (copied / "report.html").read_bytes()
     content = (copied / name).read_bytes()

@@ -116,10 +116,12 @@ def test_units_are_kept_with_their_short_name() -> None:
 
 
 def test_of_two_units_with_one_short_name_the_better_gets_it() -> None:
-    units = pl.DataFrame({
-        "token": ["a bc", "x", "ab c", "xy", "x y"],
-        "verdict": ["kept", "kept", "kept", "kept", "kept"],
-    })  # fmt: skip
+    units = pl.DataFrame(
+        {
+            "token": ["a bc", "x", "ab c", "xy", "x y"],
+            "verdict": ["kept", "kept", "kept", "kept", "kept"],
+        }
+    )
     assert glue_tokens(units, pl.Series(["x"])).to_list() == ["abc", "x", "ab c", "xy", "x y"]
 
 
@@ -160,8 +162,15 @@ def test_order_and_other_columns_stay() -> None:
 
 def test_no_units_are_no_error() -> None:
     proven, atoms, candidates = prove(["жар тишина"])
-    assert prove_units(proven.clear().select("token", "candidate", "atom", "score"),
-                       atoms, candidates, patterns={}).height == 0  # fmt: skip
+    assert (
+        prove_units(
+            proven.clear().select("token", "candidate", "atom", "score"),
+            atoms,
+            candidates,
+            patterns={},
+        ).height
+        == 0
+    )
 
 
 # What is refused
@@ -216,9 +225,7 @@ def test_changes_in_a_context_only() -> None:
     # `e` + accent + `∞` are two atoms, composed they are one: only beside `∞` does `é` change.
     proven, _, _ = prove(["жар e\u0301∞ вход", "жар e\u0301∞ вход", "e\u0301 жар"])
     found = {row["token"]: (row["verdict"], row["detail"]) for row in proven.iter_rows(named=True)}
-    assert found["жар é"] == (
-        Verdict.CHANGES, "cut again, 'жар é∞ вход' gives 'жар | é∞ | вход'"
-    )  # fmt: skip
+    assert found["жар é"] == (Verdict.CHANGES, "cut again, 'жар é∞ вход' gives 'жар | é∞ | вход'")
     assert found["é жар"] == (Verdict.KEPT, None)
     assert found["жар"] == (Verdict.KEPT, None)  # its neighbour changes, it does not
 
@@ -228,8 +235,9 @@ def test_changes_where_the_token_is_not_what_its_atoms_spell() -> None:
     units = proven.head(1).select(pl.lit("жар").alias("token"), "candidate", "atom", "score")
     again = prove_units(units, atoms, candidates, patterns={})
     assert again.select("verdict", "detail").row(0) == (
-        Verdict.CHANGES, "its atoms spell 'жар тишина'",
-    )  # fmt: skip
+        Verdict.CHANGES,
+        "its atoms spell 'жар тишина'",
+    )
 
 
 def test_duplicate() -> None:

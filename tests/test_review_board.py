@@ -115,8 +115,11 @@ def test_a_decision_is_on_the_disk_and_can_be_taken_back(run: Path) -> None:
 def test_a_unit_built_on_a_rejected_one_falls_unless_it_is_accepted(run: Path) -> None:
     board = open_board(run)
     kept = set(board.find(Query(verdict="kept")).tolist())
-    row, built = next((row, rows) for row, rows in board.explainer.built_on.items()
-                      if row in kept and set(rows) & kept)  # fmt: skip
+    row, built = next(
+        (row, rows)
+        for row, rows in board.explainer.built_on.items()
+        if row in kept and set(rows) & kept
+    )
     outcome = board.decide([row], {"verdict": "reject"})
     assert set(outcome.rows) == {row, *built}
     falls = board.find(Query(decision="falls")).tolist()

@@ -66,8 +66,9 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Explainer:
     """40 documents, too few to hold any back: `new york` in each, `grand canal` in 5 of them."""
     texts = [
         f"The {place} {BEFORE[(i + j) % 4]} New York {verb}." + (" Grand  Canal!" if not i else "")
-        for i, place in enumerate(PLACES) for j, verb in enumerate(VERBS)
-    ]  # fmt: skip
+        for i, place in enumerate(PLACES)
+        for j, verb in enumerate(VERBS)
+    ]
     return open_mined(tmp_path_factory.mktemp("city"), texts)
 
 
@@ -137,12 +138,15 @@ def test_two_units_of_one_form_are_told_by_their_atoms(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "token"),
     [
-        ("Δ41", "δ41"), ("ЖАРтишина", "жартишина"), ("жар\n тишина", "жар тишина"),
+        ("Δ41", "δ41"),
+        ("ЖАРтишина", "жартишина"),
+        ("жар\n тишина", "жар тишина"),
         ("имя▁приходит▁после▁огня", "имя приходит после огня"),
         ("имяприходитпослеогня", "имя приходит после огня"),
-        ("«жар тишина».", "жар тишина"), ("VXS_ΔC1:R8K", "vxs_δc1:r8k"),
+        ("«жар тишина».", "жар тишина"),
+        ("VXS_ΔC1:R8K", "vxs_δc1:r8k"),
     ],
-)  # fmt: skip
+)
 def test_a_text_is_found_in_any_of_its_forms(known: Explainer, text: str, token: str) -> None:
     row = known.find(text)
     assert row is not None and known.table["token"][row] == token
@@ -185,8 +189,12 @@ def test_better_than_is_the_share_of_runs_below(known: Explainer) -> None:
 def test_what_lies_inside_and_around(known: Explainer) -> None:
     found = ask(known, "имя приходит после огня")
     assert {entry["token"] for entry in found["contains"]} == {
-        "имя приходит", "приходит после", "после огня", "имя приходит после", "приходит после огня",
-    }  # fmt: skip
+        "имя приходит",
+        "приходит после",
+        "после огня",
+        "имя приходит после",
+        "приходит после огня",
+    }
     assert found["contained_in"]
     for entry in found["contained_in"]:
         inner = explain(known, entry["row"])["contains"]
@@ -459,28 +467,54 @@ def test_every_verdict_is_told(known: Explainer, saving: Explainer) -> None:
         ({"verdict": "weak", "score": 0.6299}, "score .62 of .70 needed"),
         ({"verdict": "weak", "score": 0.0}, "saves too little to compete"),
         ({"verdict": "chance", "score": 0.9}, "no more often than chance"),
-        ({"verdict": "fragment", "score": 0.9, "rival": "in order to"},
-         "lives inside «in order to»"),
-        ({"verdict": "outbid", "score": 0.9, "token": "the united states",
-          "rival": "united states"}, "«united states» owns its places"),
-        ({"verdict": "outbid", "score": 0.9, "token": "in order", "rival": None},
-         "better units own its places"),
+        (
+            {"verdict": "fragment", "score": 0.9, "rival": "in order to"},
+            "lives inside «in order to»",
+        ),
+        (
+            {
+                "verdict": "outbid",
+                "score": 0.9,
+                "token": "the united states",
+                "rival": "united states",
+            },
+            "«united states» owns its places",
+        ),
+        (
+            {"verdict": "outbid", "score": 0.9, "token": "in order", "rival": None},
+            "better units own its places",
+        ),
         ({"verdict": "budget", "score": 0.9}, "beyond --vocab-size"),
         ({"verdict": "rejected", "score": 0.9}, "a reviewer rejected it"),
-        ({"verdict": "kept", "score": 1.0, "candidate": None, "kind": "formula", "count": 1},
-         "a formula, 1 time"),
-        ({"verdict": "kept", "score": 0.9, "candidate": 5, "pmi": 4.0, "freedom": 0.9,
-          "log_likelihood": 99.0}, "meets 16x more than chance, stands free"),
+        (
+            {"verdict": "kept", "score": 1.0, "candidate": None, "kind": "formula", "count": 1},
+            "a formula, 1 time",
+        ),
+        (
+            {
+                "verdict": "kept",
+                "score": 0.9,
+                "candidate": 5,
+                "pmi": 4.0,
+                "freedom": 0.9,
+                "log_likelihood": 99.0,
+            },
+            "meets 16x more than chance, stands free",
+        ),
     ],
-)  # fmt: skip
+)
 def test_shortly(row: dict[str, Any], told: str) -> None:
     assert tell_shortly(row) == told
 
 
 def test_shares_are_never_rounded_to_all_or_nothing() -> None:
     assert [tell_share(share) for share in (0.0, 0.001, 0.5, 0.999, 1.0)] == [
-        "0%", "under 1%", "50%", "99%", "100%",
-    ]  # fmt: skip
+        "0%",
+        "under 1%",
+        "50%",
+        "99%",
+        "100%",
+    ]
 
 
 def test_hostile_tokens_are_shown_and_do_nothing(tmp_path: Path) -> None:

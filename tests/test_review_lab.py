@@ -62,11 +62,21 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{(port := free.getsockname()[1])}"
-    private = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data",
-               "JUPYTER_RUNTIME_DIR": "runtime", "IPYTHONDIR": "ipython"}  # fmt: skip
+    private = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "IPYTHONDIR": "ipython",
+    }
     environment = os.environ | {name: str(place / folder) for name, folder in private.items()}
-    command = [sys.executable, "-m", "jupyterlab", *OPTIONS, f"--ServerApp.port={port}",
-               f"--ServerApp.root_dir={work}"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        *OPTIONS,
+        f"--ServerApp.port={port}",
+        f"--ServerApp.root_dir={work}",
+    ]
     with (place / "lab.log").open("w") as told:
         process = subprocess.Popen(
             command, stdout=told, stderr=told, env=environment | {"PYTHONPATH": str(ROOT)}
@@ -105,8 +115,9 @@ class Notebook:
         page.goto(f"{url}/lab/workspaces/{run.name}/tree/{run.name}.ipynb?reset")
         page.wait_for_function(
             "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel"
-            "?.status === 'idle'", timeout=60_000,
-        )  # fmt: skip
+            "?.status === 'idle'",
+            timeout=60_000,
+        )
         self.run_cells()
 
     def run_cells(self) -> None:
@@ -454,9 +465,19 @@ def test_after_a_restart_the_decisions_are_exported_and_trained_on(
     vocabulary, folder = tmp_path / "vocabulary.txt", tmp_path / "tokenizer"
     for command in (
         ["export", str(run), "--format", "txt", "--out", str(vocabulary)],
-        ["train", str(run), "--corpus", str(DEMO), "--vocab-size", "4000",
-         "--trainer", "hf-bpe", "--out", str(folder)],
-    ):  # fmt: skip
+        [
+            "train",
+            str(run),
+            "--corpus",
+            str(DEMO),
+            "--vocab-size",
+            "4000",
+            "--trainer",
+            "hf-bpe",
+            "--out",
+            str(folder),
+        ],
+    ):
         done = watch_command(tmp_path / "used.json", *command)
         assert done.code == 0, done.err
     lines = vocabulary.read_text(encoding="utf-8").replace("▁", " ").splitlines()
@@ -478,10 +499,25 @@ def test_all_of_it_by_keyboard(
     book.wait(lambda: page.locator(".detail .evidence li").count() > 0, "reasons")
     names = tab_through(page)
     wanted = [
-        "Search units", "Kind", "Verdict of the run", "My decision", "Family", "✓ Accept",
-        "✗ Reject", "Undo", "Redo", "Add a unit that was not proposed", "Help: all keys",
-        "Proposals: j and k move", "Unit", "Count", "Why", "Colour of the map", "Form", "Save",
-    ]  # fmt: skip
+        "Search units",
+        "Kind",
+        "Verdict of the run",
+        "My decision",
+        "Family",
+        "✓ Accept",
+        "✗ Reject",
+        "Undo",
+        "Redo",
+        "Add a unit that was not proposed",
+        "Help: all keys",
+        "Proposals: j and k move",
+        "Unit",
+        "Count",
+        "Why",
+        "Colour of the map",
+        "Form",
+        "Save",
+    ]
     missing = [name for name in wanted if not any(told.startswith(name) for told in names)]
     assert not missing, names
     book.press("Escape a r e")  # Escape from anywhere leads to the table
@@ -562,10 +598,10 @@ def test_all_text_can_be_read(
     book.press("Enter Home")
     book.wait(lambda: page.locator(".detail .evidence li").count() > 0, "reasons")
     page.wait_for_timeout(400)  # the theme's own fading
-    weak = page.evaluate(CONTRAST, '.miner-review')
+    weak = page.evaluate(CONTRAST, ".miner-review")
     assert not weak, weak
     book.press("?")
-    weak = page.evaluate(CONTRAST, '.miner-review')
+    weak = page.evaluate(CONTRAST, ".miner-review")
     assert not weak, weak
 
 
@@ -639,9 +675,15 @@ def test_a_hostile_corpus_is_mined_and_shown_as_text(
     corpus.write_text("\n".join(lines), encoding="utf-8")
     run = tmp_path / "evil"
     done = watch_command(
-        tmp_path / "used.json", "mine", "--corpus", str(corpus), "--out", str(run),
-        "--profile", "code",
-    )  # fmt: skip
+        tmp_path / "used.json",
+        "mine",
+        "--corpus",
+        str(corpus),
+        "--out",
+        str(run),
+        "--profile",
+        "code",
+    )
     assert done.code == 0, done.err
     book = review(run)
     page, seen = book.page, ""

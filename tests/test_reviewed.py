@@ -60,12 +60,13 @@ def assert_rebuilt(found: Reviewed) -> None:
 
 
 WISHES = st.tuples(
-    st.integers(0, 2**31), st.sampled_from(["accept", "reject", "reject", "form", "add", "undo"]),
+    st.integers(0, 2**31),
+    st.sampled_from(["accept", "reject", "reject", "form", "add", "undo"]),
     st.one_of(
         st.sampled_from(["🧜‍♀️ wave", "e\u0301tude now", "ЖАР Тишина", "δ41 x", "don't go", "day"]),
         st.lists(st.integers(0, 2**31), min_size=1, max_size=4),
     ),
-)  # fmt: skip
+)
 
 
 @given(st.lists(WISHES, max_size=40), st.integers(0, 1))
@@ -178,9 +179,10 @@ def test_a_proposal_is_taken_as_it_is_though_its_text_would_be_cut_otherwise(run
     """`vxs_δc1:r8k` is one atom by its capitals, which its canonical form lacks."""
     proposals = pl.read_parquet(run / "proposals.parquet")
     held = proposals.filter(
-        pl.col("token").str.contains("vxs_δc1:r8k", literal=True), pl.col("length") == 2,
+        pl.col("token").str.contains("vxs_δc1:r8k", literal=True),
+        pl.col("length") == 2,
         pl.col("verdict") == "weak",
-    )  # fmt: skip
+    )
     token = held.filter(pl.col("token").str.starts_with("vxs_δc1:r8k "))["token"][0]
     decide(run, token, verdict="accept")
     found = reviewed(run)
@@ -200,9 +202,13 @@ def test_another_form_takes_the_place_of_the_old_one(run: Path) -> None:
 
 @pytest.mark.parametrize(
     ("form", "reason"),
-    [("dining, car", "punctuation"), ("   ", "nothing"), ("a\u2581b", "U+2581"),
-     (" ".join("абвгд" * 20), "64 are the most")],
-)  # fmt: skip
+    [
+        ("dining, car", "punctuation"),
+        ("   ", "nothing"),
+        ("a\u2581b", "U+2581"),
+        (" ".join("абвгд" * 20), "64 are the most"),
+    ],
+)
 def test_a_form_that_fails_is_refused_with_the_reason_and_the_old_one_stays(
     run: Path, form: str, reason: str
 ) -> None:
@@ -361,8 +367,20 @@ def test_training_obeys(run: Path, tmp_path: Path) -> None:
     decide(run, "изо дня в день", verdict="reject")
     decide(run, "чем думали учёные", verdict="accept")
     with pytest.raises(SystemExit) as left:
-        main(["train", str(run), "--corpus", "corpora/demo.txt", "--vocab-size", "3000",
-              "--units", "1257", "--out", str(tmp_path / "tok")])  # fmt: skip
+        main(
+            [
+                "train",
+                str(run),
+                "--corpus",
+                "corpora/demo.txt",
+                "--vocab-size",
+                "3000",
+                "--units",
+                "1257",
+                "--out",
+                str(tmp_path / "tok"),
+            ]
+        )
     assert left.value.code == 0
     tokenizer = Tokenizer.from_file(str(tmp_path / "tok" / "tokenizer.json"))
     assert len(tokenizer.encode("изо дня в день").ids) > 1
@@ -371,9 +389,7 @@ def test_training_obeys(run: Path, tmp_path: Path) -> None:
     assert card["run"]["decisions"] == {"accepted": 1, "rejected": 1}
 
 
-def test_every_format_holds_the_same_units(
-    run: Path, demo: MinedDemo, tmp_path: Path
-) -> None:
+def test_every_format_holds_the_same_units(run: Path, demo: MinedDemo, tmp_path: Path) -> None:
     decide(run, "town square", verdict="reject")
     for form in ("jsonl", "csv", "parquet", "txt", "json", "merges"):
         export_vocabulary(run, tmp_path / form, form=form)

@@ -66,8 +66,10 @@ def shown(text: str, name: str) -> str:
 
 
 @settings(deadline=None)
-@given(st.lists(st.binary(min_size=1, max_size=6), min_size=1, max_size=30, unique=True),
-       st.binary(max_size=40))  # fmt: skip
+@given(
+    st.lists(st.binary(min_size=1, max_size=6), min_size=1, max_size=30, unique=True),
+    st.binary(max_size=40),
+)
 def test_the_longest_is_found_where_brute_force_finds_it(
     texts: list[bytes], content: bytes
 ) -> None:
@@ -76,11 +78,11 @@ def test_the_longest_is_found_where_brute_force_finds_it(
     classes = np.full_like(class_table(), 11)  # all are symbols: nothing is in a word
     for place in range(len(content)):
         fits = [
-            text for text in texts
-            if content.startswith(text, place) and (
-                place + len(text) == len(content) or content[place + len(text)] & 0xC0 != 0x80
-            )
-        ]  # fmt: skip
+            text
+            for text in texts
+            if content.startswith(text, place)
+            and (place + len(text) == len(content) or content[place + len(text)] & 0xC0 != 0x80)
+        ]
         best = max(fits, key=len, default=b"")
         found, length = find_longest(buffer, place, len(content), 0, trie, classes)
         assert (length, found) == (len(best), texts.index(best) if best else -1)
@@ -481,12 +483,14 @@ def test_an_address_that_several_have_is_numbered() -> None:
 
 
 def test_markers_are_where_a_measure_is_highest() -> None:
-    fields = pl.DataFrame({
-        "token": list("abcdef"),
-        "resonance": [0.9, 0.1, 0.0, -0.2, float("nan"), None],
-        "direction": [-0.9, 0.2, 0.8, 0.1, 0.0, None],
-        "tension": [0.1, 0.2, 0.2, 0.7, 0.1, None],
-    })  # fmt: skip
+    fields = pl.DataFrame(
+        {
+            "token": list("abcdef"),
+            "resonance": [0.9, 0.1, 0.0, -0.2, float("nan"), None],
+            "direction": [-0.9, 0.2, 0.8, 0.1, 0.0, None],
+            "tension": [0.1, 0.2, 0.2, 0.7, 0.1, None],
+        }
+    )
     assert list_markers(fields) == {"a": "_RESO_ _BACK_", "c": "_FORE_", "d": "_TENS_"}
     assert list_markers(fields[-1:]) == {}
 

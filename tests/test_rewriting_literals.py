@@ -28,12 +28,24 @@ from miner.rewriting.patterns import Pattern, compile_compound, compile_expressi
         (r"\p{Han}道\N{SPACE}", (("道",),)),
         ("ab+?c", (("ab",), ("c",))),
         ("(abc){2}d", (("d",),)),
-        ("(abc){2}?d?", ()), ("(a|)", ()),
-        ("a|", ()), ("a|b*", ()), ("", ()), ("[«»]", ()), ("()", ()),
-        ("foo{e<=1}", ()), ("(?:foo){e}", ()), ("(?x) a b", ()), (r"(?<a>x)\g<a>", ()),
-        ("a(?#()b", ()), ("[[a]b]c", ()), (r"(?(1)a|b)", ()), (r"\x41b", ()), ("(*FAIL)a", ()),
+        ("(abc){2}?d?", ()),
+        ("(a|)", ()),
+        ("a|", ()),
+        ("a|b*", ()),
+        ("", ()),
+        ("[«»]", ()),
+        ("()", ()),
+        ("foo{e<=1}", ()),
+        ("(?:foo){e}", ()),
+        ("(?x) a b", ()),
+        (r"(?<a>x)\g<a>", ()),
+        ("a(?#()b", ()),
+        ("[[a]b]c", ()),
+        (r"(?(1)a|b)", ()),
+        (r"\x41b", ()),
+        ("(*FAIL)a", ()),
     ],
-)  # fmt: skip
+)
 def test_what_an_expression_needs(expression: str, wanted: Needs) -> None:
     assert find_needs(expression) == wanted
 
@@ -51,10 +63,38 @@ def test_what_is_equal_in_any_case_folds_to_the_same() -> None:
             assert fold(sign) in fold(place.group())
 
 
-atoms = st.sampled_from([
-    "a", "b", "ab", "é", "ß", "ss", "İ", "ж", "Ж", ".", r"\w", r"\s", r"\.", "[ab]", "[^a]", "^",
-    "$", r"\b", "(?=a)", "(?!b)", "(?<!a)", "(?i)", " ", "-", "道", "a?", "b+", r"\p{L}",
-])  # fmt: skip
+atoms = st.sampled_from(
+    [
+        "a",
+        "b",
+        "ab",
+        "é",
+        "ß",
+        "ss",
+        "İ",
+        "ж",
+        "Ж",
+        ".",
+        r"\w",
+        r"\s",
+        r"\.",
+        "[ab]",
+        "[^a]",
+        "^",
+        "$",
+        r"\b",
+        "(?=a)",
+        "(?!b)",
+        "(?<!a)",
+        "(?i)",
+        " ",
+        "-",
+        "道",
+        "a?",
+        "b+",
+        r"\p{L}",
+    ]
+)
 marks = st.sampled_from(["", "", "", "?", "*", "+", "{0}", "{2}", "{1,2}", "+?", "??", "*+"])
 expressions = st.recursive(
     st.tuples(atoms, marks).map("".join),
@@ -68,10 +108,32 @@ expressions = st.recursive(
     max_leaves=6,
 )
 lines = st.lists(
-    st.sampled_from(["a", "b", "ab", "é", "É", "ß", "SS", "i", "ж", "Ж", "道", ".", " ", "-", "\n",
-                     "\r", "\u0307", "A", "\udcff", "\udce2"]),
+    st.sampled_from(
+        [
+            "a",
+            "b",
+            "ab",
+            "é",
+            "É",
+            "ß",
+            "SS",
+            "i",
+            "ж",
+            "Ж",
+            "道",
+            ".",
+            " ",
+            "-",
+            "\n",
+            "\r",
+            "\u0307",
+            "A",
+            "\udcff",
+            "\udce2",
+        ]
+    ),
     max_size=24,
-).map("".join)  # fmt: skip
+).map("".join)
 
 
 def open_patterns(expression: str, any_case: bool) -> list[Pattern]:

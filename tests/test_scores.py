@@ -16,7 +16,7 @@ from miner.scores import (
     normalized_information,
     pointwise_information,
     score_candidates,
-)  # fmt: skip
+)
 from miner.spelling import spell_runs
 
 

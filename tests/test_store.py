@@ -34,9 +34,15 @@ def out(tmp_path: Path) -> Path:
 
 
 def write_run(
-    out: Path, *, key: dict[str, object] = KEY, existing: Existing = "refuse", text: str = "new",
-    calls: list[str] | None = None, fail: BaseException | None = None, where: str = "",
-) -> None:  # fmt: skip
+    out: Path,
+    *,
+    key: dict[str, object] = KEY,
+    existing: Existing = "refuse",
+    text: str = "new",
+    calls: list[str] | None = None,
+    fail: BaseException | None = None,
+    where: str = "",
+) -> None:
     """Write a run of two stages; `fail` is raised `before`, `in` or `after` the second one."""
     done = [] if calls is None else calls
 
@@ -91,9 +97,12 @@ def test_a_finished_run_is_one_folder_and_nothing_beside_it(out: Path) -> None:
     write_run(out)
     assert [path.name for path in out.parent.iterdir()] == ["run"]
     assert sorted(listing(out)) == [
-        "1_first/rows.txt", "1_first/stage.json", "2_second/rows.txt", "2_second/stage.json",
+        "1_first/rows.txt",
+        "1_first/stage.json",
+        "2_second/rows.txt",
+        "2_second/stage.json",
         MANIFEST,
-    ]  # fmt: skip
+    ]
     record = json.loads((out / "2_second" / "stage.json").read_text())
     assert record["name"] == "second" and record["rows"] == len("second")
     assert record["seconds"] >= 0 and record["peak_mb"] > 1
@@ -331,9 +340,11 @@ with open_run(Path(sys.argv[1]), {}, existing="refuse") as run:
 def holder(out: Path) -> Iterator[subprocess.Popen[str]]:
     """Another process that writes the run."""
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(out)], stdout=subprocess.PIPE, text=True,
+        [sys.executable, "-c", HOLDER, str(out)],
+        stdout=subprocess.PIPE,
+        text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    )
     assert process.stdout
     with process:
         assert process.stdout.readline() == "holding\n"

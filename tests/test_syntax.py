@@ -134,11 +134,13 @@ def slow_values(atoms: Atoms, candidates: Candidates) -> np.ndarray:
         right = find(run[at:end]) / find(run[at + 1 : end]) if end > at + 1 else 0.0
         return max(left, right)
 
-    return np.array([
-        len(run) > 1
-        and any(foretold(run, numbers, at) < CONSTANT for at in np.flatnonzero(numbers))
-        for run, numbers in zip(runs, is_number, strict=True)
-    ])  # fmt: skip
+    return np.array(
+        [
+            len(run) > 1
+            and any(foretold(run, numbers, at) < CONSTANT for at in np.flatnonzero(numbers))
+            for run, numbers in zip(runs, is_number, strict=True)
+        ]
+    )
 
 
 @settings(max_examples=60, deadline=None)

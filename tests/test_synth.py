@@ -57,7 +57,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
         write_language(replace(config, out=tmp_path / name, seed=seed))
     a, b, c = (
         [file.read_bytes() for file in sorted((tmp_path / name).iterdir())] for name in "abc"
-    )  # fmt: skip
+    )
     assert a == b
     assert all(one != other for one, other in zip(a, c, strict=True))
 
@@ -90,9 +90,14 @@ def test_words_are_zipf_and_scenes_have_their_marks(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("change", "told"),
-    [({"lines": 99}, "--lines is 99"), ({"units": 3}, "--units is 3"), ({"seed": -1}, "--seed"),
-     ({"words": 10}, "--words"), ({"script": "klingon"}, "one of cyrillic")],
-)  # fmt: skip
+    [
+        ({"lines": 99}, "--lines is 99"),
+        ({"units": 3}, "--units is 3"),
+        ({"seed": -1}, "--seed"),
+        ({"words": 10}, "--words"),
+        ({"script": "klingon"}, "one of cyrillic"),
+    ],
+)
 def test_what_cannot_be_is_refused(tmp_path: Path, change: dict[str, object], told: str) -> None:
     config = replace(SynthConfig(200, tmp_path / "made"), **change)  # type: ignore[arg-type]
     with pytest.raises(MinerError, match=told):

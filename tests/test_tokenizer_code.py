@@ -46,9 +46,15 @@ def code(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
             ]
             out.write(json.dumps({"text": "\n".join(chosen) + "\n"}) + "\n")
     done = watch_command(
-        place / "used.json", "mine", "--corpus", str(place / "code.jsonl"), "--profile", "code",
-        "--out", str(place / "run"),
-    )  # fmt: skip
+        place / "used.json",
+        "mine",
+        "--corpus",
+        str(place / "code.jsonl"),
+        "--profile",
+        "code",
+        "--out",
+        str(place / "run"),
+    )
     assert done.code == 0, done.err
     return place / "code.jsonl", place / "run"
 
@@ -66,9 +72,13 @@ def train(
             tokens = place / "tokens.json"
             tokens.write_text(json.dumps({"never_split": NAMED}), encoding="utf-8")
             config = TrainConfig(
-                code[1], (str(code[0]),), trainer, 2000, exact=exact,
+                code[1],
+                (str(code[0]),),
+                trainer,
+                2000,
+                exact=exact,
                 tokens=tokens if named else None,
-            )  # fmt: skip
+            )
             train_tokenizer(config, place / "out")
             shelf[key] = load_tokenizer(place / "out")
         return shelf[key]

@@ -41,12 +41,16 @@ def write_tokenizer(folder: Path, name: str, *, merged: bool) -> Path:
     """A BPE of letters; where `merged`, `ab` is one id."""
     vocabulary = {piece: place for place, piece in enumerate(dict.fromkeys(LETTERS))}
     spec = {
-        "version": "1.0", "added_tokens": [], "decoder": {"type": "Fuse"},
+        "version": "1.0",
+        "added_tokens": [],
+        "decoder": {"type": "Fuse"},
         "model": {
-            "type": "BPE", "vocab": vocabulary, "merges": [["a", "b"]] if merged else [],
+            "type": "BPE",
+            "vocab": vocabulary,
+            "merges": [["a", "b"]] if merged else [],
             "unk_token": "<unk>",
         },
-    }  # fmt: skip
+    }
     path = folder / name
     path.write_text(json.dumps(spec))
     return path
@@ -59,8 +63,16 @@ def write_units(folder: Path) -> Path:
     numbers = spec["model"]["vocab"]
     card = {"mode": "exact", "profile": "words", "trainer": "hf-bpe"}
     (folder / "miner.json").write_text(json.dumps(card))
-    row = {"id": numbers["ab"], "text": "ab", "side": "", "token": "ab", "kind": "link", "rank": 1,
-           "count": 9, "parts": [numbers["a"], numbers["b"]]}  # fmt: skip
+    row = {
+        "id": numbers["ab"],
+        "text": "ab",
+        "side": "",
+        "token": "ab",
+        "kind": "link",
+        "rank": 1,
+        "count": 9,
+        "parts": [numbers["a"], numbers["b"]],
+    }
     (folder / "units.jsonl").write_text(json.dumps(row) + "\n")
     return folder
 
@@ -202,14 +214,25 @@ def test_a_canonical_form_is_no_loss(tmp_path: Path) -> None:
 def test_scenes_come_back_one_by_one(tmp_path: Path) -> None:
     folder = write_units(tmp_path / "folded")
     spec = json.loads((folder / "tokenizer.json").read_text())
-    spec["normalizer"] = {"type": "Sequence", "normalizers": [
-        {"type": "Lowercase"}, {"type": "Strip", "strip_left": True, "strip_right": True},
-    ]}  # fmt: skip
+    spec["normalizer"] = {
+        "type": "Sequence",
+        "normalizers": [
+            {"type": "Lowercase"},
+            {"type": "Strip", "strip_left": True, "strip_right": True},
+        ],
+    }
     spec["added_tokens"] = [
-        {"id": place, "content": sign, "single_word": False, "lstrip": False, "rstrip": False,
-         "normalized": False, "special": True}
+        {
+            "id": place,
+            "content": sign,
+            "single_word": False,
+            "lstrip": False,
+            "rstrip": False,
+            "normalized": False,
+            "special": True,
+        }
         for place, sign in enumerate(("[SCN]", "[SEP]"), len(spec["model"]["vocab"]))
-    ]  # fmt: skip
+    ]
     (folder / "tokenizer.json").write_text(json.dumps(spec))
     card = {"mode": "canonical", "profile": "words", "trainer": "hf-bpe"}
     (folder / "miner.json").write_text(json.dumps(card))
@@ -237,18 +260,23 @@ def find(texts: list[str], units: list[str], profile: str = "words") -> list[tup
 def test_units_are_found_wherever_they_stand() -> None:
     units = ["new york", "united states", "€", "straße"]
     assert find(["(New York) NEW  YORK", "\nnew york,", "anew york"], units) == [
-        ("new york", "New York"), ("new york", "NEW  YORK"), ("new york", "new york"),
-    ]  # fmt: skip
+        ("new york", "New York"),
+        ("new york", "NEW  YORK"),
+        ("new york", "new york"),
+    ]
     assert find(["United States", "e\u0301 «STRASSE» €5"], units) == [
-        ("united states", "United States"), ("straße", "STRASSE"), ("€", "€"),
-    ]  # fmt: skip
+        ("united states", "United States"),
+        ("straße", "STRASSE"),
+        ("€", "€"),
+    ]
     assert find(["new", "york"], units) == []
 
 
 def test_the_longest_unit_that_starts_first_counts() -> None:
     assert find(["of the king of the sea"], ["of the", "the king of", "of the sea"]) == [
-        ("of the", "of the"), ("of the sea", "of the sea"),
-    ]  # fmt: skip
+        ("of the", "of the"),
+        ("of the sea", "of the sea"),
+    ]
 
 
 def test_units_whole_and_apart_by_hand(tmp_path: Path) -> None:
@@ -257,19 +285,16 @@ def test_units_whole_and_apart_by_hand(tmp_path: Path) -> None:
     result = compare_tokenizers([plain, units], [write_text(tmp_path, "ab (ab) abc", "c ab")])
     assert result.units == {"source": "units", "count": 1, "places": 3}
     apart, whole = (entry["units"] for entry in result.tokenizers)
-    assert apart == {
-        "whole": 0, "inside": 0, "apart": 3, "share_whole": 0.0, "tokens_each": 2.0
-    }  # fmt: skip
-    assert whole == {
-        "whole": 3, "inside": 0, "apart": 0, "share_whole": 1.0, "tokens_each": 1.0
-    }  # fmt: skip
+    assert apart == {"whole": 0, "inside": 0, "apart": 3, "share_whole": 0.0, "tokens_each": 2.0}
+    assert whole == {"whole": 3, "inside": 0, "apart": 0, "share_whole": 1.0, "tokens_each": 1.0}
     # to the left: bracket, space; to the right: space, bracket; the ends of a document are none
     best = result.tokenizers[1]["capacity"]["best"]
     assert best == [{"unit": "ab", "count": 3, "contexts": 4, "near": None}]
     # abc uses the id too: 4 uses, each instead of two tokens; 11 letters and 4 of them, without
     assert result.tokenizers[1]["curve"] == [
-        {"units": 0, "saved": 0, "share": 0.0}, {"units": 1, "saved": 4, "share": 4 / 15}
-    ]  # fmt: skip
+        {"units": 0, "saved": 0, "share": 0.0},
+        {"units": 1, "saved": 4, "share": 4 / 15},
+    ]
     assert result.tokenizers[0]["curve"] == []
 
 
@@ -302,9 +327,9 @@ def test_a_run_says_what_lies_near(tmp_path: Path) -> None:
 def test_a_run_without_candidates_has_units_and_nothing_near(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
     os.truncate(run / "4_vectors" / "vectors.f16", 0)
-    table = pl.DataFrame({"token": ["ab"], "candidate": [None]}, schema_overrides={
-        "candidate": pl.UInt32
-    })  # fmt: skip
+    table = pl.DataFrame(
+        {"token": ["ab"], "candidate": [None]}, schema_overrides={"candidate": pl.UInt32}
+    )
     table.write_parquet(run / "proposals.parquet")
     text = write_text(tmp_path, "ab c")
     capacity = compare_tokenizers([write_units(tmp_path / "units")], [text], run=run)
@@ -317,8 +342,10 @@ def test_a_tokenizer_that_lists_no_units_leaves_the_word_to_the_next(tmp_path: P
     (empty / "units.jsonl").write_text("")
     text = write_text(tmp_path, "ab c")
     assert compare_tokenizers([empty, units], [text]).units == {
-        "source": "units", "count": 1, "places": 1
-    }  # fmt: skip
+        "source": "units",
+        "count": 1,
+        "places": 1,
+    }
     result = compare_tokenizers([empty], [text])
     assert result.units is None
     assert "units: none listed" in summarize_comparison(result)
@@ -406,9 +433,14 @@ def write_sentencepiece(folder: Path) -> Path:
     model = io.BytesIO()
     lines = ["ab ab c", "c ab (ab) c", "script a b c é"] * 20
     SentencePieceTrainer.train(
-        sentence_iterator=iter(lines), model_writer=model, vocab_size=280, byte_fallback=True,
-        model_type="bpe", minloglevel=2, hard_vocab_limit=False,
-    )  # fmt: skip
+        sentence_iterator=iter(lines),
+        model_writer=model,
+        vocab_size=280,
+        byte_fallback=True,
+        model_type="bpe",
+        minloglevel=2,
+        hard_vocab_limit=False,
+    )
     path = folder / "stock.model"
     path.write_bytes(model.getvalue())
     return path
@@ -439,9 +471,12 @@ class Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in ("script", "link", "img", "iframe", "object", "base", "form"):
             self.loads.append(tag)
-        self.loads += [name for name, value in attrs if name.startswith("on") or (
-            name in ("href", "src", "xlink:href") and not str(value).startswith("#")
-        )]  # fmt: skip
+        self.loads += [
+            name
+            for name, value in attrs
+            if name.startswith("on")
+            or (name in ("href", "src", "xlink:href") and not str(value).startswith("#"))
+        ]
         if tag not in VOID:
             self.open.append(tag)
 

@@ -59,9 +59,15 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo corpus, mined for compression."""
     place = tmp_path_factory.mktemp("compression")
     done = watch_command(
-        place / "used.json", "mine", "--corpus", str(DEMO), "--objective", "compression",
-        "--out", str(place / "run"),
-    )  # fmt: skip
+        place / "used.json",
+        "mine",
+        "--corpus",
+        str(DEMO),
+        "--objective",
+        "compression",
+        "--out",
+        str(place / "run"),
+    )
     assert done.code == 0, done.err
     return place / "run"
 
@@ -118,9 +124,10 @@ def test_a_text_has_as_few_tokens_as_its_pieces_allow(train: Callable[..., Made]
     form = NormalForm.of("words", exact=True, marked=True, cased=choose_capitals(seen))
     every = DEMO.read_text(encoding="utf-8").split("\n")[:400]
     lines = [
-        line for line, normal in zip(every, form.normalize(every), strict=True)
+        line
+        for line, normal in zip(every, form.normalize(every), strict=True)
         if set(normal) <= set(known)  # a character that is no piece costs more than its bytes
-    ]  # fmt: skip
+    ]
     assert len(lines) > 50
     tokens = [len(ids) for ids in made.tokenizer.encode(lines)]
     fewest = cut_fewest(Text.join(form.normalize(lines)), Text.join(known))[1]
@@ -174,9 +181,17 @@ def test_sentencepiece_gives_texts_without_spaces_back(profile: str, tmp_path: P
     lines = ["白日依山盡黃河入海流", "欲窮千里目更上一層樓", "白日依山盡\0黃河入海流"] * 40
     (tmp_path / "signs.txt").write_text("\n".join(lines), encoding="utf-8")
     done = watch_command(
-        tmp_path / "used.json", "mine", "--corpus", str(tmp_path / "signs.txt"), "--objective",
-        "compression", "--profile", profile, "--out", str(tmp_path / "run"),
-    )  # fmt: skip
+        tmp_path / "used.json",
+        "mine",
+        "--corpus",
+        str(tmp_path / "signs.txt"),
+        "--objective",
+        "compression",
+        "--profile",
+        profile,
+        "--out",
+        str(tmp_path / "run"),
+    )
     assert done.code == 0, done.err
     corpus = (str(tmp_path / "signs.txt"),)
     config = TrainConfig(tmp_path / "run", corpus, "sentencepiece-unigram", 400, exact=True)
@@ -188,9 +203,7 @@ def test_sentencepiece_gives_texts_without_spaces_back(profile: str, tmp_path: P
 
 @pytest.mark.parametrize("text", ["THE RAILWAY STATION", "Жартишина ЖАРТИШИНА", "IV. DON'T (NATO)"])
 def test_a_stream_of_tokens_gives_capitals(train: Callable[..., Made], text: str) -> None:
-    tokenizer = Tokenizer.from_file(
-        str(train("hf-unigram", exact=True).folder / "tokenizer.json")
-    )
+    tokenizer = Tokenizer.from_file(str(train("hf-unigram", exact=True).folder / "tokenizer.json"))
     stream = DecodeStream(skip_special_tokens=False)
     ids = tokenizer.encode(text, add_special_tokens=False).ids
     assert "".join(stream.step(tokenizer, number) or "" for number in ids) == text

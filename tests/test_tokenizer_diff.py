@@ -60,55 +60,101 @@ def byte_level() -> Spec:
     """A small byte-level BPE: `<s>`, `</s>`, 256 letters, six merges."""
     pieces = ["<s>", "</s>", *ALPHABET, *("".join(merge) for merge in MERGES)]
     return {
-        "version": "1.0", "truncation": None, "padding": None,
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
         "added_tokens": [token("<s>", 0, special=True), token("</s>", 1, special=True)],
         "normalizer": {"type": "Sequence", "normalizers": [{"type": "NFC"}]},
         "pre_tokenizer": {"type": "Sequence", "pretokenizers": [copy.deepcopy(SPLIT), {**BYTES}]},
         "post_processor": None,
-        "decoder": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True,
-                    "use_regex": True},
-        "model": {"type": "BPE", "dropout": None, "unk_token": None,
-                  "continuing_subword_prefix": None, "end_of_word_suffix": None,
-                  "fuse_unk": False, "byte_fallback": False, "ignore_merges": False,
-                  "vocab": {piece: i for i, piece in enumerate(pieces)},
-                  "merges": copy.deepcopy(MERGES)},
-    }  # fmt: skip
+        "decoder": {
+            "type": "ByteLevel",
+            "add_prefix_space": True,
+            "trim_offsets": True,
+            "use_regex": True,
+        },
+        "model": {
+            "type": "BPE",
+            "dropout": None,
+            "unk_token": None,
+            "continuing_subword_prefix": None,
+            "end_of_word_suffix": None,
+            "fuse_unk": False,
+            "byte_fallback": False,
+            "ignore_merges": False,
+            "vocab": {piece: i for i, piece in enumerate(pieces)},
+            "merges": copy.deepcopy(MERGES),
+        },
+    }
 
 
 def unigram() -> Spec:
-    scored = [["<unk>", 0.0], *([letter, -9.0] for letter in "▁abcdefghijklmnopqrstuvwxyz"),
-              ["▁the", -2.0], ["▁cat", -3.0], ["at", -4.0]]  # fmt: skip
+    scored = [
+        ["<unk>", 0.0],
+        *([letter, -9.0] for letter in "▁abcdefghijklmnopqrstuvwxyz"),
+        ["▁the", -2.0],
+        ["▁cat", -3.0],
+        ["at", -4.0],
+    ]
     return {
-        "version": "1.0", "truncation": None, "padding": None, "added_tokens": [],
-        "normalizer": None, "post_processor": None,
-        "pre_tokenizer": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always",
-                          "split": True},
-        "decoder": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always",
-                    "split": True},
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": [],
+        "normalizer": None,
+        "post_processor": None,
+        "pre_tokenizer": {
+            "type": "Metaspace",
+            "replacement": "▁",
+            "prepend_scheme": "always",
+            "split": True,
+        },
+        "decoder": {
+            "type": "Metaspace",
+            "replacement": "▁",
+            "prepend_scheme": "always",
+            "split": True,
+        },
         "model": {"type": "Unigram", "unk_id": 0, "vocab": scored, "byte_fallback": False},
-    }  # fmt: skip
+    }
 
 
 def word_piece() -> Spec:
     pieces = ["[UNK]", "[CLS]", "the", "cat", "##s", "a", "sat", "mat", "on", ",", "end"]
     return {
-        "version": "1.0", "truncation": None, "padding": None,
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
         "added_tokens": [token("[UNK]", 0, special=True), token("[CLS]", 1, special=True)],
-        "normalizer": {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True,
-                       "strip_accents": None, "lowercase": True},
+        "normalizer": {
+            "type": "BertNormalizer",
+            "clean_text": True,
+            "handle_chinese_chars": True,
+            "strip_accents": None,
+            "lowercase": True,
+        },
         "pre_tokenizer": {"type": "BertPreTokenizer"},
-        "post_processor": {"type": "TemplateProcessing",
-                           "single": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}},
-                                      {"Sequence": {"id": "A", "type_id": 0}}],
-                           "pair": [{"Sequence": {"id": "A", "type_id": 0}},
-                                    {"Sequence": {"id": "B", "type_id": 1}}],
-                           "special_tokens": {"[CLS]": {"id": "[CLS]", "ids": [1],
-                                                        "tokens": ["[CLS]"]}}},
+        "post_processor": {
+            "type": "TemplateProcessing",
+            "single": [
+                {"SpecialToken": {"id": "[CLS]", "type_id": 0}},
+                {"Sequence": {"id": "A", "type_id": 0}},
+            ],
+            "pair": [
+                {"Sequence": {"id": "A", "type_id": 0}},
+                {"Sequence": {"id": "B", "type_id": 1}},
+            ],
+            "special_tokens": {"[CLS]": {"id": "[CLS]", "ids": [1], "tokens": ["[CLS]"]}},
+        },
         "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": True},
-        "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
-                  "max_input_chars_per_word": 100,
-                  "vocab": {piece: i for i, piece in enumerate(pieces)}},
-    }  # fmt: skip
+        "model": {
+            "type": "WordPiece",
+            "unk_token": "[UNK]",
+            "continuing_subword_prefix": "##",
+            "max_input_chars_per_word": 100,
+            "vocab": {piece: i for i, piece in enumerate(pieces)},
+        },
+    }
 
 
 Change = Callable[[Spec], Any]
@@ -274,7 +320,7 @@ def test_declared_ids_that_the_loader_does_not_follow(compare: Any) -> None:
 
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)  # fmt: skip
+)
 @given(order=st.permutations(range(11)))
 def test_every_permutation_of_ids_is_moved(order: list[int], tmp_path: Path) -> None:
     spec = word_piece()
@@ -477,8 +523,9 @@ def test_an_added_token_hidden_by_another_is_told(compare: Any) -> None:
     def hide(spec: Spec) -> None:
         spec["normalizer"] = {"type": "Lowercase"}
         spec["added_tokens"] += [
-            token("foo bar", 264, normalized=True), token("Foo bar", 265, normalized=True),
-        ]  # fmt: skip
+            token("foo bar", 264, normalized=True),
+            token("Foo bar", 265, normalized=True),
+        ]
 
     found = compare(byte_level(), hide)
     assert find(found, "dead").severity == "warn"
@@ -579,8 +626,9 @@ def test_roles_and_settings(folder: Write, before: Spec, after: Spec, expected: 
 def test_roles_may_stand_in_the_map(folder: Write) -> None:
     old = folder("old", tokenizer_config=CONFIG)
     rest = {key: value for key, value in CONFIG.items() if not key.endswith("_token")}
-    new = folder("new", tokenizer_config=rest,
-                 special_tokens_map={"bos_token": "<s>", "eos_token": "</s>"})  # fmt: skip
+    new = folder(
+        "new", tokenizer_config=rest, special_tokens_map={"bos_token": "<s>", "eos_token": "</s>"}
+    )
     assert diff_folders(old, new).findings == ()
 
 
@@ -590,8 +638,12 @@ def test_a_changed_template_is_shown_as_a_diff(folder: Write) -> None:
     lines[4] = "<|im_start|>\u202e"
     found = diff_folders(old, folder("new", chat_template="\n".join(lines)))
     assert find(found, "chat template").examples == (
-        "@@ -4,3 +4,3 @@", " line 3", "-line 4", "+<|im_start|>\u202e", " line 5",
-    )  # fmt: skip
+        "@@ -4,3 +4,3 @@",
+        " line 3",
+        "-line 4",
+        "+<|im_start|>\u202e",
+        " line 5",
+    )
     assert r"+<|im_start|>\u202e" in describe_difference(found)
 
 
@@ -602,8 +654,14 @@ def test_a_single_file_has_no_roles_to_compare(folder: Write) -> None:
 
 
 def test_padding_and_truncation_are_harmless(compare: Any) -> None:
-    padding = {"strategy": "BatchLongest", "direction": "Right", "pad_to_multiple_of": None,
-               "pad_id": 0, "pad_type_id": 0, "pad_token": "<s>"}  # fmt: skip
+    padding = {
+        "strategy": "BatchLongest",
+        "direction": "Right",
+        "pad_to_multiple_of": None,
+        "pad_id": 0,
+        "pad_type_id": 0,
+        "pad_token": "<s>",
+    }
     found = compare(byte_level(), lambda spec: spec.update(padding=padding))
     assert kinds(found) == {"padding": "notice"} and found.exit_code == 0
 
@@ -672,10 +730,15 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Any:
     place = tmp_path_factory.mktemp("piece")
     lines = ["the cat sat on the mat", "a cat and a hat", "the end of the day"] * 50
     SentencePieceTrainer.train(
-        sentence_iterator=iter(lines), model_prefix=str(place / "m"), vocab_size=300,
-        model_type="bpe", byte_fallback=True, hard_vocab_limit=False, minloglevel=9,
+        sentence_iterator=iter(lines),
+        model_prefix=str(place / "m"),
+        vocab_size=300,
+        model_type="bpe",
+        byte_fallback=True,
+        hard_vocab_limit=False,
+        minloglevel=9,
         user_defined_symbols=["Δ41"],
-    )  # fmt: skip
+    )
     proto = sentencepiece_model_pb2.ModelProto()
     proto.ParseFromString((place / "m.model").read_bytes())
     return proto
@@ -774,10 +837,13 @@ def test_wrong_types_are_clear_errors(compare: Any, change: Change) -> None:
 @pytest.mark.parametrize(
     "config",
     [
-        {"bos_token": [1]}, {"eos_token": {"content": 5}}, {"extra_special_tokens": "abc"},
-        {"extra_special_tokens": [["x"]]}, {"a": json.loads("[" * 200 + "]" * 200)},
+        {"bos_token": [1]},
+        {"eos_token": {"content": 5}},
+        {"extra_special_tokens": "abc"},
+        {"extra_special_tokens": [["x"]]},
+        {"a": json.loads("[" * 200 + "]" * 200)},
     ],
-)  # fmt: skip
+)
 def test_hostile_configs_are_clear_errors(folder: Write, config: Spec) -> None:
     old = folder("old", tokenizer_config=CONFIG)
     with pytest.raises(TokenizerError) as caught:

@@ -33,19 +33,23 @@ UNITS = ("railway station", "day after day", "жартишина", "⟁")
 
 def make_llama3() -> dict:
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
-        pre_tokenizers.Split(Regex(LLAMA3), "isolated"),
-        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-    ])  # fmt: skip
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(LLAMA3), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
     tokenizer.decoder = decoders.ByteLevel()
     return train_bpe(tokenizer)
 
 
 def train_bpe(tokenizer: Tokenizer, alphabet: list[str] = ALPHABET) -> dict:
     trainer = trainers.BpeTrainer(
-        vocab_size=700, show_progress=False, initial_alphabet=alphabet,
+        vocab_size=700,
+        show_progress=False,
+        initial_alphabet=alphabet,
         special_tokens=["<unk>"] if alphabet != ALPHABET else [],
-    )  # fmt: skip
+    )
     tokenizer.train_from_iterator(LINES[:800], trainer)
     return json.loads(tokenizer.to_str())
 
@@ -71,10 +75,15 @@ def make_hole() -> dict:
     size = len(spec["model"]["vocab"])
     spec["added_tokens"] = [
         {
-            "id": size + 3, "content": "<|end|>", "single_word": False, "lstrip": False,
-            "rstrip": False, "normalized": False, "special": True,
+            "id": size + 3,
+            "content": "<|end|>",
+            "single_word": False,
+            "lstrip": False,
+            "rstrip": False,
+            "normalized": False,
+            "special": True,
         }
-    ]  # fmt: skip
+    ]
     vocabulary = spec["model"]["vocab"]
     last = max(vocabulary, key=vocabulary.get)
     vocabulary[last] = size + 1
@@ -87,8 +96,11 @@ def make_unigram() -> dict:
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()
     trainer = trainers.UnigramTrainer(
-        vocab_size=900, show_progress=False, special_tokens=["<unk>", "<s>"], unk_token="<unk>",  # noqa: S106
-    )  # fmt: skip
+        vocab_size=900,
+        show_progress=False,
+        special_tokens=["<unk>", "<s>"],
+        unk_token="<unk>",  # noqa: S106
+    )
     tokenizer.train_from_iterator(LINES[:800], trainer)
     return json.loads(tokenizer.to_str())
 
@@ -111,10 +123,11 @@ def make_llama2(*, bytes_too: bool = True) -> dict:
         "type": "Sequence",
         "decoders": [
             {"type": "Replace", "pattern": {"String": "▁"}, "content": " "},
-            {"type": "ByteFallback"}, {"type": "Fuse"},
+            {"type": "ByteFallback"},
+            {"type": "Fuse"},
             {"type": "Strip", "content": " ", "start": 1, "stop": 0},
         ],
-    }  # fmt: skip
+    }
     spec["added_tokens"] = spec["added_tokens"][:2]
     return spec
 
@@ -161,9 +174,14 @@ def extended(
     if request.param == "sentencepiece":
         model = io.BytesIO()
         SentencePieceTrainer.train(
-            sentence_iterator=iter(LINES[:800]), model_writer=model, vocab_size=800,
-            model_type="unigram", byte_fallback=True, minloglevel=2, hard_vocab_limit=False,
-        )  # fmt: skip
+            sentence_iterator=iter(LINES[:800]),
+            model_writer=model,
+            vocab_size=800,
+            model_type="unigram",
+            byte_fallback=True,
+            minloglevel=2,
+            hard_vocab_limit=False,
+        )
         (base / "tokenizer.model").write_bytes(model.getvalue())
     else:
         spec = BASES[request.param]()
@@ -205,9 +223,31 @@ def test_lines_without_units_have_the_same_ids(extended: Extended) -> None:
 
 
 HARD = st.lists(
-    st.sampled_from(["a", " ", "  ", "\n", "\n\n", "'s", "1234", "ж", "學", "🫧", "(", ").", "é",
-                     "\t", "zq", "Zq", "_", "▁", "\u0301"]), max_size=12,
-).map("".join)  # fmt: skip
+    st.sampled_from(
+        [
+            "a",
+            " ",
+            "  ",
+            "\n",
+            "\n\n",
+            "'s",
+            "1234",
+            "ж",
+            "學",
+            "🫧",
+            "(",
+            ").",
+            "é",
+            "\t",
+            "zq",
+            "Zq",
+            "_",
+            "▁",
+            "\u0301",
+        ]
+    ),
+    max_size=12,
+).map("".join)
 
 
 @given(text=HARD)
@@ -375,11 +415,14 @@ def test_a_bpe_with_pieces_that_its_merges_do_not_make_is_refused(
 
 @pytest.mark.parametrize(
     "pre_tokenizer",
-    [{"type": "Whitespace"}, {"type": "BertPreTokenizer"},
-     {"type": "Digits", "individual_digits": True},
-     {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}],
+    [
+        {"type": "Whitespace"},
+        {"type": "BertPreTokenizer"},
+        {"type": "Digits", "individual_digits": True},
+        {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
+    ],
     ids=lambda step: step["type"],
-)  # fmt: skip
+)
 def test_a_way_to_cut_that_is_not_known_is_refused(
     demo: MinedDemo, tmp_path: Path, pre_tokenizer: dict
 ) -> None:
@@ -393,9 +436,16 @@ def test_the_command_refuses_in_one_line(demo: MinedDemo, tmp_path: Path) -> Non
         json.dumps({"model": {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"}})
     )
     done = watch_command(
-        tmp_path / "used.json", "train", str(demo.folder), "--corpus", str(DEMO), "--from",
-        str(base), "--out", str(tmp_path / "out"),
-    )  # fmt: skip
+        tmp_path / "used.json",
+        "train",
+        str(demo.folder),
+        "--corpus",
+        str(DEMO),
+        "--from",
+        str(base),
+        "--out",
+        str(tmp_path / "out"),
+    )
     assert done.code == 3
     assert "Traceback" not in done.err
     assert "WordLevel" in done.err

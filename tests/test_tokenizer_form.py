@@ -64,9 +64,7 @@ def make_steps(
     )
 
 
-def there_and_back(
-    text: str, profile: str, *, exact: bool, marked: bool, cased: str = ""
-) -> str:
+def there_and_back(text: str, profile: str, *, exact: bool, marked: bool, cased: str = "") -> str:
     forth, back = make_steps(profile, exact=exact, marked=marked, cased=cased)
     return back.decoder.decode([forth.normalizer.normalize_str(text)])
 
@@ -147,22 +145,30 @@ def make_tokenizer(specials: tuple[str, ...]) -> Tokenizer:
     spec = {
         "added_tokens": [
             {
-                "id": number, "content": content, "single_word": False, "lstrip": False,
-                "rstrip": False, "normalized": False, "special": True,
+                "id": number,
+                "content": content,
+                "single_word": False,
+                "lstrip": False,
+                "rstrip": False,
+                "normalized": False,
+                "special": True,
             }
             for number, content in enumerate(specials)
         ],
         "normalizer": sequence("normalizers", form.list_normalizers()),
         "pre_tokenizer": {
-            "type": "Split", "pattern": {"Regex": r"[\s\S]"}, "behavior": "Isolated",
+            "type": "Split",
+            "pattern": {"Regex": r"[\s\S]"},
+            "behavior": "Isolated",
             "invert": False,
         },
         "decoder": sequence("decoders", [{"type": "Fuse"}, *form.list_decoders(specials)]),
         "model": {
-            "type": "WordLevel", "unk_token": "a",
+            "type": "WordLevel",
+            "unk_token": "a",
             "vocab": {piece: number for number, piece in enumerate([*specials, *alphabet])},
         },
-    }  # fmt: skip
+    }
     return Tokenizer.from_str(json.dumps(spec))
 
 
@@ -245,9 +251,10 @@ def test_a_form_of_an_unknown_profile_is_refused() -> None:
 
 def test_every_assigned_character_is_folded_as_atoms_are() -> None:
     points = [
-        chr(point) for point in range(sys.maxunicode + 1)
+        chr(point)
+        for point in range(sys.maxunicode + 1)
         if unicodedata.category(chr(point)) not in ("Cn", "Cs")
-    ]  # fmt: skip
+    ]
     found = apply_steps(NormalForm.of("words", exact=False)._fold(), points)
     wrong = [
         (f"U+{ord(point):04X}", folded, PROFILES["words"].normalize(point))
@@ -259,9 +266,10 @@ def test_every_assigned_character_is_folded_as_atoms_are() -> None:
 
 def test_every_assigned_character_is_composed_as_atoms_are_where_case_stays() -> None:
     points = [
-        chr(point) for point in range(sys.maxunicode + 1)
+        chr(point)
+        for point in range(sys.maxunicode + 1)
         if unicodedata.category(chr(point)) not in ("Cn", "Cs")
-    ]  # fmt: skip
+    ]
     found = apply_steps(NormalForm.of("code", exact=False)._fold(), points)
     assert found == [PROFILES["code"].normalize(point) for point in points]
 
@@ -306,9 +314,17 @@ def find_units(form: NormalForm, units: list[str], text: str) -> list[str]:
 
 @pytest.mark.parametrize(
     "text",
-    ["New York", "(new york)", "in new york.", "new york's", "«new york»", "new york\n",
-     "NEW  YORK", "学new york学"],
-)  # fmt: skip
+    [
+        "New York",
+        "(new york)",
+        "in new york.",
+        "new york's",
+        "«new york»",
+        "new york\n",
+        "NEW  YORK",
+        "学new york学",
+    ],
+)
 def test_a_unit_is_found_where_it_stands_by_itself(text: str) -> None:
     found = find_units(NormalForm.of("words", exact=False), ["new york"], text)
     assert found == ([] if text == "new york's" else [" new york"])
@@ -316,9 +332,18 @@ def test_a_unit_is_found_where_it_stands_by_itself(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["new yorker", "renew york", "new york-based", "new york1", "new york_x", "new york\u0301",
-     "x-new york", "new-york", "new york\u200dx"],
-)  # fmt: skip
+    [
+        "new yorker",
+        "renew york",
+        "new york-based",
+        "new york1",
+        "new york_x",
+        "new york\u0301",
+        "x-new york",
+        "new-york",
+        "new york\u200dx",
+    ],
+)
 def test_a_unit_is_not_found_inside_a_longer_word(text: str) -> None:
     assert find_units(NormalForm.of("words", exact=False), ["new york"], text) == []
 

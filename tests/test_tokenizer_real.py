@@ -55,9 +55,13 @@ def mined(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Path], tup
 @pytest.mark.parametrize("trainer", TRAINERS)
 @pytest.mark.parametrize("exact", [True, False], ids=["exact", "canonical"])
 def test_every_document_comes_back_and_every_unit_is_one_id(
-    mined: Callable[[str, Path], tuple[Path, Path]], shared: Path, tmp_path: Path, name: str,
-    trainer: str, exact: bool,
-) -> None:  # fmt: skip
+    mined: Callable[[str, Path], tuple[Path, Path]],
+    shared: Path,
+    tmp_path: Path,
+    name: str,
+    trainer: str,
+    exact: bool,
+) -> None:
     run, file = mined(name, shared)
     config = TrainConfig(run, (str(file),), trainer, SIZE, exact=exact)
     card = train_tokenizer(config, tmp_path / "out").card

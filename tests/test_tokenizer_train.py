@@ -49,12 +49,14 @@ def expect(failing: dict[str, str]) -> list:
     """All ways to train; those of the trainers in `failing` are known to fail, and why."""
     return [
         pytest.param(
-            (trainer, exact), id=name,
+            (trainer, exact),
+            id=name,
             marks=[pytest.mark.xfail(strict=True, reason=failing[trainer])]
-            if trainer in failing else [],
+            if trainer in failing
+            else [],
         )
         for (trainer, exact), name in zip(WAYS, NAMES, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 ASSIGNED = st.text(st.characters(exclude_categories=["Cs", "Cn"]), max_size=12)
@@ -184,9 +186,12 @@ def test_auto_tokenizer_gives_the_same_ids_where_miner_cannot_be_imported(
     texts = ["Δ84", "(Day after day) жартишина, ⟁🜂", "  two  spaces\n\tдон't É e\u0301"]
     done = subprocess.run(
         [sys.executable, "-I", "-c", STRANGER, json.dumps(texts), *(str(m.folder) for m in both)],
-        capture_output=True, text=True, check=True, cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
         env={"PATH": os.environ["PATH"], "HF_HUB_OFFLINE": "1", "HOME": str(tmp_path)},
-    )  # fmt: skip
+    )
     told = json.loads(done.stdout.splitlines()[-1])
     for one in both:
         found = told[str(one.folder)]
@@ -436,10 +441,7 @@ def test_a_unit_never_matches_inside_a_longer_word(
     assert [row for row, ids in zip(rows, found, strict=True) if row[1] in ids] == []
 
 
-@pytest.mark.parametrize(
-    "trainer",
-    ["hf-bpe", "hf-unigram"],
-)
+@pytest.mark.parametrize("trainer", ["hf-bpe", "hf-unigram"])
 def test_a_unit_never_matches_in_a_word_that_ends_in_a_digit(
     train: Callable[..., Made], trainer: str
 ) -> None:
@@ -511,9 +513,11 @@ def test_named_tokens_are_one_id_although_the_run_has_none_of_them(
     rows = pl.read_ndjson(tmp_path / "out" / "units.jsonl").filter(pl.col("side") == "")
     kinds = dict(rows.select("token", "kind").iter_rows())
     assert kinds == {
-        "_abc9_": "special", "ω777": "special", "<|im|>": "special",
+        "_abc9_": "special",
+        "ω777": "special",
+        "<|im|>": "special",
         "weird phrase of mine": "named",
-    }  # fmt: skip
+    }
 
 
 def test_named_tokens_get_a_place_before_all_units(demo: MinedDemo, tmp_path: Path) -> None:
@@ -596,10 +600,7 @@ def assert_same_but_last_digits(first: Path, second: Path) -> None:
     assert np.allclose(scores, again, atol=LAST_DIGITS)
 
 
-@pytest.mark.parametrize(
-    "made",
-    expect({}), indirect=True,
-)  # fmt: skip
+@pytest.mark.parametrize("made", expect({}), indirect=True)
 def test_no_file_names_a_folder_of_this_machine_but_the_corpus(made: Made) -> None:
     for path in made.folder.iterdir():
         content = path.read_bytes().replace(str(DEMO).encode(), b"")
@@ -664,9 +665,18 @@ def test_a_killed_run_leaves_no_folder_that_looks_whole(
 ) -> None:
     out = tmp_path / "out"
     command = [
-        sys.executable, "-m", "miner", "train", str(demo.folder), "--corpus", str(DEMO),
-        "--vocab-size", "1000", "--out", str(out),
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "miner",
+        "train",
+        str(demo.folder),
+        "--corpus",
+        str(DEMO),
+        "--vocab-size",
+        "1000",
+        "--out",
+        str(out),
+    ]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, stderr=subprocess.PIPE, env=env, text=True) as process:
         assert process.stderr is not None
@@ -714,9 +724,17 @@ def test_the_command_trains_and_says_what_it_made(demo: MinedDemo, tmp_path: Pat
     out = tmp_path / "out"
     begun = time.monotonic()
     done = watch_command(
-        tmp_path / "used.json", "train", str(demo.folder), "--corpus", str(DEMO), "--vocab-size",
-        "1000", "--out", str(out), "--json",
-    )  # fmt: skip
+        tmp_path / "used.json",
+        "train",
+        str(demo.folder),
+        "--corpus",
+        str(DEMO),
+        "--vocab-size",
+        "1000",
+        "--out",
+        str(out),
+        "--json",
+    )
     assert done.code == 0, done.err
     card = json.loads(done.out)
     assert card == json.loads((out / "miner.json").read_text(encoding="utf-8"))

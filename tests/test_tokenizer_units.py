@@ -111,12 +111,28 @@ def test_a_token_stands_in_one_of_both_lists(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [[], ["a"], "a", 5, None, {"tokens": ["a"]}, {"never_split": ["a"], "more": []},
-     {"never_split": "abc"}, {"never_split": {"a": 1}}, {"special_tokens": None}, b"", b"{",
-     b'{"never_split": ["a"]', b"\xff\xfe", b"\x80abc", b"[" * 100_000, b"never_split: [a]",
-     b'\xef\xbb\xbf{"never_split": 5}'],
+    [
+        [],
+        ["a"],
+        "a",
+        5,
+        None,
+        {"tokens": ["a"]},
+        {"never_split": ["a"], "more": []},
+        {"never_split": "abc"},
+        {"never_split": {"a": 1}},
+        {"special_tokens": None},
+        b"",
+        b"{",
+        b'{"never_split": ["a"]',
+        b"\xff\xfe",
+        b"\x80abc",
+        b"[" * 100_000,
+        b"never_split: [a]",
+        b'\xef\xbb\xbf{"never_split": 5}',
+    ],
     ids=lambda content: repr(content)[:30],
-)  # fmt: skip
+)
 def test_a_file_that_is_no_such_list_is_a_clear_error(tmp_path: Path, content: object) -> None:
     where = write(tmp_path, content)
     with pytest.raises(TokenizerError) as caught:
@@ -209,9 +225,12 @@ def test_sides_are_spaces_in_front_and_joiners_behind_marks() -> None:
     )
     sides = add_sides(forms, joiner=JOINER)
     assert set(sides.select("unit", "normal", "side").iter_rows()) == {
-        (0, "= none", ""), (0, " = none", "spaced"), (1, " print(", ""),
-        (1, " print(⁀", "joined"), (2, " a b", ""),
-    }  # fmt: skip
+        (0, "= none", ""),
+        (0, " = none", "spaced"),
+        (1, " print(", ""),
+        (1, " print(⁀", "joined"),
+        (2, " a b", ""),
+    }
 
 
 def test_a_mark_by_itself_has_both_sides() -> None:
@@ -240,10 +259,10 @@ def copy_run(demo: MinedDemo, folder: Path) -> Path:
 
 @pytest.mark.parametrize("name", ["manifest.json", "vocabulary.jsonl"])
 @pytest.mark.parametrize(
-    "content", [b"", b"{", b"[1]", b"null", b"\xff\xfe", b'{"a": 1}', b'"text"',
-     b"[" * 100_000],
+    "content",
+    [b"", b"{", b"[1]", b"null", b"\xff\xfe", b'{"a": 1}', b'"text"', b"[" * 100_000],
     ids=lambda content: repr(content)[:12],
-)  # fmt: skip
+)
 def test_a_damaged_file_of_a_run_is_a_clear_error(
     demo: MinedDemo, tmp_path: Path, name: str, content: bytes
 ) -> None:
@@ -273,11 +292,17 @@ def test_a_run_without_a_file_of_its_own_is_a_clear_error(
 
 @pytest.mark.parametrize(
     "change",
-    [{"profile": "poems"}, {"profile": None}, {"profile": ["words"]}, {"config": None},
-     {"config": {}}, {"config": []},
-     *(pytest.param({"inputs": inputs}) for inputs in (None, "text", [1]))],
+    [
+        {"profile": "poems"},
+        {"profile": None},
+        {"profile": ["words"]},
+        {"config": None},
+        {"config": {}},
+        {"config": []},
+        *(pytest.param({"inputs": inputs}) for inputs in (None, "text", [1])),
+    ],
     ids=repr,
-)  # fmt: skip
+)
 def test_a_manifest_that_says_something_odd_is_a_clear_error(
     demo: MinedDemo, tmp_path: Path, change: dict
 ) -> None:
@@ -290,13 +315,7 @@ def test_a_manifest_that_says_something_odd_is_a_clear_error(
 
 @pytest.mark.parametrize(
     "change",
-    [
-        {"token": 5},
-        pytest.param({"token": None}),
-        {"kind": []},
-        {"atoms": 5},
-        {"count": "many"},
-    ],
+    [{"token": 5}, pytest.param({"token": None}), {"kind": []}, {"atoms": 5}, {"count": "many"}],
     ids=repr,
 )
 def test_a_row_of_a_vocabulary_that_says_something_odd_is_a_clear_error(

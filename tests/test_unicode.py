@@ -31,19 +31,33 @@ from miner.unicode import (
     VIRAMA,
     ZWJ,
     class_table,
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize(
     ("characters", "what"),
     [
-        ("aжßλ한ꜣب", LETTER), ("字𒀭𓏏ກက\U000143f0", SIGN), ("ᚠ𐌀\ue864", LETTER), ("カー", KATAKANA),
-        ("7٣²₂", DIGIT), ("\u0301\u093f\u0e31\ufe0f🏽", EXTEND), ("\u094d\u0bcd", VIRAMA),
-        ("\u200d", ZWJ), (" \t\r\u00a0\u3000", SPACE), ("\n\u2028", LINE), ("_‿", CONNECTOR),
-        ("'’ʼ", APOSTROPHE), ("-‐", HYPHEN), (".,", POINT), (":", COLON), ("!(«—\x00", PUNCTUATION),
-        ("=№€⊘⟁", SYMBOL), ("☔😀❤🜂", PICTOGRAPH), ("🇷", REGIONAL),
+        ("aжßλ한ꜣب", LETTER),
+        ("字𒀭𓏏ກက\U000143f0", SIGN),
+        ("ᚠ𐌀\ue864", LETTER),
+        ("カー", KATAKANA),
+        ("7٣²₂", DIGIT),
+        ("\u0301\u093f\u0e31\ufe0f🏽", EXTEND),
+        ("\u094d\u0bcd", VIRAMA),
+        ("\u200d", ZWJ),
+        (" \t\r\u00a0\u3000", SPACE),
+        ("\n\u2028", LINE),
+        ("_‿", CONNECTOR),
+        ("'’ʼ", APOSTROPHE),
+        ("-‐", HYPHEN),
+        (".,", POINT),
+        (":", COLON),
+        ("!(«—\x00", PUNCTUATION),
+        ("=№€⊘⟁", SYMBOL),
+        ("☔😀❤🜂", PICTOGRAPH),
+        ("🇷", REGIONAL),
     ],
-)  # fmt: skip
+)
 def test_a_character_has_the_class_of_its_part(characters: str, what: int) -> None:
     assert {int(class_table()[ord(character)] & CLASS) for character in characters} == {what}
 

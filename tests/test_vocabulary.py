@@ -32,20 +32,30 @@ FILES = ("vocabulary.jsonl", "vocabulary.txt", "merges.tsv", "tokens.json")
 def unit(token: str, kind: str, **columns: object) -> dict[str, object]:
     parts = token.split(" ")
     return {
-        "token": token, "glued": "".join(parts), "surface": token, "atoms": parts, "kind": kind,
-        "count": 7, "settled": 5, "score": 0.5, "family": None,
-    } | columns  # fmt: skip
+        "token": token,
+        "glued": "".join(parts),
+        "surface": token,
+        "atoms": parts,
+        "kind": kind,
+        "count": 7,
+        "settled": 5,
+        "score": 0.5,
+        "family": None,
+    } | columns
 
 
-UNITS = pl.DataFrame([
-    unit("жар тишина", "link", surface="Жар тишина", score=0.123456789, npmi=1 / 3),
-    unit("δ41", "formula", surface="Δ41", score=float("nan"), npmi=float("inf")),
-    unit("входтишинажар", "hyperlexeme", atoms=["вход", "тишина", "жар"], family=1, npmi=1e-20),
-    unit("on to", "link", glued="on to", npmi=None),
-    unit("学生", "link", atoms=["学", "生"], npmi=-123456789.0),
-    unit("_reso_", "marker", surface="_RESO_", npmi=0.0),
-    unit("⟁", "symbol", npmi=2.0),
-], infer_schema_length=None).with_columns(candidate=pl.lit(3), verdict=pl.lit("kept"))  # fmt: skip
+UNITS = pl.DataFrame(
+    [
+        unit("жар тишина", "link", surface="Жар тишина", score=0.123456789, npmi=1 / 3),
+        unit("δ41", "formula", surface="Δ41", score=float("nan"), npmi=float("inf")),
+        unit("входтишинажар", "hyperlexeme", atoms=["вход", "тишина", "жар"], family=1, npmi=1e-20),
+        unit("on to", "link", glued="on to", npmi=None),
+        unit("学生", "link", atoms=["学", "生"], npmi=-123456789.0),
+        unit("_reso_", "marker", surface="_RESO_", npmi=0.0),
+        unit("⟁", "symbol", npmi=2.0),
+    ],
+    infer_schema_length=None,
+).with_columns(candidate=pl.lit(3), verdict=pl.lit("kept"))
 
 
 def make_units(runs: list[list[str]]) -> pl.DataFrame:
@@ -133,9 +143,10 @@ def test_merges_come_back(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str]]
 ) -> None:
     merges = pl.DataFrame(
-        [(left, right, left + space + right) for left, space, right in rows], schema=MERGES,
+        [(left, right, left + space + right) for left, space, right in rows],
+        schema=MERGES,
         orient="row",
-    )  # fmt: skip
+    )
     folder = tmp_path_factory.mktemp("merges")
     write_vocabulary(folder, UNITS, merges)
     text = (folder / "merges.tsv").read_bytes()
@@ -172,8 +183,10 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_longer_units_are_built_of_shorter_ones() -> None:
     units = make_units([["a", " b", " c", " d"], ["c", " d"], ["a", " b"]])
     assert order_merges(units).rows() == [
-        ("c", "d", "c d"), ("a", "b", "a b"), ("a b", "c d", "a b c d"),
-    ]  # fmt: skip
+        ("c", "d", "c d"),
+        ("a", "b", "a b"),
+        ("a b", "c d", "a b c d"),
+    ]
 
 
 def test_the_space_between_two_halves_counts() -> None:
@@ -252,8 +265,10 @@ def test_a_hundred_thousand_units_in_a_real_tokenizer() -> None:
     atoms = [f"w{number}" for number in range(60)]
     runs = [
         [first, f" {second}", *rest]
-        for first in atoms for second in atoms for rest in ([], *([f" {third}"] for third in atoms))
-    ][:100_000]  # fmt: skip
+        for first in atoms
+        for second in atoms
+        for rest in ([], *([f" {third}"] for third in atoms))
+    ][:100_000]
     tokenizer, symbols = build_tokenizer(make_units(runs))
 
     def count(pieces: list[str]) -> int:

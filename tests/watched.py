@@ -54,9 +54,12 @@ class MinedDemo:
 def watch_command(told: Path, *arguments: str) -> Watched:
     """Run `miner` as a user would; `told` is a file to write."""
     done = subprocess.run(
-        [sys.executable, "-c", DRIVER, str(told), *arguments], capture_output=True, text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False,
-    )  # fmt: skip
+        [sys.executable, "-c", DRIVER, str(told), *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
     used = json.loads(told.read_text())
     return Watched(done.returncode, done.stdout, done.stderr, set(used["modules"]), used["touched"])
 

@@ -22,15 +22,7 @@ from miner.corpus.streams import Stream
 from miner.corpus.tables import read_parquet
 from miner.corpus.text import LONGEST_RECORD, read_lines
 
-__all__ = [
-    "Chunk",
-    "Skipped",
-    "Source",
-    "find_sources",
-    "hash_sources",
-    "is_bytes",
-    "read_chunks",
-]
+__all__ = ["Chunk", "Skipped", "Source", "find_sources", "hash_sources", "is_bytes", "read_chunks"]
 
 READERS: dict[Form, Callable[[Stream, Reading], Iterator[Chunk]]] = {
     "lines": read_lines,

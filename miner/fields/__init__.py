@@ -7,6 +7,12 @@ from miner.fields.remaking import remake_fields
 from miner.fields.space import open_encoder
 
 __all__ = [
-    "DEFAULT", "Anchors", "Fields", "make_fields", "open_encoder", "read_anchors", "read_fields",
+    "DEFAULT",
+    "Anchors",
+    "Fields",
+    "make_fields",
+    "open_encoder",
+    "read_anchors",
+    "read_fields",
     "remake_fields",
-]  # fmt: skip
+]

@@ -68,9 +68,10 @@ def read_texts(file: Path) -> list[Layer]:
         cells = table.with_columns(pl.col(*names).cast(pl.String), item=item.cast(pl.String))
     except pl.exceptions.PolarsError as error:
         raise ConfigError(
-            "has a column that is no text and no number", where=str(file),
+            "has a column that is no text and no number",
+            where=str(file),
             cure="Attach vectors with --attach NAME=FILE",
-        ) from error  # fmt: skip
+        ) from error
     layers = []
     for name in names:
         chosen = cells.select("token", "item", value=name)
@@ -99,11 +100,14 @@ def read_vectors(name: str, file: Path, *, encoder: str | None) -> Layer:
         raise ConfigError("has vectors that are no rows", where=str(file), cure=cure)
     rows = unit_rows(rows)
     item = "item" if "item" in table.columns else "token"
-    filled = pl.DataFrame({
-        "token": table["token"].cast(pl.String), "item": table[item].cast(pl.String),
-        "vector": pl.Series(rows.tolist(), dtype=pl.List(pl.Float32)),
-        "encoder": pl.Series([encoder] * len(rows), dtype=pl.String),
-    })  # fmt: skip
+    filled = pl.DataFrame(
+        {
+            "token": table["token"].cast(pl.String),
+            "item": table[item].cast(pl.String),
+            "vector": pl.Series(rows.tolist(), dtype=pl.List(pl.Float32)),
+            "encoder": pl.Series([encoder] * len(rows), dtype=pl.String),
+        }
+    )
     return Layer(name, checked(filled, VECTORS), rows)
 
 
@@ -113,10 +117,11 @@ def _read_list(cell: object) -> object:
 
 def _read_table(file: Path) -> pl.DataFrame:
     readers = {
-        ".tsv": lambda: _read_separated(file, "\t"), ".csv": lambda: _read_separated(file, ","),
+        ".tsv": lambda: _read_separated(file, "\t"),
+        ".csv": lambda: _read_separated(file, ","),
         ".jsonl": lambda: pl.read_ndjson(file, infer_schema_length=None),
         ".parquet": lambda: pl.read_parquet(file),
-    }  # fmt: skip
+    }
     if file.suffix not in readers:
         raise ConfigError(
             "is no table by its name", where=str(file), cure=f"Name it {', '.join(readers)}"
@@ -189,9 +194,10 @@ def read_layers(run: Path) -> dict[str, Layer]:
             layers[file.stem] = _check_layer(file.stem, table)
         except (OSError, ValueError, UsageError, pl.exceptions.PolarsError) as error:
             raise RunError(
-                f"is no layer ({type(error).__name__})", where=str(file),
+                f"is no layer ({type(error).__name__})",
+                where=str(file),
                 cure="Take it away, or attach it again",
-            ) from error  # fmt: skip
+            ) from error
     return layers
 
 

@@ -70,10 +70,18 @@ class Space:
 
 
 def make_fields(
-    folder: Path, units: pl.DataFrame, atoms: Atoms, candidates: Candidates, vectors: np.ndarray,
-    encoder: Encoder, *, trained: bool, anchors: Anchors, patterns: Mapping[str, str],
+    folder: Path,
+    units: pl.DataFrame,
+    atoms: Atoms,
+    candidates: Candidates,
+    vectors: np.ndarray,
+    encoder: Encoder,
+    *,
+    trained: bool,
+    anchors: Anchors,
+    patterns: Mapping[str, str],
     seed: int = 0,
-) -> int:  # fmt: skip
+) -> int:
     """Write the fields of units to a folder; return how many there are.
 
     `trained`: the encoder knows the corpus alone, and anchors that are not in it are left out.
@@ -98,10 +106,11 @@ def make_fields(
     scenes.write_parquet(folder / SCENES)
     write_space(folder / SPACE, space)
     about = {
-        "encoder": "corpus" if trained else encoder.name, "dimension": int(rows.shape[1]),
+        "encoder": "corpus" if trained else encoder.name,
+        "dimension": int(rows.shape[1]),
         "facets": {name: list(words) for name, (words, _) in found.items()},
         "anchors": {name: list(words) for name, words in anchors.items()},
-    }  # fmt: skip
+    }
     write_json(folder / ABOUT, about | measure_space(rows, space, seed=seed))
     return units.height
 
@@ -162,8 +171,9 @@ def _find_typical(
     rows[there] = vectors[alone[there]]
     counts = atoms.table["count"].to_numpy()
     found = find_typical(atoms.mined, list(keys), rows, counts)
-    return found.select(rank=(pl.col("unit") + 1).cast(pl.UInt32), place="place",
-                        length="length", cosine="cosine")  # fmt: skip
+    return found.select(
+        rank=(pl.col("unit") + 1).cast(pl.UInt32), place="place", length="length", cosine="cosine"
+    )
 
 
 def _tell_scenes(units: pl.DataFrame, rows: np.ndarray, space: Space) -> pl.DataFrame:
@@ -182,8 +192,11 @@ def write_space(file: Path, space: Space) -> None:
     from safetensors.numpy import save
 
     arrays = {
-        "vectors": space.vectors.astype(np.float16), "middle": space.middle, "axes": space.axes,
-        "basis": space.basis, "books": space.books,
-    }  # fmt: skip
+        "vectors": space.vectors.astype(np.float16),
+        "middle": space.middle,
+        "axes": space.axes,
+        "basis": space.basis,
+        "books": space.books,
+    }
     plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     file.write_bytes(save(plain, {"facets": "\t".join(space.facets)}))

@@ -32,9 +32,10 @@ def read_fields(run: Path) -> Fields:
     folder = run / PLACE
     if not folder.is_dir():
         raise RunError(
-            "has no fields: it is of an earlier version", where=str(run),
+            "has no fields: it is of an earlier version",
+            where=str(run),
             cure=f"Run miner fields {run}",
-        )  # fmt: skip
+        )
     try:
         tables = [pl.read_parquet(folder / name) for name in (FIELDS, CONTEXTS, SCENES)]
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
@@ -42,9 +43,10 @@ def read_fields(run: Path) -> Fields:
         _check(tables, space, about)
     except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
         raise RunError(
-            f"its fields cannot be read ({type(error).__name__})", where=str(folder),
+            f"its fields cannot be read ({type(error).__name__})",
+            where=str(folder),
             cure=f"Run miner fields {run}",
-        ) from error  # fmt: skip
+        ) from error
     table, contexts, scenes = tables
     return Fields(table, contexts, scenes, space, about)
 

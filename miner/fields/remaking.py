@@ -29,10 +29,17 @@ def remake_fields(
     encoder, trained = open_encoder(run, device=device)
     with open_folder(run / PLACE, marker=ABOUT, overwrite=True) as folder:
         make_fields(
-            folder, units, finished.atoms, finished.candidates, finished.vectors, encoder,
-            trained=trained, anchors=anchors, patterns=finished.patterns,
+            folder,
+            units,
+            finished.atoms,
+            finished.candidates,
+            finished.vectors,
+            encoder,
+            trained=trained,
+            anchors=anchors,
+            patterns=finished.patterns,
             seed=int(finished.manifest["config"].get("seed") or 0),
-        )  # fmt: skip
+        )
     return read_fields(run)
 
 

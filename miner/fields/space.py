@@ -30,9 +30,10 @@ def open_encoder(run: Path, *, device: str = "cpu") -> tuple[Encoder, bool]:
         name, trained = str(about["encoder"]), bool(about["adds_up"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(
-            "the encoder of the run cannot be told", where=str(place),
+            "the encoder of the run cannot be told",
+            where=str(place),
             cure="Copy the whole run folder, or mine again",
-        ) from error  # fmt: skip
+        ) from error
     return load_encoder(place / "encoder" if trained else name, device=device), trained
 
 

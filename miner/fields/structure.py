@@ -75,9 +75,16 @@ def list_distinct(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @njit(nogil=True, cache=True)
 def _count_documents(
-    ids: np.ndarray, documents: np.ndarray, keys: np.ndarray, parts: np.ndarray,
-    lengths: np.ndarray, at: np.ndarray, order: np.ndarray, starts: np.ndarray, atoms: int,
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    ids: np.ndarray,
+    documents: np.ndarray,
+    keys: np.ndarray,
+    parts: np.ndarray,
+    lengths: np.ndarray,
+    at: np.ndarray,
+    order: np.ndarray,
+    starts: np.ndarray,
+    atoms: int,
+) -> tuple[np.ndarray, np.ndarray]:
     """Return in how many documents all parts of a run stand outside of it, and each part does.
 
     `order[starts[a]:starts[a + 1]]` are the runs whose rarest atom is a.
@@ -109,9 +116,17 @@ def _count_documents(
 
 @njit(nogil=True, cache=True)
 def _read_document(
-    ids: np.ndarray, first: int, last: int, keys: np.ndarray, at: np.ndarray, order: np.ndarray,
-    starts: np.ndarray, counts: np.ndarray, own: np.ndarray, seen: np.ndarray,
-) -> int:  # fmt: skip
+    ids: np.ndarray,
+    first: int,
+    last: int,
+    keys: np.ndarray,
+    at: np.ndarray,
+    order: np.ndarray,
+    starts: np.ndarray,
+    counts: np.ndarray,
+    own: np.ndarray,
+    seen: np.ndarray,
+) -> int:
     """Count the atoms of a document and the runs in it; list its atoms in `seen`: how many."""
     kinds = 0
     for place in range(first, last):
@@ -130,9 +145,14 @@ def _read_document(
 
 @njit(nogil=True, cache=True)
 def _note_apart(
-    run: int, keys: np.ndarray, parts: np.ndarray, lengths: np.ndarray, counts: np.ndarray,
-    own: np.ndarray, inside: np.ndarray,
-) -> bool:  # fmt: skip
+    run: int,
+    keys: np.ndarray,
+    parts: np.ndarray,
+    lengths: np.ndarray,
+    counts: np.ndarray,
+    own: np.ndarray,
+    inside: np.ndarray,
+) -> bool:
     """Say whether all parts of a run stand in a document apart from it; note those that do not."""
     whole = True
     for j in range(lengths[run]):
@@ -148,9 +168,7 @@ def _note_apart(
 
 
 @njit(nogil=True, cache=True)
-def _stands(
-    ids: np.ndarray, start: int, first: int, last: int, keys: np.ndarray, run: int
-) -> bool:
+def _stands(ids: np.ndarray, start: int, first: int, last: int, keys: np.ndarray, run: int) -> bool:
     """Say whether a run of keys stands at a place of a document."""
     if start < first or ids[start] >> 1 != keys[run, 0] >> 1:
         return False

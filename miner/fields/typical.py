@@ -44,8 +44,7 @@ def find_typical(
     middles /= np.where(norms > 0, norms, 1)
     cosines = np.einsum("ij,ij->i", near, middles[rows])
     found = pl.DataFrame(
-        {"unit": rows, "place": starts, "length": lengths[rows], "cosine": cosines},
-        schema=TYPICAL,
+        {"unit": rows, "place": starts, "length": lengths[rows], "cosine": cosines}, schema=TYPICAL
     )
     distinct = found.unique(["unit", "cosine"], keep="first", maintain_order=True)  # one text
     best = distinct.sort("unit", -pl.col("cosine"), "place")
@@ -53,9 +52,8 @@ def find_typical(
 
 
 def _embed_around(
-    stream: Stream, starts: np.ndarray, lengths: np.ndarray, vectors: np.ndarray,
-    counts: np.ndarray,
-) -> np.ndarray:  # fmt: skip
+    stream: Stream, starts: np.ndarray, lengths: np.ndarray, vectors: np.ndarray, counts: np.ndarray
+) -> np.ndarray:
     """Return the unit row of what stands around each run, float32 (places, dim)."""
     document = np.searchsorted(stream.documents, starts, side="right") - 1
     first, last = stream.documents[document], stream.documents[document + 1]

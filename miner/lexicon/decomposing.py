@@ -81,9 +81,11 @@ def cut_glued(text: str, atoms: Atoms, candidates: Candidates) -> list[Cut]:
 
 
 def _find_cuts(
-    text: str, pieces: Sequence[_Piece], counts: Mapping[int, int],
+    text: str,
+    pieces: Sequence[_Piece],
+    counts: Mapping[int, int],
     pairs: Mapping[tuple[int, int], int],
-) -> list[Cut]:  # fmt: skip
+) -> list[Cut]:
     """Return the best cuts of a text into some of these pieces."""
     ways, mass = _walk(text, pieces, counts, pairs)
     paths = [_trace(way) for way in ways]
@@ -130,9 +132,11 @@ def _count_pairs(numbers: Sequence[int], candidates: Candidates) -> dict[tuple[i
 
 
 def _walk(
-    text: str, pieces: Sequence[_Piece], counts: Mapping[int, int],
+    text: str,
+    pieces: Sequence[_Piece],
+    counts: Mapping[int, int],
     pairs: Mapping[tuple[int, int], int],
-) -> tuple[list[_Way], float]:  # fmt: skip
+) -> tuple[list[_Way], float]:
     """Return the best ways through a text, and the bits of all ways together.
 
     From left to right, over pieces by where they end: a way is told by its last piece, for what
@@ -151,9 +155,11 @@ def _walk(
 
 
 def _arrive(
-    piece: _Piece, before: Mapping[_Piece, tuple[list[_Way], float]], counts: Mapping[int, int],
+    piece: _Piece,
+    before: Mapping[_Piece, tuple[list[_Way], float]],
+    counts: Mapping[int, int],
     pairs: Mapping[tuple[int, int], int],
-) -> tuple[list[_Way], float]:  # fmt: skip
+) -> tuple[list[_Way], float]:
     """Return the best ways that end in a piece, and the bits of all of them together."""
     if piece.start == 0:
         return [_Way(piece.bits, piece, None)], piece.bits

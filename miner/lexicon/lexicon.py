@@ -55,9 +55,13 @@ class Lexicon:
     """
 
     def __init__(
-        self, run: str | Path, *, policy: Policy = "majority",
-        tokenizer: str | Path | None = None, device: str = "cpu",
-    ) -> None:  # fmt: skip
+        self,
+        run: str | Path,
+        *,
+        policy: Policy = "majority",
+        tokenizer: str | Path | None = None,
+        device: str = "cpu",
+    ) -> None:
         self.folder = Path(run)
         self.run = open_finished(self.folder)
         self.fields: Fields = read_fields(self.folder)
@@ -224,10 +228,13 @@ class Lexicon:
         tokens = self.fields.table["token"]
         facets = {name: scene[name] for name in self.fields.space.facets}
         return {
-            "name": scene["scene"], "anchor": tokens[scene["anchor"] - 1],
+            "name": scene["scene"],
+            "anchor": tokens[scene["anchor"] - 1],
             "members": [tokens[rank - 1] for rank in scene["members"]],
-            "address": scene["address"], "facets": facets, "closeness": scene["closeness"],
-        }  # fmt: skip
+            "address": scene["address"],
+            "facets": facets,
+            "closeness": scene["closeness"],
+        }
 
     @cached_property
     def _originals(self) -> Originals:
@@ -354,6 +361,8 @@ class Lexicon:
 
 def _tell_context(context: Context) -> dict[str, Any]:
     return {
-        "before": context.before, "unit": context.unit, "after": context.after,
+        "before": context.before,
+        "unit": context.unit,
+        "after": context.after,
         "document": context.document,
-    }  # fmt: skip
+    }

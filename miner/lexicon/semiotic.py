@@ -46,9 +46,12 @@ def make_map(lexicon: Lexicon) -> pl.DataFrame:
         "token",
         _name("token", meanings).alias(MEANING),
         label.alias(OPERATION),
-        "rank", "kind", "count", "surface",
+        "rank",
+        "kind",
+        "count",
+        "surface",
         family=_name("family", heads),
-    )  # fmt: skip
+    )
     table = pl.concat([table, told], how="horizontal")
     return table.join(known, on="token", how="left", validate="1:1", maintain_order="left")
 
@@ -73,9 +76,10 @@ def read_map(lexicon: Lexicon, file: Path, *, reviewer: str) -> Filled:
     layers = {layer.name: layer for layer in read_texts(file) if layer.name in (MEANING, OPERATION)}
     if not layers:
         raise ConfigError(
-            "has neither meaning nor operation", where=str(file),
+            "has neither meaning nor operation",
+            where=str(file),
             cure="Write it with miner export --format map",
-        )  # fmt: skip
+        )
     unknown: list[str] = []
     operations = meanings = 0
     if OPERATION in layers:

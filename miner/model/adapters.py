@@ -70,21 +70,29 @@ def load_base(folder: Path, *, device: str, precision: str, four_bit: bool = Fal
     options: dict[str, Any] = {"dtype": precision}
     if four_bit:
         options["quantization_config"] = BitsAndBytesConfig(
-            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=getattr(torch, precision),
-        )  # fmt: skip
+        )
         options["device_map"] = {"": 0}
     model: Any
     try:
         with hidden_bars():
             model = AutoModelForCausalLM.from_pretrained(
-                folder, trust_remote_code=False, local_files_only=True, use_safetensors=True,
+                folder,
+                trust_remote_code=False,
+                local_files_only=True,
+                use_safetensors=True,
                 **options,
-            )  # fmt: skip
+            )
     except (ValueError, OSError, KeyError, ImportError, TypeError) as error:
         line = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise ModelError(f"transformers does not load it ({line})", where=str(folder),
-                         cure="Fetch the whole model anew") from error  # fmt: skip
+        raise ModelError(
+            f"transformers does not load it ({line})",
+            where=str(folder),
+            cure="Fetch the whole model anew",
+        ) from error
     return model if four_bit else model.to(device)
 
 
@@ -134,10 +142,13 @@ def attach_parts(model: Any, parts: Parts, *, seed: int) -> Any:
     torch.manual_seed(seed)
     if parts.rank:
         config: Any = LoraConfig(
-            task_type="CAUSAL_LM", target_modules="all-linear", r=parts.rank,
-            lora_alpha=ALPHA * parts.rank, lora_dropout=0.0,
+            task_type="CAUSAL_LM",
+            target_modules="all-linear",
+            r=parts.rank,
+            lora_alpha=ALPHA * parts.rank,
+            lora_dropout=0.0,
             trainable_token_indices=parts.rows or None,
-        )  # fmt: skip
+        )
     else:
         ids = next(iter(parts.rows.values()))
         config = TrainableTokensConfig(
@@ -150,8 +161,9 @@ def attach_parts(model: Any, parts: Parts, *, seed: int) -> Any:
         except ValueError as error:  # such as for Mamba, whose kernels pass adapters by
             line = (str(error).strip().splitlines() or ["ValueError"])[0][:200]
             cure = "Give --rows-only" if parts.rank and parts.rows else "Name another model"
-            raise ModelError(f"PEFT has no such part for {type(model).__name__} ({line})",
-                             cure=cure) from error  # fmt: skip
+            raise ModelError(
+                f"PEFT has no such part for {type(model).__name__} ({line})", cure=cure
+            ) from error
 
 
 def spare_memory(model: Any) -> None:

@@ -18,14 +18,7 @@ import numpy as np
 
 from miner.decisions import Policy
 from miner.errors import ModelError, TokenizerError, UsageError
-from miner.model.folder import (
-    CONFIG,
-    DANGEROUS,
-    INDEX,
-    ModelFolder,
-    open_model,
-    read_json,
-)
+from miner.model.folder import CONFIG, DANGEROUS, INDEX, ModelFolder, open_model, read_json
 from miner.model.rows import Init, make_rows, split_counts
 from miner.store import open_folder
 from miner.tensors import Growth, Tensor, copy_tensors, list_tensors
@@ -100,9 +93,10 @@ def adopt_model(
         difference = diff_tokenizers(old, load_tokenizer(folder), list(SAMPLE))
         if difference.exit_code:
             raise TokenizerError(
-                "its tokenizer would not stay as it is", where=str(config.model),
+                "its tokenizer would not stay as it is",
+                where=str(config.model),
                 cure=f"Run miner train --from {config.model} and miner diff to see what changes",
-            )  # fmt: skip
+            )
         card["model"] = describe(model, growths, config)
         card["model"]["loads_as_it_is"] = loads_as_it_is(folder)
         write_card(folder, card)
@@ -121,16 +115,22 @@ def check_fit(model: ModelFolder, tokenizer: LoadedTokenizer) -> None:
     if tokenizer.size > model.rows:
         raise ModelError(
             f"its tokenizer has {tokenizer.size:,} ids, and the model {model.rows:,} rows",
-            where=str(model.path), cure="Put the tokenizer of this model beside it",
-        )  # fmt: skip
+            where=str(model.path),
+            cure="Put the tokenizer of this model beside it",
+        )
 
 
 def ask_tokenizer(config: AdoptConfig) -> TrainConfig:
     """Return what `miner train` would be asked for the same tokenizer."""
     return TrainConfig(
-        config.run, config.corpus, vocab_size=config.vocab_size, units=config.units,
-        base=config.model, text_column=config.text_column, policy=config.policy,
-    )  # fmt: skip
+        config.run,
+        config.corpus,
+        vocab_size=config.vocab_size,
+        units=config.units,
+        base=config.model,
+        text_column=config.text_column,
+        policy=config.policy,
+    )
 
 
 def extend_tokenizer(config: AdoptConfig, folder: Path, told: Told) -> dict[str, Any]:
@@ -184,9 +184,12 @@ def count_ids(config: AdoptConfig, folder: Path, told: Told = lambda _: None) ->
 
 
 def grow_tables(
-    model: ModelFolder, base: int, parts: list[list[int]], config: AdoptConfig,
+    model: ModelFolder,
+    base: int,
+    parts: list[list[int]],
+    config: AdoptConfig,
     counts: np.ndarray | None = None,
-) -> dict[str, Growth]:  # fmt: skip
+) -> dict[str, Growth]:
     """Return what each table becomes, by its name; `calibrated` rows need counts of ids.
 
     New rows take the place of padding first. Where that is not enough, the rows are padded to the
@@ -198,9 +201,14 @@ def grow_tables(
     growths: dict[str, Growth] = {}
     for role, tensor in model.list_tables():
         made = make_rows(
-            tensor, parts, init=config.init, output=role != "input", tied=model.tied,
-            seed=config.seed, counts=known,
-        )  # fmt: skip
+            tensor,
+            parts,
+            init=config.init,
+            output=role != "input",
+            tied=model.tied,
+            seed=config.seed,
+            counts=known,
+        )
         check_range(tensor, made)
         padding = rows - max(model.rows, base + len(parts))
         last = take_mean(tensor) if padding else made[:1]
@@ -235,9 +243,10 @@ def check_range(tensor: Tensor, rows: np.ndarray) -> None:
     """ModelError where a new row is no number: the old ones are not."""
     if not np.isfinite(rows).all():
         raise ModelError(
-            f"{tensor.name} has rows that are no numbers", where=str(tensor.file),
+            f"{tensor.name} has rows that are no numbers",
+            where=str(tensor.file),
             cure="Fetch the weights anew",
-        )  # fmt: skip
+        )
 
 
 def check_disk(model: ModelFolder, growths: Mapping[str, Growth], folder: Path) -> None:
@@ -248,8 +257,9 @@ def check_disk(model: ModelFolder, growths: Mapping[str, Growth], folder: Path) 
     if free < needed:
         raise ModelError(
             f"the disk has {free / 1e9:,.1f} GB free, and {needed / 1e9:,.1f} are needed",
-            where=str(folder.parent), cure="Make room, or name another --out",
-        )  # fmt: skip
+            where=str(folder.parent),
+            cure="Make room, or name another --out",
+        )
 
 
 def write_weights(
@@ -276,9 +286,8 @@ def prove_rows(model: ModelFolder, folder: Path, base: int) -> None:
         both = zip(read_bytes(tensor, size), read_bytes(new, size), strict=True)
         if any(before != after for before, after in both):
             raise ModelError(
-                f"{tensor.name} was not written as it was", where=str(folder),
-                cure="Check the disk",
-            )  # fmt: skip
+                f"{tensor.name} was not written as it was", where=str(folder), cure="Check the disk"
+            )
 
 
 def read_bytes(tensor: Tensor, size: int) -> Iterator[bytes]:
@@ -300,9 +309,13 @@ def write_settings(model: ModelFolder, growths: Mapping[str, Growth], folder: Pa
     for file in sorted(model.path.iterdir()):
         unsafe = any(file.match(pattern) for pattern in DANGEROUS)
         if (
-            file.is_file() and file.suffix in COPIED and not unsafe and file.name not in STALE
-            and not (folder / file.name).exists() and file.stat().st_size <= LARGEST_BESIDE
-        ):  # fmt: skip
+            file.is_file()
+            and file.suffix in COPIED
+            and not unsafe
+            and file.name not in STALE
+            and not (folder / file.name).exists()
+            and file.stat().st_size <= LARGEST_BESIDE
+        ):
             shutil.copyfile(file, folder / file.name)
 
 
@@ -348,11 +361,16 @@ def describe(
     """Return what the card says of the model."""
     rows = {growth.total for growth in growths.values()}
     return {
-        "base": model.path.name, "family": model.family, "init": config.init, "tied": model.tied,
-        "old_rows": model.rows, "rows": rows.pop(), "width": model.width,
+        "base": model.path.name,
+        "family": model.family,
+        "init": config.init,
+        "tied": model.tied,
+        "old_rows": model.rows,
+        "rows": rows.pop(),
+        "width": model.width,
         "tables": [tensor.name for _, tensor in model.list_tables()],
         "form": model.tables["input"][0].form,
-    }  # fmt: skip
+    }
 
 
 def write_card(folder: Path, card: Mapping[str, Any]) -> None:
@@ -360,13 +378,19 @@ def write_card(folder: Path, card: Mapping[str, Any]) -> None:
     write_json(folder / CARD, card)
     about = card["model"]
     lines = [
-        "", "## The model", "",
+        "",
+        "## The model",
+        "",
         f"{about['base']} ({about['family']}) with {about['rows']:,} rows instead of "
-        f"{about['old_rows']:,}; new rows by `{about['init']}`, old ones bit for bit.", "",
-        "```python", f"from transformers import AutoModelForCausalLM, {name_loader(card)}",
+        f"{about['old_rows']:,}; new rows by `{about['init']}`, old ones bit for bit.",
+        "",
+        "```python",
+        f"from transformers import AutoModelForCausalLM, {name_loader(card)}",
         'model = AutoModelForCausalLM.from_pretrained("PATH")',
-        f'tokenizer = {name_loader(card)}.from_pretrained("PATH")', "```", "",
-    ]  # fmt: skip
+        f'tokenizer = {name_loader(card)}.from_pretrained("PATH")',
+        "```",
+        "",
+    ]
     with (folder / "README.md").open("a", encoding="utf-8") as stream:
         stream.write("\n".join(lines))
 

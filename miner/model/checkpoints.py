@@ -40,14 +40,16 @@ def open_checkpoints(folder: Path, key: Line, *, resume: bool, overwrite: bool) 
         if read_object(folder / SETTINGS) != json.loads(json.dumps(key)):
             raise RunError(
                 "the unfinished training there has other settings, another model or corpus",
-                where=str(folder), cure="Give the same options, or --overwrite to start afresh",
-            )  # fmt: skip
+                where=str(folder),
+                cure="Give the same options, or --overwrite to start afresh",
+            )
         return last
     if last is not None and not overwrite:
         raise RunError(
-            "an unfinished training is there", where=str(folder),
+            "an unfinished training is there",
+            where=str(folder),
             cure="--resume goes on with it, --overwrite starts afresh",
-        )  # fmt: skip
+        )
     remove_checkpoints(folder)
     return None
 
@@ -57,15 +59,19 @@ def remove_checkpoints(folder: Path) -> None:
     if not folder.exists():
         return
     if not folder.is_dir() or (any(folder.iterdir()) and not (folder / SETTINGS).is_file()):
-        raise RunError("something other than a training is there", where=str(folder),
-                       cure="Choose another --out")  # fmt: skip
+        raise RunError(
+            "something other than a training is there",
+            where=str(folder),
+            cure="Choose another --out",
+        )
     shutil.rmtree(folder)
 
 
 def find_last(folder: Path) -> Path | None:
     """Return the last checkpoint in a folder, if there is one."""
-    found = [path for path in folder.glob("step-*") if (path / STATE).is_file()
-             and path.suffix != ".tmp"]  # fmt: skip
+    found = [
+        path for path in folder.glob("step-*") if (path / STATE).is_file() and path.suffix != ".tmp"
+    ]
     return max(found, key=lambda path: path.name, default=None)
 
 
@@ -77,9 +83,7 @@ def read_object(file: Path) -> Any:
         return None
 
 
-def write_checkpoint(
-    folder: Path, key: Line, state: State, learning: Line, optimizer: Any
-) -> None:  # fmt: skip
+def write_checkpoint(folder: Path, key: Line, state: State, learning: Line, optimizer: Any) -> None:
     """Write where a training stands, then remove what was written before."""
     from safetensors.torch import save_file
 
@@ -91,8 +95,9 @@ def write_checkpoint(
     for leftover in (draft, place):
         shutil.rmtree(leftover, ignore_errors=True)
     draft.mkdir()
-    save_file({name: tensor.detach().contiguous() for name, tensor in learning.items()},
-              draft / WEIGHTS)  # fmt: skip
+    save_file(
+        {name: tensor.detach().contiguous() for name, tensor in learning.items()}, draft / WEIGHTS
+    )
     moments = {
         f"{name}|{part}": value
         for name, tensor in learning.items()
@@ -115,8 +120,9 @@ def load_checkpoint(place: Path, learning: Line, optimizer: Any) -> State:
     weights, moments = load_file(place / WEIGHTS), load_file(place / MOMENTS)
     about = read_object(place / STATE)
     if weights.keys() != learning.keys() or not isinstance(about, dict):
-        raise RunError("the checkpoint is not whole", where=str(place),
-                       cure="Start afresh with --overwrite")  # fmt: skip
+        raise RunError(
+            "the checkpoint is not whole", where=str(place), cure="Start afresh with --overwrite"
+        )
     with torch.no_grad():
         for name, tensor in learning.items():
             tensor.copy_(weights[name])

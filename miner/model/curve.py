@@ -40,20 +40,32 @@ def draw_training(history: Sequence[dict[str, Any]], title: str) -> str:
 
     def place(points: Iterable[Point], below: float, above: float) -> list[Point]:
         return [
-            (LEFT + (RIGHT - LEFT) * step / last,
-             BOTTOM - (BOTTOM - TOP_EDGE) * (value - below) / (above - below))
+            (
+                LEFT + (RIGHT - LEFT) * step / last,
+                BOTTOM - (BOTTOM - TOP_EDGE) * (value - below) / (above - below),
+            )
             for step, value in points
-        ]  # fmt: skip
+        ]
 
     dots = place(bits, low, high)
     parts = [
         draw_axes(
-            [(x, f"{step:,.0f}") for (x, _), step in
-             zip(place([(t, low) for t in find_ticks(0, last)], low, high), find_ticks(0, last),
-                 strict=True)],
-            [(y, f"{tick:.4g}") for (_, y), tick in
-             zip(place([(0, tick) for tick in ticks], low, high), ticks, strict=True)],
-            "steps", "bits per byte of held-back text; thin: loss of each step, on its own scale",
+            [
+                (x, f"{step:,.0f}")
+                for (x, _), step in zip(
+                    place([(t, low) for t in find_ticks(0, last)], low, high),
+                    find_ticks(0, last),
+                    strict=True,
+                )
+            ],
+            [
+                (y, f"{tick:.4g}")
+                for (_, y), tick in zip(
+                    place([(0, tick) for tick in ticks], low, high), ticks, strict=True
+                )
+            ],
+            "steps",
+            "bits per byte of held-back text; thin: loss of each step, on its own scale",
         ),
         f'<polyline class="loss" points="{join(place(losses, least, most))}"/>',
         f'<polyline class="curve" points="{join(dots)}"/>',
@@ -66,10 +78,11 @@ def draw_training(history: Sequence[dict[str, Any]], title: str) -> str:
             f'<text class="strong" x="{x + side:.1f}" y="{y - 8:.1f}" text-anchor="{anchor}">'
             f"{value:.3f}</text>"
             for (x, y), (_, value), side, anchor in (
-                (dots[0], bits[0], 6, "start"), (dots[-1], bits[-1], 0, "end"),
+                (dots[0], bits[0], 6, "start"),
+                (dots[-1], bits[-1], 0, "end"),
             )
         ),
-    ]  # fmt: skip
+    ]
     label = f"{title}: {bits[0][1]:.3f} to {bits[-1][1]:.3f} bits per byte in {last:,} steps"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
@@ -85,9 +98,7 @@ def smooth(points: Sequence[Point]) -> list[Point]:
     """
     size = math.ceil(len(points) / MOST_POINTS) or 1
     groups = [points[start : start + size] for start in range(0, len(points), size)]
-    return [
-        (group[-1][0], math.fsum(value for _, value in group) / len(group)) for group in groups
-    ]
+    return [(group[-1][0], math.fsum(value for _, value in group) / len(group)) for group in groups]
 
 
 def widen(values: Sequence[float]) -> tuple[float, float]:

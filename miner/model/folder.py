@@ -79,8 +79,9 @@ def open_model(folder: Path) -> ModelFolder:
             tables[role] = tensors
     if plan.tied and "input" not in tables and "output" in tables:
         tables["input"] = tables.pop("output")
-    if "input" not in tables or (not plan.tied and "output" in plan.names.values()
-                                 and "output" not in tables):  # fmt: skip
+    if "input" not in tables or (
+        not plan.tied and "output" in plan.names.values() and "output" not in tables
+    ):
         wanted = " or ".join(sorted(plan.names))
         raise ModelError(
             f"its weights have no {wanted}", where=str(folder), cure="Fetch the weights anew"
@@ -114,14 +115,16 @@ def find_weights(folder: Path) -> tuple[Path, ...]:
         for name in names:
             if Path(name).name != name:
                 raise ModelError(
-                    f"names a file of another folder, {name!r}", where=str(folder / INDEX),
+                    f"names a file of another folder, {name!r}",
+                    where=str(folder / INDEX),
                     cure="Use a model that you trust",
-                )  # fmt: skip
+                )
             if not (folder / name).is_file():
                 raise ModelError(
-                    "a shard is missing", where=str(folder / name),
+                    "a shard is missing",
+                    where=str(folder / name),
                     cure="Fetch the whole model, or remove an index that is out of date",
-                )  # fmt: skip
+                )
         return tuple(folder / name for name in names)
     if (folder / WEIGHTS).is_file():
         return (folder / WEIGHTS,)
@@ -129,9 +132,10 @@ def find_weights(folder: Path) -> tuple[Path, ...]:
     if unsafe:
         raise ModelError(
             f"its weights are pickles ({unsafe[0]}), which can run code when they are opened",
-            where=str(folder), cure="Convert them where you trust them: load the model in "
+            where=str(folder),
+            cure="Convert them where you trust them: load the model in "
             "transformers and save_pretrained() writes model.safetensors",
-        )  # fmt: skip
+        )
     raise ModelError(f"holds no {WEIGHTS}", where=str(folder), cure="Fetch the weights")
 
 
@@ -142,9 +146,10 @@ def check_index(folder: Path, held: Mapping[str, Tensor]) -> None:
     for name, file in read_json(folder / INDEX)["weight_map"].items():
         if name not in held or held[name].file.name != file:
             raise ModelError(
-                f"holds no {name!r}, which the index names", where=str(folder / str(file)),
+                f"holds no {name!r}, which the index names",
+                where=str(folder / str(file)),
                 cure="Fetch the whole model anew",
-            )  # fmt: skip
+            )
 
 
 def plan_tables(folder: Path) -> Plan:
@@ -157,13 +162,17 @@ def plan_tables(folder: Path) -> Plan:
         raise refuse(folder, error) from error
     rows = getattr(config.get_text_config(), "vocab_size", None)
     if not isinstance(rows, int) or rows < 1:
-        raise ModelError("its config.json has no vocab_size", where=str(folder),
-                         cure="Name a language model")  # fmt: skip
+        raise ModelError(
+            "its config.json has no vocab_size", where=str(folder), cure="Name a language model"
+        )
     for name in ("num_hidden_layers", "encoder_layers", "decoder_layers", "num_decoder_layers"):
         layers = getattr(config.get_text_config(), name, None) or 0
         if not isinstance(layers, int) or layers > MOST_LAYERS:
-            raise ModelError(f"{name} is {layers}", where=str(folder / CONFIG),
-                             cure=f"The most is {MOST_LAYERS:,}")  # fmt: skip
+            raise ModelError(
+                f"{name} is {layers}",
+                where=str(folder / CONFIG),
+                cure=f"The most is {MOST_LAYERS:,}",
+            )
     try:
         model = build(config)
         grown = measure_shapes(build(enlarge(config, rows, rows + MORE)))
@@ -178,8 +187,9 @@ def plan_tables(folder: Path) -> Plan:
     if unknown:
         raise ModelError(
             f"{unknown[0]} has a row for every id too, and how new ones are made is not known",
-            where=str(folder), cure="Adopt a model with an embedding and a head alone",
-        )  # fmt: skip
+            where=str(folder),
+            cure="Adopt a model with an embedding and a head alone",
+        )
     tied = outputs is not None and outputs.weight is inputs.weight
     return Plan(type(model).__name__, names, rows, tied, model.base_model_prefix)
 
@@ -189,12 +199,16 @@ def refuse(folder: Path, error: Exception) -> ModelError:
     told = str(error)
     if "trust_remote_code" in told or "custom code" in told:
         return ModelError(
-            "it needs code of its own, which would run here", where=str(folder),
+            "it needs code of its own, which would run here",
+            where=str(folder),
             cure="Use a model that transformers knows by itself",
-        )  # fmt: skip
+        )
     line = (told.strip().splitlines() or [type(error).__name__])[0][:200]
-    return ModelError(f"transformers does not open it ({line})", where=str(folder / CONFIG),
-                      cure="Check that config.json is whole")  # fmt: skip
+    return ModelError(
+        f"transformers does not open it ({line})",
+        where=str(folder / CONFIG),
+        cure="Check that config.json is whole",
+    )
 
 
 def build(config: Any) -> Any:
@@ -228,8 +242,10 @@ def enlarge(config: Any, rows: int, more: int) -> Any:
 
 def measure_shapes(model: Any) -> dict[str, tuple[int, ...]]:
     """Return the shape of each tensor of a model, those that share one under all names."""
-    named = [*model.named_parameters(remove_duplicate=False),
-             *model.named_buffers(remove_duplicate=False)]  # fmt: skip
+    named = [
+        *model.named_parameters(remove_duplicate=False),
+        *model.named_buffers(remove_duplicate=False),
+    ]
     return {name: tuple(tensor.shape) for name, tensor in named}
 
 
@@ -270,11 +286,13 @@ def check_table(tensor: Tensor, rows: int) -> Tensor:
     if shape[:1] != (rows,):
         raise ModelError(
             f"{tensor.name} has {tensor.rows:,} rows, and config.json says {rows:,}",
-            where=str(tensor.file), cure="Fetch the whole model anew",
-        )  # fmt: skip
+            where=str(tensor.file),
+            cure="Fetch the whole model anew",
+        )
     if not tensor.is_known:
         raise ModelError(
-            f"{tensor.name} is of form {tensor.form}", where=str(tensor.file),
+            f"{tensor.name} is of form {tensor.form}",
+            where=str(tensor.file),
             cure="Adopt a model whose embedding is in floats of 16 or 32 bits",
-        )  # fmt: skip
+        )
     return replace(tensor, shape=shape)

@@ -62,9 +62,15 @@ def weigh_parts(lengths: np.ndarray, *, init: Init, output: bool) -> np.ndarray:
 
 
 def make_rows(
-    table: Tensor, parts: Sequence[Sequence[int]], *, init: Init, output: bool, tied: bool = False,
-    seed: int = 0, counts: Counts | None = None,
-) -> np.ndarray:  # fmt: skip
+    table: Tensor,
+    parts: Sequence[Sequence[int]],
+    *,
+    init: Init,
+    output: bool,
+    tied: bool = False,
+    seed: int = 0,
+    counts: Counts | None = None,
+) -> np.ndarray:
     """Return a row for each unit, float32 (units, ...), from the rows of its `parts`.
 
     `tied`: the table is both input and output. `random` rows are drawn with the mean and the spread

@@ -116,8 +116,10 @@ def measure_bits(model: Any, sample: Sample, pace: Pace) -> float:
         for ids, told in batch_windows(sample, pace.micro):
             nats += float(sum_losses(model, torch.from_numpy(ids), torch.from_numpy(told), pace))
     if not math.isfinite(nats):
-        raise ModelError("what the model says of held-back text is no number",
-                         cure="Check its weights, or give --precision float32")  # fmt: skip
+        raise ModelError(
+            "what the model says of held-back text is no number",
+            cure="Check its weights, or give --precision float32",
+        )
     return nats / math.log(2) / sample.bytes
 
 
@@ -127,8 +129,9 @@ def batch_windows(sample: Sample, most: int) -> Iterator[tuple[np.ndarray, np.nd
         windows = list(same)
         for start in range(0, len(windows), most):
             part = windows[start : start + most]
-            yield np.stack([ids for ids, _ in part]).astype(np.int64), np.stack(
-                [told for _, told in part]
+            yield (
+                np.stack([ids for ids, _ in part]).astype(np.int64),
+                np.stack([told for _, told in part]),
             )
 
 

@@ -44,10 +44,16 @@ def make_axolotl(settings: Mapping[str, Any]) -> str:
         "lora_target_linear: true",
         *list_rows(settings["tables"], range(*settings["new_ids"])),
         "datasets:",
-        *(line for path in settings["corpus"] for line in (
-            f"  - path: {quote(path)}", f"    ds_type: {name_form(path)}", "    type: completion",
-            f"    field: {quote(settings['text_column'])}",
-        )),
+        *(
+            line
+            for path in settings["corpus"]
+            for line in (
+                f"  - path: {quote(path)}",
+                f"    ds_type: {name_form(path)}",
+                "    type: completion",
+                f"    field: {quote(settings['text_column'])}",
+            )
+        ),
         "val_set_size: 0.05",
         f"sequence_len: {settings['context']}",
         "attn_implementation: flash_attention_2",
@@ -67,7 +73,7 @@ def make_axolotl(settings: Mapping[str, Any]) -> str:
         f"seed: {settings['seed']}",
         "output_dir: ./adapter",
         *(["special_tokens:", f"  pad_token: {quote(settings['end'])}"] if settings["end"] else []),
-    ]  # fmt: skip
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -94,8 +100,13 @@ def name_form(path: str) -> str:
     ('json', 'parquet', 'text', 'text')
     """
     endings = Path(path).suffixes
-    known = {".jsonl": "json", ".json": "json", ".ndjson": "json", ".csv": "csv",
-             ".parquet": "parquet"}  # fmt: skip
+    known = {
+        ".jsonl": "json",
+        ".json": "json",
+        ".ndjson": "json",
+        ".csv": "csv",
+        ".parquet": "parquet",
+    }
     return next((known[ending] for ending in endings if ending in known), "text")
 
 
@@ -113,17 +124,30 @@ def describe_template(settings: Mapping[str, Any]) -> str:
     first, last = settings["new_ids"]
     rows = f"rows {first:,} to {last - 1:,} of {' and '.join(settings['tables'])}"
     lines = [
-        "# Train elsewhere", "",
+        "# Train elsewhere",
+        "",
         f"For {settings['family']}: {f'{rows}, and adapters' if last > first else 'adapters'} "
         f"of rank {settings['rank']} learn, and nothing else. Copy the model, this folder and "
         "the corpus to where a GPU is. The corpus is JSON lines with the text under "
-        f"`{settings['text_column']}`, or a text file with a document a line.", "",
-        "```bash", "pip install transformers peft",
+        f"`{settings['text_column']}`, or a text file with a document a line.",
+        "",
+        "```bash",
+        "pip install transformers peft",
         "python train.py --model MODEL --corpus corpus.jsonl --out adapter",
-        "python train.py --model MODEL --corpus corpus.jsonl --out tuned --merge", "```", "",
-        "With axolotl 0.19, set `base_model` and the `path` of the data in axolotl.yaml, then:", "",
-        "```bash", "axolotl train axolotl.yaml", "axolotl merge-lora axolotl.yaml", "```", "",
-        *([] if last == first or not settings["rows_only"] else
-          ["axolotl trains adapters too: rows alone are what train.py does.", ""]),
-    ]  # fmt: skip
+        "python train.py --model MODEL --corpus corpus.jsonl --out tuned --merge",
+        "```",
+        "",
+        "With axolotl 0.19, set `base_model` and the `path` of the data in axolotl.yaml, then:",
+        "",
+        "```bash",
+        "axolotl train axolotl.yaml",
+        "axolotl merge-lora axolotl.yaml",
+        "```",
+        "",
+        *(
+            []
+            if last == first or not settings["rows_only"]
+            else ["axolotl trains adapters too: rows alone are what train.py does.", ""]
+        ),
+    ]
     return "\n".join(lines)

@@ -36,9 +36,14 @@ class Saving:
 
 
 def train_parts(
-    model: Any, learning: dict[str, Any], packing: Packing, sample: Sample, pace: Pace,
-    saving: Saving, told: Told,
-) -> list[dict[str, Any]]:  # fmt: skip
+    model: Any,
+    learning: dict[str, Any],
+    packing: Packing,
+    sample: Sample,
+    pace: Pace,
+    saving: Saving,
+    told: Told,
+) -> list[dict[str, Any]]:
     """Take the steps that are left; return a line for each.
 
     KeyboardInterrupt after a checkpoint where the user has stopped it.
@@ -61,9 +66,10 @@ def train_parts(
             state.step, state.place = state.step + 1, read[-1][0]
             ids = np.stack([block for _, block in read])
             line: dict[str, Any] = {
-                "step": state.step, "loss": take_step(model, optimizer, ids, state.step, pace),
+                "step": state.step,
+                "loss": take_step(model, optimizer, ids, state.step, pace),
                 "ids": ids.size,
-            }  # fmt: skip
+            }
             line["seconds"] = round(time.monotonic() - began, 3)
             state.history.append(line)
             measures = state.step % every == 0 or state.step == pace.steps
@@ -87,8 +93,7 @@ def describe_step(line: dict[str, Any], steps: int, left: float) -> str:
     """Return how far a training is, in one line."""
     bits = f", {line['bits_per_byte']:.4f} bits per byte" if "bits_per_byte" in line else ""
     return (
-        f"step {line['step']:,} of {steps:,}: loss {line['loss']:.4f}{bits}, "
-        f"{tell_time(left)} left"
+        f"step {line['step']:,} of {steps:,}: loss {line['loss']:.4f}{bits}, {tell_time(left)} left"
     )
 
 

@@ -46,9 +46,10 @@ def open_tunable(folder: Path, context: int | None) -> Tunable:
     """Return the model to tune, whose folder was checked; ModelError where it is none to tune."""
     if (folder / ADAPTER).exists():  # transformers would load what it names, too
         raise ModelError(
-            "holds an adapter, which belongs to another model", where=str(folder / ADAPTER),
+            "holds an adapter, which belongs to another model",
+            where=str(folder / ADAPTER),
             cure="Name a whole model, such as one that miner tune --merge wrote",
-        )  # fmt: skip
+        )
     files = open_model(folder)
     tokenizer = load_tokenizer(folder)
     check_fit(files, tokenizer)
@@ -70,9 +71,10 @@ def read_longest(files: ModelFolder) -> int | None:
     if getattr(about, "is_encoder_decoder", False):
         raise ModelError(
             f"{files.family} is an encoder with a decoder, and tune trains models that go on with "
-            "a text", where=str(files.path),
+            "a text",
+            where=str(files.path),
             cure="Name a decoder model, such as Llama, Qwen, Gemma or GPT-2",
-        )  # fmt: skip
+        )
     longest = getattr(about.get_text_config(), "max_position_embeddings", None)
     return longest if isinstance(longest, int) and longest > 1 else None
 
@@ -84,9 +86,10 @@ def choose_context(wanted: int | None, longest: int | None) -> int:
     if wanted < 2 or (longest is not None and wanted > longest):
         raise UsageError(
             f"--context is {wanted:,}, and the model reads 2 to {longest or 'many':,} ids"
-            if longest else f"--context is {wanted:,}",
+            if longest
+            else f"--context is {wanted:,}",
             cure=f"{min(CONTEXT, longest or CONTEXT):,} is the default",
-        )  # fmt: skip
+        )
     return wanted
 
 
@@ -98,13 +101,16 @@ def find_new_ids(card: dict[str, Any], files: ModelFolder, size: int) -> range:
     if not isinstance(base, int) or not isinstance(end, int) or not 0 < base <= end <= files.rows:
         raise ModelError(
             f"says base_size {base!r} and vocab_size {end!r}, and the model has {files.rows:,} "
-            "rows", where=str(files.path / CARD), cure="Adopt the model anew",
-        )  # fmt: skip
+            "rows",
+            where=str(files.path / CARD),
+            cure="Adopt the model anew",
+        )
     if end != size:
         raise ModelError(
-            f"says {end:,} ids, and the tokenizer has {size:,}", where=str(files.path / CARD),
+            f"says {end:,} ids, and the tokenizer has {size:,}",
+            where=str(files.path / CARD),
             cure="Adopt the model anew",
-        )  # fmt: skip
+        )
     return range(base, end)
 
 
@@ -120,8 +126,11 @@ def open_reader(folder: Path, card: dict[str, Any], rows: int) -> Reader:
         )
     except (ValueError, OSError, KeyError, TypeError, ImportError, AttributeError) as error:
         line = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise ModelError(f"transformers does not load its tokenizer ({line})", where=str(folder),
-                         cure="Check it with miner check") from error  # fmt: skip
+        raise ModelError(
+            f"transformers does not load its tokenizer ({line})",
+            where=str(folder),
+            cure="Check it with miner check",
+        ) from error
 
     def encode(texts: list[str]) -> list[list[int]]:
         found = tokenizer(texts, add_special_tokens=False, return_attention_mask=False)
@@ -130,8 +139,9 @@ def open_reader(folder: Path, card: dict[str, Any], rows: int) -> Reader:
         if most >= rows:
             raise ModelError(
                 f"its tokenizer gives id {most:,}, and the model has {rows:,} rows",
-                where=str(folder), cure="Put the tokenizer of this model beside it",
-            )  # fmt: skip
+                where=str(folder),
+                cure="Put the tokenizer of this model beside it",
+            )
         return ids
 
     tokenizer.model_max_length = 10**30  # a whole document is cut at a time, without a warning

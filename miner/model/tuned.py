@@ -41,8 +41,9 @@ def write_whole(base: Tunable, folder: Path, told: Told) -> None:
     if free < needed:
         raise ModelError(
             f"the disk has {free / 1e9:,.1f} GB free, and {needed / 1e9:,.1f} are needed",
-            where=str(folder.parent), cure="Make room; --resume goes on with the last step",
-        )  # fmt: skip
+            where=str(folder.parent),
+            cure="Make room; --resume goes on with the last step",
+        )
     merge_parts(base.files.path, parts, folder)
     shutil.rmtree(parts)
     prove_tables(base, folder)
@@ -60,9 +61,10 @@ def prove_tables(base: Tunable, folder: Path) -> None:
             both = zip(read_bytes(old, size), read_bytes(new, size), strict=True)
             if old.form != new.form or any(before != after for before, after in both):
                 raise ModelError(
-                    f"{old.name} was not written as it was", where=str(folder),
+                    f"{old.name} was not written as it was",
+                    where=str(folder),
                     cure="Tune it without --merge, and report it",
-                )  # fmt: skip
+                )
 
 
 def write_beside(
@@ -73,9 +75,11 @@ def write_beside(
     for file in sorted(base.files.path.iterdir()):
         unsafe = any(file.match(pattern) for pattern in DANGEROUS)
         beside = (
-            whole and file.suffix in COPIED and file.name not in WRITTEN
+            whole
+            and file.suffix in COPIED
+            and file.name not in WRITTEN
             and file.stat().st_size <= LARGEST_BESIDE
-        )  # fmt: skip
+        )
         if file.is_file() and not unsafe and (file.name in OF_TOKENIZER or beside):
             shutil.copyfile(file, folder / file.name)
     write_history(folder / HISTORY, history)

@@ -46,19 +46,25 @@ def describe_tuned(card: Mapping[str, Any]) -> str:
     loader = name_loader(card) if known else "AutoTokenizer"
     where = "held-back text" if about["held_back"] else "the text it learned from"
     lines = [
-        f"# {about['base']}, tuned", "",
+        f"# {about['base']}, tuned",
+        "",
         f"{name_result(about).capitalize()} of {about['family']}, by `miner tune`. "
         f"{name_learning(about).capitalize()} learned; the rows of old ids are what they were, "
-        "bit for bit.", "",
-        "| | before | after |", "|---|---|---|",
+        "bit for bit.",
+        "",
+        "| | before | after |",
+        "|---|---|---|",
         f"| bits per byte of {where} ({about['measured_bytes']:,} bytes) | {about['before']:.4f} "
-        f"| {about['after']:.4f} |", "",
+        f"| {about['after']:.4f} |",
+        "",
         f"{about['steps']:,} steps of {about['batch']:,} ids in blocks of {about['context']:,}; "
         f"rate {about['learning_rate']:g}, seed {about['seed']}, {about['precision']}"
         f"{', base in 4 bits' if about['four_bit'] else ''}. `loss.jsonl` has a line for each "
-        "step, `curve.svg` the learning curve.", "",
-        "```python", f"from transformers import AutoModelForCausalLM, {loader}",
-    ]  # fmt: skip
+        "step, `curve.svg` the learning curve.",
+        "",
+        "```python",
+        f"from transformers import AutoModelForCausalLM, {loader}",
+    ]
     if about["kind"] == "model":
         lines += ['model = AutoModelForCausalLM.from_pretrained("PATH")']
     else:

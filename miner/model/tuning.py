@@ -75,9 +75,13 @@ class Tuned:
 
 
 def tune_model(
-    config: TuneConfig, out: Path, *, resume: bool = False, overwrite: bool = False,
+    config: TuneConfig,
+    out: Path,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
     told: Told = lambda _: None,
-) -> Tuned:  # fmt: skip
+) -> Tuned:
     """Write an adapter for the model of `config` to `out`, or with `merge` the whole model.
 
     ModelError where the model cannot be tuned; CorpusError where the text is too short.
@@ -120,14 +124,23 @@ def write_elsewhere(
     base = open_base(config)
     tables = sorted(name_tables(build_empty(config.model), base.ids, tied=base.files.tied))
     settings = {
-        "model": str(config.model), "family": base.files.family, "loader": base.reader.loader,
+        "model": str(config.model),
+        "family": base.files.family,
+        "loader": base.reader.loader,
         "corpus": list(config.corpus) or ["corpus.jsonl"],
-        "text_column": config.text_column or "text", "new_ids": [base.ids.start, base.ids.stop],
-        "tables": tables, "rank": config.rank, "rows_only": config.rows_only,
-        "four_bit": config.four_bit, "steps": config.steps or STEPS, "batch": config.batch,
-        "context": base.context, "learning_rate": config.learning_rate, "seed": config.seed,
+        "text_column": config.text_column or "text",
+        "new_ids": [base.ids.start, base.ids.stop],
+        "tables": tables,
+        "rank": config.rank,
+        "rows_only": config.rows_only,
+        "four_bit": config.four_bit,
+        "steps": config.steps or STEPS,
+        "batch": config.batch,
+        "context": base.context,
+        "learning_rate": config.learning_rate,
+        "seed": config.seed,
         "end": base.reader.end_text,
-    }  # fmt: skip
+    }
     with open_folder(out, marker=CARD, overwrite=overwrite) as folder:
         write_template(folder, settings, {"template": settings})
     told(f"{len(base.ids):,} new rows in {' and '.join(tables) or 'no table'}")
@@ -182,9 +195,7 @@ def open_text(config: TuneConfig, told: Told) -> Corpus:
     return corpus
 
 
-def plan_pace(
-    config: TuneConfig, base: Tunable, packing: Packing, device: str, told: Told
-) -> Pace:  # fmt: skip
+def plan_pace(config: TuneConfig, base: Tunable, packing: Packing, device: str, told: Told) -> Pace:
     """Return how the model learns; without --steps the text is read once to count them."""
     blocks = max(config.batch // base.context, 1)
     steps = config.steps
@@ -202,19 +213,25 @@ def list_settings(config: TuneConfig, base: Tunable, corpus: Corpus, pace: Pace)
     wanted = asdict(config)
     names = ("learning_rate", "rank", "rows_only", "four_bit", "seed", "text_column")
     return {name: wanted[name] for name in names} | {
-        "steps": pace.steps, "batch": pace.blocks * base.context, "context": base.context,
-        "precision": pace.precision, "new_ids": [base.ids.start, base.ids.stop],
+        "steps": pace.steps,
+        "batch": pace.blocks * base.context,
+        "context": base.context,
+        "precision": pace.precision,
+        "new_ids": [base.ids.start, base.ids.stop],
         "weights": {file.name: file.stat().st_size for file in base.files.files},
-        "documents": corpus.documents, "bytes": corpus.bytes,
-    }  # fmt: skip
+        "documents": corpus.documents,
+        "bytes": corpus.bytes,
+    }
 
 
 def describe_start(config: TuneConfig, base: Tunable, pace: Pace) -> str:
     """Return what learns, and how long."""
     rows = f"{len(base.ids):,} new rows"
-    what = f"adapters of rank {config.rank}" if not base.ids else (
-        rows if config.rows_only else f"{rows} and adapters of rank {config.rank}"
-    )  # fmt: skip
+    what = (
+        f"adapters of rank {config.rank}"
+        if not base.ids
+        else (rows if config.rows_only else f"{rows} and adapters of rank {config.rank}")
+    )
     note = "" if base.ids else " (the model has no new rows of miner adopt)"
     tables = 1 if base.files.tied or "output" not in base.files.tables else 2
     size = KEPT * 4 * len(base.ids) * base.files.width * tables
@@ -244,21 +261,30 @@ def prepare_model(config: TuneConfig, base: Tunable, pace: Pace) -> Any:
 
 
 def make_card(
-    config: TuneConfig, base: Tunable, key: dict[str, Any], history: list[dict[str, Any]],
-    corpus: Corpus, sample: Sample,
-) -> dict[str, Any]:  # fmt: skip
+    config: TuneConfig,
+    base: Tunable,
+    key: dict[str, Any],
+    history: list[dict[str, Any]],
+    corpus: Corpus,
+    sample: Sample,
+) -> dict[str, Any]:
     """Return the card of the model with what was learned."""
     bits = [line["bits_per_byte"] for line in history if "bits_per_byte" in line]
     settings = {name: value for name, value in key.items() if name != "weights"}
     return base.card | {
         "tuned": {
-            "base": config.model.name, "family": base.files.family,
-            "kind": "model" if config.merge else "adapter", "new_rows": len(base.ids),
-            "before": bits[0], "after": bits[-1], "measured_bytes": sample.bytes,
+            "base": config.model.name,
+            "family": base.files.family,
+            "kind": "model" if config.merge else "adapter",
+            "new_rows": len(base.ids),
+            "before": bits[0],
+            "after": bits[-1],
+            "measured_bytes": sample.bytes,
             "held_back": corpus.has_held,
-            "seconds": round(sum(line.get("seconds", 0.0) for line in history), 1), **settings,
+            "seconds": round(sum(line.get("seconds", 0.0) for line in history), 1),
+            **settings,
         }
-    }  # fmt: skip
+    }
 
 
 @contextmanager
@@ -271,6 +297,7 @@ def told_tensors(out: Path) -> Iterator[None]:
     except SafetensorError as error:
         line = (str(error).strip().splitlines() or ["SafetensorError"])[0][:200]
         raise RunError(
-            f"tensors cannot be read or written ({line})", where=str(out),
+            f"tensors cannot be read or written ({line})",
+            where=str(out),
             cure="Free some disk, then give the same command with --resume",
-        ) from error  # fmt: skip
+        ) from error

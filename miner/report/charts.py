@@ -31,7 +31,8 @@ def draw_curve(curve: pl.DataFrame) -> str:
         draw_axes(
             [(x(v), tell_number(v)) for v in x_ticks],
             [(y(v), f"{100 * v:.3g} %") for v in y_ticks],
-            "units in the vocabulary", "atoms saved",
+            "units in the vocabulary",
+            "atoms saved",
         ),
         f'<polygon class="band" points="{join_points(outline)}"/>',
         f'<polyline class="curve" points="{join_points((x(k), y(s)) for k, s, _, _ in rows)}"/>',
@@ -42,9 +43,16 @@ def draw_curve(curve: pl.DataFrame) -> str:
         ),
         f'<text class="strong" x="{x(last[0]):.1f}" y="{y(last[3]) - 8:.1f}" '
         f'text-anchor="end">{tell_percent(last[1])}</text>',
-        *([_draw_knee(x(knee), y(dict(curve.select("units", "saved").rows())[knee]), knee, last[0])]
-          if knee else []),
-    ]  # fmt: skip
+        *(
+            [
+                _draw_knee(
+                    x(knee), y(dict(curve.select("units", "saved").rows())[knee]), knee, last[0]
+                )
+            ]
+            if knee
+            else []
+        ),
+    ]
     most = f"{tell_percent(last[1])} of the atoms saved by {tell_number(last[0])} units"
     label = f"{most}; knee at {knee}"
     return make_svg(parts, label)
@@ -83,7 +91,8 @@ def draw_scatter(proposals: pl.DataFrame, *, seed: int) -> str:
         draw_axes(
             [(x(math.log10(v)), tell_number(v)) for v in find_decades(low[0], high[0])],
             [(y(v), f"{v:.2g}") for v in y_ticks],
-            "count (log scale)", "NPMI: how much more than chance",
+            "count (log scale)",
+            "NPMI: how much more than chance",
         ),
         _draw_points(refused, x, y, "refused", "M{:.1f} {:.1f}m-2-2l4 4m0-4l-4 4"),
         _draw_points(kept, x, y, "kept", "M{:.1f} {:.1f}h0"),
@@ -91,7 +100,7 @@ def draw_scatter(proposals: pl.DataFrame, *, seed: int) -> str:
         f'<text class="kept-name" x="{RIGHT - 130}" y="16">kept</text>'
         f'<path class="refused" d="M{RIGHT - 75} 12m-2-2l4 4m0-4l-4 4"/>'
         f'<text class="refused-name" x="{RIGHT - 67}" y="16">refused</text>',
-    ]  # fmt: skip
+    ]
     label = f"NPMI against count of {len(kept)} kept and {len(refused)} refused candidates"
     return f"""<figure>{make_svg(parts, label)}<figcaption>{tell_number(len(kept))} kept (dots) and
 {tell_number(len(refused))} refused candidates (crosses), drawn at random, small counts spread
@@ -117,9 +126,11 @@ def _draw_points(pairs: np.ndarray, x: Scale, y: Scale, name: str, stroke: str) 
 
 
 def draw_axes(
-    x_ticks: Sequence[tuple[float, str]], y_ticks: Sequence[tuple[float, str]], x_name: str,
+    x_ticks: Sequence[tuple[float, str]],
+    y_ticks: Sequence[tuple[float, str]],
+    x_name: str,
     y_name: str,
-) -> str:  # fmt: skip
+) -> str:
     """Return the grid with the value at each line, and the names of both axes."""
     rules = "".join(f"M{LEFT} {y:.1f}H{RIGHT}" for y, _ in y_ticks) + f"M{LEFT} {BOTTOM}H{RIGHT}"
     marks = "".join(f"M{x:.1f} {BOTTOM}v4" for x, _ in x_ticks)

@@ -111,9 +111,7 @@ class Label:
     box: tuple[float, float, float, float]
 
 
-def place_labels(
-    tokens: Sequence[str], points: np.ndarray, height: float
-) -> Iterator[Label]:
+def place_labels(tokens: Sequence[str], points: np.ndarray, height: float) -> Iterator[Label]:
     """Yield labels that do not touch each other: the first tokens have the first choice."""
     taken = np.empty((0, 4))
     for row, (token, (x, y)) in enumerate(zip(tokens, points.tolist(), strict=True)):

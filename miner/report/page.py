@@ -58,9 +58,9 @@ def write_report(
         ("savings", "Shorter text"): write_savings(curve, manifest),
         ("why", "Why"): write_reasons(proposals, manifest),
         ("refused", "Refused"): write_refusals(proposals, manifest),
-        ("decisions", "Reviewers"): "" if decisions is None else (
-            write_decisions(decisions, conflicts)
-        ),
+        ("decisions", "Reviewers"): ""
+        if decisions is None
+        else (write_decisions(decisions, conflicts)),
         ("making", "How it was made"): write_making(manifest),
     }
     links = dict(name for name, section in sections.items() if section)

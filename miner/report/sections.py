@@ -87,9 +87,11 @@ def write_header(names: str, manifest: Mapping[str, Any], sections: Mapping[str,
 
 
 def write_summary(
-    vocabulary: pl.DataFrame, proposals: pl.DataFrame, curve: pl.DataFrame,
+    vocabulary: pl.DataFrame,
+    proposals: pl.DataFrame,
+    curve: pl.DataFrame,
     manifest: Mapping[str, Any],
-) -> str:  # fmt: skip
+) -> str:
     kept, all_ = tell_number(vocabulary.height), tell_number(proposals.height)
     kept = f"<b>{kept}</b> of <b>{all_}</b> candidates"
     lines = [f"{kept} act as one unit each and were kept; every other one has its reason below."]

@@ -28,8 +28,14 @@ def is_invisible(character: str) -> bool:
     code = ord(character)
     unassigned = code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF
     return unassigned or unicodedata.category(character) in {
-        "Cc", "Cf", "Cs", "Co", "Zs", "Zl", "Zp",
-    }  # fmt: skip
+        "Cc",
+        "Cf",
+        "Cs",
+        "Co",
+        "Zs",
+        "Zl",
+        "Zp",
+    }
 
 
 def spell(text: str, *, open_mark: str = "[", close_mark: str = "]") -> str:

@@ -59,9 +59,11 @@ def _show_places(contexts: pl.DataFrame) -> dict[int, list[str]]:
 
 
 def _write_kind(
-    units: pl.DataFrame, kind: str, families: Mapping[int, list[str]],
+    units: pl.DataFrame,
+    kind: str,
+    families: Mapping[int, list[str]],
     places: Mapping[int, list[str]],
-) -> str:  # fmt: skip
+) -> str:
     rows, notes = [], []
     for place, unit in enumerate(units.head(TOP).iter_rows(named=True)):
         score = unit.get("score") or 0
@@ -98,8 +100,9 @@ def write_families(vocabulary: pl.DataFrame) -> str:
     if not families:
         return ""
     largest = sorted(families.values(), key=len, reverse=True)[:FAMILIES]
-    rows = [(tell_number(len(tokens)), show(tokens[0]), _list_members(tokens[1:]))
-            for tokens in largest]  # fmt: skip
+    rows = [
+        (tell_number(len(tokens)), show(tokens[0]), _list_members(tokens[1:])) for tokens in largest
+    ]
     total = sum(map(len, families.values()))
     count = tell_number(len(families))
     which = f"the largest {FAMILIES} of {count}" if len(families) > FAMILIES else count

@@ -37,14 +37,15 @@ def explain_absent(explainer: Explainer, text: str) -> dict[str, Any]:
         "reasons": reasons,
         "atoms": [
             {"text": form, "count": explainer.count_atom(number)}
-            for form, number in zip(cut.forms, cut.numbers, strict=True) if form
+            for form, number in zip(cut.forms, cut.numbers, strict=True)
+            if form
         ],
         "count": count,
         "held_back": held,
         "neighbors": list_similar(explainer, cut, text),
         "contexts": explainer.list_contexts(keys) if count else [],
         "exact": explainer.originals.exact,
-    }  # fmt: skip
+    }
 
 
 def list_similar(explainer: Explainer, cut: Cut, text: str) -> list[dict[str, Any]]:
@@ -95,9 +96,13 @@ def _tell_count(explainer: Explainer, cut: Cut, count: int, held: int) -> list[s
         reasons.append(f"It occurs {times} in the mined text; a candidate needs {least:,}.")
     elif len(cut.forms) == 1:
         kind = explainer.name_atom(cut.numbers[0])
-        reasons.append(f"It is a single {kind}, which occurs {tell_count(count, 'time')}: "
-                       "single words and signs are left to the trainer.")  # fmt: skip
+        reasons.append(
+            f"It is a single {kind}, which occurs {tell_count(count, 'time')}: "
+            "single words and signs are left to the trainer."
+        )
     if held:
-        reasons.append(f"It occurs {tell_count(held, 'time')} in the documents that are held back "
-                       "to measure the savings, which are not mined.")  # fmt: skip
+        reasons.append(
+            f"It occurs {tell_count(held, 'time')} in the documents that are held back "
+            "to measure the savings, which are not mined."
+        )
     return reasons or [f"It occurs {tell_count(count, 'time')}, but is no candidate of the run."]

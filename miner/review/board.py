@@ -407,12 +407,19 @@ class Board:
         """Return what holds of each unit that someone decided on, a row each."""
         with self._lock:
             rows = [
-                {"token": unit[0], "atoms": list(unit[1]), "verdict": said.verdict,
-                 "rename": said.token, "kind": said.kind, "family": said.family,
-                 "label": said.label, "conflict": unit in self.conflicts,
-                 "row": self._rows.get(unit)}
+                {
+                    "token": unit[0],
+                    "atoms": list(unit[1]),
+                    "verdict": said.verdict,
+                    "rename": said.token,
+                    "kind": said.kind,
+                    "family": said.family,
+                    "label": said.label,
+                    "conflict": unit in self.conflicts,
+                    "row": self._rows.get(unit),
+                }
                 for unit, said in self._list_decided().items()
-            ]  # fmt: skip
+            ]
         return pl.DataFrame(rows, schema=DECISIONS)
 
     def _list_decided(self) -> dict[Unit, Decision]:
@@ -428,14 +435,18 @@ def _spell_texts(explained: dict[str, Any]) -> dict[str, Any]:
         name: [entry | {"token": spell(entry["token"])} for entry in explained[name]]
         for name in listed
     }
-    return explained | named | {
-        "merges": [[spell(part) for part in merge] for merge in explained["merges"]],
-        "built_on": [spell(token) for token in explained["built_on"]],
-        "contexts": [
-            {name: spell(re.sub(r"\s+", " ", text)) for name, text in context.items()}
-            for context in explained["contexts"]
-        ],
-    }  # fmt: skip
+    return (
+        explained
+        | named
+        | {
+            "merges": [[spell(part) for part in merge] for merge in explained["merges"]],
+            "built_on": [spell(token) for token in explained["built_on"]],
+            "contexts": [
+                {name: spell(re.sub(r"\s+", " ", text)) for name, text in context.items()}
+                for context in explained["contexts"]
+            ],
+        }
+    )
 
 
 DECISIONS = {

@@ -28,15 +28,14 @@ def describe(explanation: Mapping[str, Any]) -> str:
         blocks.append(_describe_atoms(explanation))
     else:
         blocks += [
-            _describe_evidence(explanation), _describe_built(explanation),
+            _describe_evidence(explanation),
+            _describe_built(explanation),
             _describe_owners(explanation),
             _describe_runs("Inside it", explanation["contains"]),
             _describe_runs("Around it", explanation["contained_in"]),
-        ]  # fmt: skip
+        ]
     known = explanation["row"] is not None
-    blocks.append(
-        _describe_runs("Nearest" if known else "Spelled alike", explanation["neighbors"])
-    )
+    blocks.append(_describe_runs("Nearest" if known else "Spelled alike", explanation["neighbors"]))
     blocks.append(_describe_contexts(explanation))
     changes = explanation.get("changes", [])
     blocks.append(_block("What would change it", [_wrap(line, "  - ") for line in changes]))

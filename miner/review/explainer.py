@@ -399,14 +399,17 @@ def join_units(run: Finished) -> pl.DataFrame:
         units.select("token", "candidate", "atom", "rank", "family", size=pl.len().over("family"))
         .join(heads, on="family", how="left", validate="m:1")
         .select(
-            "token", "candidate", "atom", "rank",
-            family=pl.when(pl.col("size") > 1).then("head"),
+            "token", "candidate", "atom", "rank", family=pl.when(pl.col("size") > 1).then("head")
         )
-    )  # fmt: skip
+    )
     return run.proposals.join(
-        ranked, on=["token", "candidate", "atom"], how="left", nulls_equal=True,
-        maintain_order="left", validate="m:1",
-    )  # fmt: skip
+        ranked,
+        on=["token", "candidate", "atom"],
+        how="left",
+        nulls_equal=True,
+        maintain_order="left",
+        validate="m:1",
+    )
 
 
 def mean_of(parts: Sequence[float], weights: Sequence[float]) -> float:

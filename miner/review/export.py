@@ -14,13 +14,7 @@ from miner.errors import RunError, UsageError
 from miner.files import replace_file
 from miner.finished import open_finished
 from miner.reviewed import review_run
-from miner.vocabulary import (
-    list_rows,
-    list_tokens,
-    mark_spaces,
-    order_merges,
-    write_merges,
-)
+from miner.vocabulary import list_rows, list_tokens, mark_spaces, order_merges, write_merges
 
 FORMATS = ("jsonl", "csv", "parquet", "txt", "json", "merges")
 

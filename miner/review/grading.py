@@ -58,8 +58,11 @@ def grade_units(run: Finished, wanted: pl.DataFrame) -> Grade:
     kept = ranked.filter(verdict=Verdict.KEPT)
     found = wanted.join(
         ranked.unique("token", keep="first", maintain_order=True),
-        on="token", how="left", maintain_order="left", suffix="_found",
-    )  # fmt: skip
+        on="token",
+        how="left",
+        maintain_order="left",
+        suffix="_found",
+    )
     whole = set(run.atoms.table["text"])
     rows = found.to_dicts()
     key = wanted.with_columns(
@@ -72,9 +75,11 @@ def grade_units(run: Finished, wanted: pl.DataFrame) -> Grade:
     runs = kept.filter(pl.col("kind").is_in(RUNS))
     strange = runs.join(wanted, on="token", how="anti", maintain_order="left")
     return Grade(
-        key, strange.select("order", "token", "kind", "count"), runs.height,
+        key,
+        strange.select("order", "token", "kind", "count"),
+        runs.height,
         _average_precision(kept["token"].is_in(wanted["token"].to_list()), wanted.height),
-    )  # fmt: skip
+    )
 
 
 def read_key(path: Path, profile: Profile) -> pl.DataFrame:
@@ -91,8 +96,9 @@ def read_key(path: Path, profile: Profile) -> pl.DataFrame:
         raise ConfigError(problem, where=str(path), cure="Save it as UTF-8") from error
     rows = [
         _read_row(line, f"{path}, line {number}", profile)
-        for number, line in enumerate(lines, 1) if line.strip()
-    ]  # fmt: skip
+        for number, line in enumerate(lines, 1)
+        if line.strip()
+    ]
     if not rows:
         raise ConfigError("no unit in it", where=str(path), cure=_CURE)
     return pl.DataFrame(rows, schema=KEY, orient="row").unique(
@@ -161,9 +167,10 @@ def describe_grade(grade: Grade) -> str:
     lines = [f"{'':14}{'in key':>9}{'found':>9}{'':>7}  of the missed"]
     for kind, counts in told["kinds"].items():
         missed = ", ".join(
-            f"{verdict} {count:,}" for verdict, count in counts["verdicts"].items()
+            f"{verdict} {count:,}"
+            for verdict, count in counts["verdicts"].items()
             if verdict != Verdict.KEPT
-        )  # fmt: skip
+        )
         share = counts["found"] / counts["in_key"]
         lines.append(
             f"{spell(kind):14}{counts['in_key']:>9,}{counts['found']:>9,}{share:>7.1%}  "

@@ -23,9 +23,13 @@ KEYS = """\
 
 
 def open_lab(
-    run: Path, reviewer: str | None, *, policy: Policy = "majority", browser: bool = True,
+    run: Path,
+    reviewer: str | None,
+    *,
+    policy: Policy = "majority",
+    browser: bool = True,
     port: int | None = None,
-) -> int:  # fmt: skip
+) -> int:
     """Open the notebook of a run in JupyterLab, on this machine alone; back when it is closed.
 
     Returns its exit code. UsageError where the extra is not installed.
@@ -54,11 +58,14 @@ def open_lab(
 def list_options(notebook: Path, *, browser: bool = True, port: int | None = None) -> list[str]:
     """Return the command line of JupyterLab; its token stays its own."""
     options = [
-        str(notebook), "--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={notebook.parent}",
+        str(notebook),
+        "--ServerApp.ip=127.0.0.1",
+        f"--ServerApp.root_dir={notebook.parent}",
         f"--LabApp.default_url=/lab/tree/{notebook.name}",
-        "--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        "--LabApp.news_url=None",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",
-    ]  # fmt: skip
+    ]
     if port is not None:
         options += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
@@ -76,14 +83,13 @@ def write_notebook(run: Path, reviewer: str | None, policy: Policy = "majority")
     except OSError as error:
         raise RunError(
             f"the notebook cannot be written ({(error.strerror or str(error)).lower()})",
-            where=str(place), cure="Check the permissions of the run folder",
-        ) from error  # fmt: skip
+            where=str(place),
+            cure="Check the permissions of the run folder",
+        ) from error
     return place
 
 
-def make_notebook(
-    run: str, reviewer: str | None, policy: Policy = "majority"
-) -> dict[str, Any]:
+def make_notebook(run: str, reviewer: str | None, policy: Policy = "majority") -> dict[str, Any]:
     """Return a notebook that reviews a run; `run` is told from where the notebook lies."""
     named = "" if reviewer is None else f", reviewer={reviewer!r}"
     named += "" if policy == "majority" else f", policy={policy!r}"
@@ -93,11 +99,19 @@ def make_notebook(
     )
     return {
         "cells": [
-            {"cell_type": "code", "id": "review", "metadata": {}, "execution_count": None,
-             "outputs": [], "source": code},
+            {
+                "cell_type": "code",
+                "id": "review",
+                "metadata": {},
+                "execution_count": None,
+                "outputs": [],
+                "source": code,
+            },
             {"cell_type": "markdown", "id": "keys", "metadata": {}, "source": KEYS},
         ],
-        "metadata": {"kernelspec": {"display_name": "Python 3", "language": "python",
-                                    "name": "python3"}},
-        "nbformat": 4, "nbformat_minor": 5,
-    }  # fmt: skip
+        "metadata": {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}
+        },
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }

@@ -12,15 +12,7 @@ from miner.decisions import Unit
 from miner.proposals import LEAST_SCORE, NEARLY, SURE, SWALLOWED, Verdict
 from miner.report import spell
 from miner.review.explainer import Explainer, Places
-from miner.review.words import (
-    KINDS,
-    PROVEN,
-    quote,
-    tell_count,
-    tell_score,
-    tell_share,
-    tell_times,
-)
+from miner.review.words import KINDS, PROVEN, quote, tell_count, tell_score, tell_share, tell_times
 from miner.reviewed import Reviewed
 from miner.vocabulary import round_real
 
@@ -53,8 +45,10 @@ def explain(explainer: Explainer, row: int) -> dict[str, Any]:
         "objective": explainer.run.manifest["config"]["objective"],
         "headline": write_headline(explainer, about, owners),
         "evidence": list_evidence(explainer, about, around),
-        "merges": [[left.removeprefix(" "), right.removeprefix(" "),
-                    (left + right).removeprefix(" ")] for left, right in steps],
+        "merges": [
+            [left.removeprefix(" "), right.removeprefix(" "), (left + right).removeprefix(" ")]
+            for left, right in steps
+        ],
         "pieces": [piece.removeprefix(" ") for piece in pieces],
         "owners": owners,
         "looked_at": len(places.starts),
@@ -65,7 +59,7 @@ def explain(explainer: Explainer, row: int) -> dict[str, Any]:
         "exact": explainer.originals.exact,
         "built_on": explainer.table["token"].gather(explainer.built_on.get(row, [])).to_list(),
         "changes": list_changes(explainer, about, owners, places),
-    }  # fmt: skip
+    }
 
 
 def find_outcome(reviewed: Reviewed, unit: Unit, row: int | None) -> dict[str, Any]:
@@ -120,8 +114,10 @@ def _praise(explainer: Explainer, about: Mapping[str, Any]) -> str:
     own = f"it owns {about['settled']:,} of its {tell_count(about['count'], 'place')}"
     if not explainer.meaning:
         pieces, saved = explainer.count_savings(about["row"], about["settled"])
-        return (f"{own}, each {tell_count(pieces, 'token')} without it, "
-                f"so it saves {tell_count(saved, 'token')}")  # fmt: skip
+        return (
+            f"{own}, each {tell_count(pieces, 'token')} without it, "
+            f"so it saves {tell_count(saved, 'token')}"
+        )
     if about["score"] < LEAST_SCORE or about["log_likelihood"] < SURE:
         return f"it was accepted, though its score is {tell_score(about['score'])}; {own}"
     meets = f"its parts meet {tell_times(2 ** about['pmi'])} times as often as chance has it"
@@ -163,15 +159,22 @@ def list_evidence(
     if about["candidate"] is None:
         return [_tell_atom(explainer, about)]
     told = [
-        *_tell_meeting(about), *_tell_freedom(about), *_tell_likeness(explainer, about),
-        *_tell_vectors(explainer, about), *_tell_spread(explainer, about, around),
-    ]  # fmt: skip
+        *_tell_meeting(about),
+        *_tell_freedom(about),
+        *_tell_likeness(explainer, about),
+        *_tell_vectors(explainer, about),
+        *_tell_spread(explainer, about, around),
+    ]
     runs = explainer.table.filter(pl.col("candidate").is_not_null())
     return [
-        {"name": name, "text": text, "value": round_real(value),
-         "better_than": _share_worse(runs, about, column, lower=lower)}
+        {
+            "name": name,
+            "text": text,
+            "value": round_real(value),
+            "better_than": _share_worse(runs, about, column, lower=lower),
+        }
         for name, text, value, column, lower in told
-    ]  # fmt: skip
+    ]
 
 
 _Told = tuple[str, str, float, str, bool]  # name, text, value, column, whether lower is better
@@ -261,21 +264,33 @@ def _tell_spread(explainer: Explainer, about: Mapping[str, Any], around: np.ndar
     if not inside:
         text = "it lies inside no longer run that repeats"
     return [
-        ("documents", f"it stands in {tell_count(documents, 'document')}", documents, "documents",
-         False),
-        ("dispersion", f"it is spread {even} over the corpus: {spread:.2f}, 0 is even", spread,
-         "dispersion", True),
+        (
+            "documents",
+            f"it stands in {tell_count(documents, 'document')}",
+            documents,
+            "documents",
+            False,
+        ),
+        (
+            "dispersion",
+            f"it is spread {even} over the corpus: {spread:.2f}, 0 is even",
+            spread,
+            "dispersion",
+            True,
+        ),
         ("nestedness", f"{text}{where}", nested, "nestedness", True),
-    ]  # fmt: skip
+    ]
 
 
 # What would change it
 
 
 def list_changes(
-    explainer: Explainer, about: Mapping[str, Any], owners: Sequence[Mapping[str, Any]],
+    explainer: Explainer,
+    about: Mapping[str, Any],
+    owners: Sequence[Mapping[str, Any]],
     places: Places,
-) -> list[str]:  # fmt: skip
+) -> list[str]:
     """Return what would change the verdict, concrete, a sentence each."""
     verdict = about["verdict"]
     if verdict == Verdict.KEPT:
@@ -302,19 +317,23 @@ def _change_kept(explainer: Explainer, about: Mapping[str, Any]) -> list[str]:
     count, settled = about["count"], about["settled"]
     changes = []
     if about["candidate"] is None or settled >= count:
-        changes.append(f"It occurs {tell_count(count, 'time')}: --min-count {count + 1:,} would "
-                       "leave it out.")  # fmt: skip
+        changes.append(
+            f"It occurs {tell_count(count, 'time')}: --min-count {count + 1:,} would leave it out."
+        )
     elif explainer.meaning:
-        changes.append(f"It owns {settled:,} of its {tell_count(count, 'place')}: --min-count "
-                       f"{settled + 1:,} would leave it out as the others stand, {count + 1:,} in "
-                       "any case.")  # fmt: skip
+        changes.append(
+            f"It owns {settled:,} of its {tell_count(count, 'place')}: --min-count "
+            f"{settled + 1:,} would leave it out as the others stand, {count + 1:,} in "
+            "any case."
+        )
     else:
         changes.append(f"--min-count {count + 1:,} would leave it out.")
     if about["order"] > 1:
         worse = "is" if about["order"] == 2 else "are"
-        changes.append(f"{about['order'] - 1:,} {worse} better: --vocab-size "
-                       f"{about['order'] - 1:,} has no room for it as the others stand."
-                       )  # fmt: skip
+        changes.append(
+            f"{about['order'] - 1:,} {worse} better: --vocab-size "
+            f"{about['order'] - 1:,} has no room for it as the others stand."
+        )
     else:
         changes.append("It is the best of all: no --vocab-size leaves it out.")
     return changes
@@ -365,30 +384,38 @@ def _change_idle(explainer: Explainer, about: Mapping[str, Any]) -> list[str]:
     documents = int(explainer.run.manifest["documents"])
     least, promise = min(SPREAD, documents), about["count"] * (about["length"] - 1)
     if about["documents"] < least:
-        return [f"It stands in {tell_count(about['documents'], 'document')}; to compete for "
-                f"savings it must stand in {least}."]  # fmt: skip
+        return [
+            f"It stands in {tell_count(about['documents'], 'document')}; to compete for "
+            f"savings it must stand in {least}."
+        ]
     budget = int(explainer.run.manifest["config"]["vocab_size"])
     able = pl.col("candidate").is_not_null() & (pl.col("documents") >= least)
     promises = explainer.table.filter(able).select(p=pl.col("count") * (pl.col("length") - 1))["p"]
     bar = int(promises.top_k(min(8 * budget, len(promises)))[-1])
-    return [f"It can save {promise:,} tokens at most; of the {8 * budget:,} runs that --vocab-size "
-            f"{budget:,} lets compete each promised {bar:,} or more. A larger one lets more in."
-            ]  # fmt: skip
+    return [
+        f"It can save {promise:,} tokens at most; of the {8 * budget:,} runs that --vocab-size "
+        f"{budget:,} lets compete each promised {bar:,} or more. A larger one lets more in."
+    ]
 
 
 def _change_chance(about: Mapping[str, Any]) -> list[str]:
     """Return how often it should occur to be sure: log-likelihood grows with the counts."""
     likelihood, count = float(about["log_likelihood"]), int(about["count"])
     if likelihood <= 0:
-        return [f"Its parts meet {tell_times(2.0 ** about['pmi'])} times as often as chance has "
-                "it: more text of the same kind would not change that."]  # fmt: skip
+        return [
+            f"Its parts meet {tell_times(2.0 ** about['pmi'])} times as often as chance has "
+            "it: more text of the same kind would not change that."
+        ]
     needed = int(np.ceil(count * SURE / likelihood))
     times = tell_times(SURE / likelihood)
-    changes = [f"At the same rates, about {needed:,} occurrences instead of {count:,} would be "
-               f"sure: a corpus {times} times as large."]  # fmt: skip
+    changes = [
+        f"At the same rates, about {needed:,} occurrences instead of {count:,} would be "
+        f"sure: a corpus {times} times as large."
+    ]
     if about["score"] and about["score"] < LEAST_SCORE:
-        changes.append(f"Its score, {about['score']:.3f}, would still have to reach "
-                       f"{LEAST_SCORE:.3f}.")  # fmt: skip
+        changes.append(
+            f"Its score, {about['score']:.3f}, would still have to reach {LEAST_SCORE:.3f}."
+        )
     return changes
 
 
@@ -397,8 +424,10 @@ def _change_fragment(explainer: Explainer, about: Mapping[str, Any], places: Pla
     if rival is None:
         return [f"Fewer than {SWALLOWED:.0%} of its places inside one longer unit."]
     name, share = quote(rival["token"]), rival["count"] / about["count"]
-    changes = [f"{tell_share(share)} of its places lie inside {name}; below {SWALLOWED:.0%} both "
-               "would compete."]  # fmt: skip
+    changes = [
+        f"{tell_share(share)} of its places lie inside {name}; below {SWALLOWED:.0%} both "
+        "would compete."
+    ]
     if rival["verdict"] != Verdict.KEPT:
         return [*changes, f"{name} is not kept itself ({rival['verdict']})."]
     own = explainer.let_in(about["row"], places, without=[rival["row"]])
@@ -420,9 +449,11 @@ def _tell_own(about: Mapping[str, Any], own: int, places: Places) -> str:
 
 
 def _change_outbid(
-    explainer: Explainer, about: Mapping[str, Any], owners: Sequence[Mapping[str, Any]],
+    explainer: Explainer,
+    about: Mapping[str, Any],
+    owners: Sequence[Mapping[str, Any]],
     places: Places,
-) -> list[str]:  # fmt: skip
+) -> list[str]:
     """Return what it would own beside the kept units, and without the one that takes most."""
     row, rival = about["row"], explainer.find_rival(about)
     now = explainer.let_in(row, places)
@@ -434,8 +465,10 @@ def _change_outbid(
         told = _tell_freed(explainer, about, quote(rival["token"]), freed, places)
         return [_tell_better(about, rival), told]
     if now >= explainer.min_count:
-        return [f"{own}, which is enough: it lost when more units competed than are kept. "
-                "Another --vocab-size may take it."]  # fmt: skip
+        return [
+            f"{own}, which is enough: it lost when more units competed than are kept. "
+            "Another --vocab-size may take it."
+        ]
     changes = [f"{own}; it takes {explainer.min_count:,} (--min-count)."]
     for first in [entry for entry in owners if entry["row"] != row][:1]:
         freed = explainer.let_in(row, places, without=[first["row"]])
@@ -445,9 +478,11 @@ def _change_outbid(
 
 def _tell_better(about: Mapping[str, Any], rival: Mapping[str, Any]) -> str:
     name, share = quote(rival["token"]), about["count"] / max(rival["count"], 1)
-    return (f"{tell_share(share)} of the places of {name} are in it, and {name} scores "
-            f"{rival['score']:.3f} against {about['score']:.3f}; at {rival['score'] - NEARLY:.3f} "
-            "the longer one would win.")  # fmt: skip
+    return (
+        f"{tell_share(share)} of the places of {name} are in it, and {name} scores "
+        f"{rival['score']:.3f} against {about['score']:.3f}; at {rival['score'] - NEARLY:.3f} "
+        "the longer one would win."
+    )
 
 
 def _tell_savings(explainer: Explainer, row: int, own: int) -> str:
@@ -467,5 +502,7 @@ def _change_budget(explainer: Explainer, about: Mapping[str, Any]) -> list[str]:
         (pl.col("score") == about["score"]) & (pl.col("row") < about["row"])
     )
     better = rows.filter((pl.col("row") != about["row"]) & before).height
-    return [f"{better:,} are better: a --vocab-size of about {better + 1:,} would take it, if "
-            "the others compete as they did."]  # fmt: skip
+    return [
+        f"{better:,} are better: a --vocab-size of about {better + 1:,} would take it, if "
+        "the others compete as they did."
+    ]

@@ -27,12 +27,11 @@ def explain_text(folder: Path, text: str, *, policy: Policy = "majority") -> dic
     unit = check_form(run, text)[0] if row is None else explainer.unit(row)
     reviewed = review_run(folder, policy)
     logs = read_logs(folder)
-    found["decisions"] = {
-        log.reviewer: log.state[unit].said() for log in logs if unit in log.state
-    }
+    found["decisions"] = {log.reviewer: log.state[unit].said() for log in logs if unit in log.state}
     found["conflicts"] = [
         {"field": entry.field, "said": dict(entry.said), "holds": entry.holds, "policy": policy}
-        for entry in settle_logs(logs, policy).conflicts if entry.unit == unit
-    ]  # fmt: skip
+        for entry in settle_logs(logs, policy).conflicts
+        if entry.unit == unit
+    ]
     found["reviewed"] = find_outcome(reviewed, unit, row) if reviewed and unit else None
     return found

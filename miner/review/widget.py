@@ -101,10 +101,15 @@ class Review(anywidget.AnyWidget):
 
     def _answer(self, content: Mapping[str, Any]) -> Answer:
         answers: dict[str, Callable[[Mapping[str, Any]], Answer]] = {
-            "open": self._open, "find": self._find, "rows": self._list_rows,
-            "detail": self._detail, "place": self._place, "points": self._draw,
-            "states": self._tell_states, "act": self._act,
-        }  # fmt: skip
+            "open": self._open,
+            "find": self._find,
+            "rows": self._list_rows,
+            "detail": self._detail,
+            "place": self._place,
+            "points": self._draw,
+            "states": self._tell_states,
+            "act": self._act,
+        }
         wanted = str(content.get("do"))
         if wanted not in answers:
             raise UsageError(f"the page asks for {wanted!r}", cure="Load the page again")
@@ -117,14 +122,14 @@ class Review(anywidget.AnyWidget):
         self.board.refresh()
         self._do_beside(self.board.warm)
         return self._tell_state() | {
-            "run": self._run, "reviewer": self.board.reviewer, "kinds": list(KINDS),
+            "run": self._run,
+            "reviewer": self.board.reviewer,
+            "kinds": list(KINDS),
             "present": table["kind"].unique().sort().to_list(),
             "verdicts": table["verdict"].unique().sort().to_list(),
             "heads": [list(row) for row in heads.iter_rows()],
-            "fields": [
-                [name, dtype.is_float()] for name, dtype in self.board.known.schema.items()
-            ],
-        }, []  # fmt: skip
+            "fields": [[name, dtype.is_float()] for name, dtype in self.board.known.schema.items()],
+        }, []
 
     def _tell_state(self) -> dict[str, Any]:
         return {"counts": self.board.count(), "notes": self.board.notes()}
@@ -139,9 +144,12 @@ class Review(anywidget.AnyWidget):
         at = max(_find_row(rows, content.get("row")), 0)
         first = max(at - 50, 0)
         return {
-            "view": self._last_view, "total": len(rows), "at": at, "first": first,
+            "view": self._last_view,
+            "total": len(rows),
+            "at": at,
+            "first": first,
             "rows": self.board.list_rows(rows[first : first + 150]),
-        }, []  # fmt: skip
+        }, []
 
     def _view(self, content: Mapping[str, Any]) -> np.ndarray:
         if content.get("view") not in self._views:
@@ -171,11 +179,14 @@ class Review(anywidget.AnyWidget):
         family = [numbers.get(head, 255) for head in part["family"]]
         names = {name: part[name].unique().sort().to_list() for name in codes}
         columns = [
-            points.rows.astype("<u4"), points.places.astype("<f4"),
+            points.rows.astype("<u4"),
+            points.places.astype("<f4"),
             np.log2(part["count"].to_numpy() + 1.0).astype("<f4"),
-            codes["kind"].to_numpy().astype(np.uint8), codes["verdict"].to_numpy().astype(np.uint8),
-            np.array(family, np.uint8), self.board.states()[points.rows],
-        ]  # fmt: skip
+            codes["kind"].to_numpy().astype(np.uint8),
+            codes["verdict"].to_numpy().astype(np.uint8),
+            np.array(family, np.uint8),
+            self.board.states()[points.rows],
+        ]
         tokens = [spell(token) for token in part["token"]]
         return {"tokens": tokens, "families": heads, "names": names}, [
             column.tobytes() for column in columns
@@ -200,9 +211,11 @@ class Review(anywidget.AnyWidget):
 
     def _tell_outcome(self, outcome: Outcome) -> dict[str, Any]:
         few = outcome.rows[:MOST_ROWS] if len(outcome.rows) <= MOST_ROWS else []
-        return asdict(outcome) | self._tell_state() | {
-            "rows": self.board.list_rows(few), "touched": len(outcome.rows),
-        }  # fmt: skip
+        return (
+            asdict(outcome)
+            | self._tell_state()
+            | {"rows": self.board.list_rows(few), "touched": len(outcome.rows)}
+        )
 
 
 def _log_failure(done: Future[None]) -> None:

@@ -74,9 +74,10 @@ def tell_shortly(row: Mapping[str, Any]) -> str:
     return {
         Verdict.TORN: "cuts through what is one",
         Verdict.VALUE: "holds a value of a record",
-        Verdict.CHANCE: "no more often than chance", Verdict.BUDGET: "beyond --vocab-size",
+        Verdict.CHANCE: "no more often than chance",
+        Verdict.BUDGET: "beyond --vocab-size",
         Verdict.REJECTED: "a reviewer rejected it",
-    }.get(verdict, str(verdict))  # fmt: skip
+    }.get(verdict, str(verdict))
 
 
 def _is_inside(row: Mapping[str, Any]) -> bool:

@@ -44,14 +44,16 @@ def check_entries(entries: Iterable[Entry], *, where: str) -> list[Entry]:
         other = kept.get(entry.text)
         if other and other.sign != entry.sign:
             raise ConfigError(
-                f"{entry.text!r} has two signs, {other.sign!r} and {entry.sign!r}", where=where,
+                f"{entry.text!r} has two signs, {other.sign!r} and {entry.sign!r}",
+                where=where,
                 cure="Take one of them away",
-            )  # fmt: skip
+            )
         if not entry.formed and plain.setdefault(entry.sign, entry.text) != entry.text:
             raise ConfigError(
                 f"{entry.sign!r} stands for {plain[entry.sign]!r} and for {entry.text!r}",
-                where=where, cure="Give one of them another sign",
-            )  # fmt: skip
+                where=where,
+                cure="Give one of them another sign",
+            )
         if not other or other.formed:
             kept[entry.text] = entry
     _check_cycles(kept, where)
@@ -113,18 +115,15 @@ def _check_cycles(entries: dict[str, Entry], where: str) -> None:
         done.update(path)
 
 
-def number_signs(
-    entries: Sequence[Entry], patterns: Sequence[Pattern] = ()
-) -> dict[bytes, int]:  # fmt: skip
+def number_signs(entries: Sequence[Entry], patterns: Sequence[Pattern] = ()) -> dict[bytes, int]:
     """Return the number of each sign in a plan."""
     signs = [entry.sign for entry in entries] + [pattern.sign for pattern in patterns]
     return {sign.encode(): number for number, sign in enumerate(dict.fromkeys(signs))}
 
 
 def make_plan(
-    entries: Sequence[Entry], patterns: Sequence[Pattern] = (), *, share: float = 1.0,
-    seed: int = 0,
-) -> Plan:  # fmt: skip
+    entries: Sequence[Entry], patterns: Sequence[Pattern] = (), *, share: float = 1.0, seed: int = 0
+) -> Plan:
     """Return what the kernel reads: checked entries, and which share of places is rewritten."""
     texts = [entry.text.encode() for entry in entries]
     number = number_signs(entries, patterns)
@@ -150,16 +149,26 @@ def make_plan(
     blob, sign_at, text_at = _join(signs, stands)
     found, back = build_trie(both), build_trie(signs)
     return Plan(
-        found, back, class_table(), blob, forward,
+        found,
+        back,
+        class_table(),
+        blob,
+        forward,
         np.array([entry.formed for entry in entries] + [False] * (len(both) - len(texts)), bool),
-        sign_at, text_at, forms, float(share), int(seed), safe,
-        np.array(careful + [False] * (len(both) - len(texts)), bool), wary,
-    )  # fmt: skip
+        sign_at,
+        text_at,
+        forms,
+        float(share),
+        int(seed),
+        safe,
+        np.array(careful + [False] * (len(both) - len(texts)), bool),
+        wary,
+    )
 
 
 def find_careful(
     entries: Sequence[Entry], patterns: Sequence[Pattern] = ()
-) -> tuple[list[bool], bool]:  # fmt: skip
+) -> tuple[list[bool], bool]:
     """Say which entries want care, and whether all others are safe without.
 
     Where a text of one or more words stood between words, a sign that is one word does, and nothing

@@ -21,9 +21,10 @@ def open_forms(language: str) -> Callable[[str], list[str]]:
         from pymorphy3 import MorphAnalyzer
     except ImportError as error:
         raise ConfigError(
-            "the forms of Russian words need pymorphy3", where="--inflect ru",
+            "the forms of Russian words need pymorphy3",
+            where="--inflect ru",
             cure='pip install "miner[russian]"',
-        ) from error  # fmt: skip
+        ) from error
     analyzer = MorphAnalyzer()
 
     def list_forms(word: str) -> list[str]:

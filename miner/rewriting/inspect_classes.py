@@ -46,7 +46,7 @@ MOST_TOKENS = 200_000
 SEPARATORS = ",;:|"  # of the fields of a record
 LONGEST_PART = 12  # characters of a word that another is glued of
 LOST = 0xFFFD  # what a program writes for a character that it could not read
-CODE_MARKS = "{}<>\"=_|&;:*$^%~`\\[]()/+#@"
+CODE_MARKS = '{}<>"=_|&;:*$^%~`\\[]()/+#@'
 _EDGES = ".,;:!?\"'’‘“”„«»()[]*-–—…·"
 _MARKS = re.compile(r"[{}<>\"=_|&;:*$^%~`\\]")
 _BRACKETS = re.compile(r"[\[\]()/+#@]")
@@ -121,10 +121,10 @@ def measure_characters(points: np.ndarray) -> dict[str, float]:
     total = max(counts.sum(), 1)
     shares = {name: float(counts[mask].sum() / total) for name, mask in masks.items()}
     shares["other punctuation"] = max(
-        0.0, 1 - sum(
-            shares[n] for n in ("letters", "digits", "code marks", "symbols", "lost characters")
-        ),
-    )  # fmt: skip
+        0.0,
+        1
+        - sum(shares[n] for n in ("letters", "digits", "code marks", "symbols", "lost characters")),
+    )
     return shares
 
 
@@ -196,19 +196,17 @@ def find_glued(words: Counter[str]) -> set[str]:
     """
     parts = {word for word, count in words.items() if count > 1 and 3 <= len(word) <= LONGEST_PART}
     return {
-        word
-        for word in words
-        if 8 <= len(word) <= 4 * LONGEST_PART and _splits(word, parts, 3)
+        word for word in words if 8 <= len(word) <= 4 * LONGEST_PART and _splits(word, parts, 3)
     }
 
 
 def _splits(text: str, parts: set[str], depth: int) -> bool:
     """Say whether a text is one of the parts and at most `depth` more."""
     return any(
-        text[:cut] in parts and (text[cut:] in parts or (depth > 1 and _splits(
-            text[cut:], parts, depth - 1)))
+        text[:cut] in parts
+        and (text[cut:] in parts or (depth > 1 and _splits(text[cut:], parts, depth - 1)))
         for cut in range(3, min(LONGEST_PART + 1, len(text) - 2))
-    )  # fmt: skip
+    )
 
 
 def tell_profile(head: bytes) -> Told:
@@ -276,30 +274,51 @@ def list_signals(
     spelled = characters["letters"] > 0.7 and characters["unspaced signs"] < 0.3
     return (
         Signal(4, "words with a symbol or a picture sign", icons * (records < 0.5), 0.1),
-        Signal(4, "lines that begin with a molecule",
-               profile.measures.get("molecules", 0.0), MOLECULAR),
-        Signal(3, "separators of fields", _only(
-            profile.name == "symbols", words["separators"]), 0.08),
-        Signal(4, "characters between white space", _only(
-            profile.name == "symbols" and characters["letters"] > 0.3,
-            profile.measures.get("characters per word", 0.0)), 15),
+        Signal(
+            4, "lines that begin with a molecule", profile.measures.get("molecules", 0.0), MOLECULAR
+        ),
+        Signal(
+            3, "separators of fields", _only(profile.name == "symbols", words["separators"]), 0.08
+        ),
+        Signal(
+            4,
+            "characters between white space",
+            _only(
+                profile.name == "symbols" and characters["letters"] > 0.3,
+                profile.measures.get("characters per word", 0.0),
+            ),
+            15,
+        ),
         Signal(2, "letters in an old language", old, 0.5),
         Signal(6, "packed nodes among words", words["packed nodes"], 0.03),
         Signal(1, "formulas and markers among words", words["formulas"] + words["markers"], 0.01),
         Signal(1, "letters in a made-up language", made_up, 0.5),
         Signal(1, "letters of private use", characters["private use"], 0.1),
-        Signal(6, "codes and abbreviations among words", _only(
-            plain and spelled, words["codes"] + words["abbreviations"]), 0.1),
-        Signal(1, "words that are others written together", _only(
-            plain and old < 0.5, words["glued"]), 0.05),
+        Signal(
+            6,
+            "codes and abbreviations among words",
+            _only(plain and spelled, words["codes"] + words["abbreviations"]),
+            0.1,
+        ),
+        Signal(
+            1,
+            "words that are others written together",
+            _only(plain and old < 0.5, words["glued"]),
+            0.05,
+        ),
         Signal(3, "lines of JSON", records, 0.3),
         Signal(4, "runs of letters that are of one or two", _only(coded, words["short runs"]), 0.6),
         Signal(3, "marks of code", _only(coded, profile.measures.get("code marks", 0.0)), 0.05),
         Signal(3, "letters in languages beside the first", beside, 0.25),
         Signal(0, "letters in one living language", max(living, default=0.0), 0.4),
-        Signal(1, "letters in no language that is known here", _only(
-            plain and spelled, shares.get(UNKNOWN, 0.0)), 0.6, is_hint=True),
-    )  # fmt: skip
+        Signal(
+            1,
+            "letters in no language that is known here",
+            _only(plain and spelled, shares.get(UNKNOWN, 0.0)),
+            0.6,
+            is_hint=True,
+        ),
+    )
 
 
 def _only(condition: bool, value: float) -> float:

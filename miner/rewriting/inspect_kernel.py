@@ -12,10 +12,27 @@ from miner.unicode import CODE_POINTS
 
 # What `state` holds, int64. INSIDE are the characters of documents, without line ends between.
 (
-    WORDS, LINES, DOCUMENTS, EMPTY, BAD, FIRST_BAD, FIRST_BAD_LINE, CRLF, IN_WORD, AFTER_CR,
-    OPEN_CHARACTERS, OPEN_BYTES, NUMBER, LONGEST, LONGEST_BYTES, LONGEST_NUMBER, OFFSET, HASH,
-    INSIDE, STATE_SIZE,
-) = range(20)  # fmt: skip
+    WORDS,
+    LINES,
+    DOCUMENTS,
+    EMPTY,
+    BAD,
+    FIRST_BAD,
+    FIRST_BAD_LINE,
+    CRLF,
+    IN_WORD,
+    AFTER_CR,
+    OPEN_CHARACTERS,
+    OPEN_BYTES,
+    NUMBER,
+    LONGEST,
+    LONGEST_BYTES,
+    LONGEST_NUMBER,
+    OFFSET,
+    HASH,
+    INSIDE,
+    STATE_SIZE,
+) = range(20)
 BREAK, RETURN = 10, 13
 EXACT_LENGTHS = 1024  # shorter documents are counted by length, longer ones to a sixteenth
 LENGTH_BINS = EXACT_LENGTHS + 16 * 54
@@ -31,8 +48,9 @@ def scan_lines(block, final, white, state, points, lengths, hashes, sizes):  # t
     `hashes` uint64 and `sizes` int64 have room for a document per byte and one more. A character
     that the block cuts is left for the next one, unless this is the `final` one.
     """
-    used, ended = _scan(block, 0, len(block), True, final, white, state, points, lengths,
-                        hashes, sizes, 0)  # fmt: skip
+    used, ended = _scan(
+        block, 0, len(block), True, final, white, state, points, lengths, hashes, sizes, 0
+    )
     state[OFFSET] += used
     if final and state[OPEN_BYTES] > 0:
         ended = _finish(state, lengths, hashes, sizes, ended)
@@ -46,8 +64,20 @@ def scan_documents(buffer, starts, ends, white, state, points, lengths, hashes, 
     """Count documents that are whole and UTF-8; return how many they are."""
     ended = 0
     for number in range(len(starts)):
-        _scan(buffer, starts[number], ends[number], False, True, white, state, points, lengths,
-              hashes, sizes, ended)  # fmt: skip
+        _scan(
+            buffer,
+            starts[number],
+            ends[number],
+            False,
+            True,
+            white,
+            state,
+            points,
+            lengths,
+            hashes,
+            sizes,
+            ended,
+        )
         ended = _finish(state, lengths, hashes, sizes, ended)
         state[LINES] += 1
         state[IN_WORD] = 0

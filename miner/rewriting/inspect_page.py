@@ -105,22 +105,38 @@ def _text(text: str) -> str:
 
 def _draw_pictures(record: dict[str, Any]) -> list[str]:
     figures = [
-        _figure(draw_ladder(record), "What it is enough for: lines on a log scale, with the range "
-                "of each step."),
-        _figure(_draw_classes(record), "What speaks for each class: its strongest measure, times "
-                "the value from which it counts (the dashed line)."),
-    ]  # fmt: skip
+        _figure(
+            draw_ladder(record),
+            "What it is enough for: lines on a log scale, with the range of each step.",
+        ),
+        _figure(
+            _draw_classes(record),
+            "What speaks for each class: its strongest measure, times "
+            "the value from which it counts (the dashed line).",
+        ),
+    ]
     if record["binary"]:
-        figures.append(_figure(_draw_entropy(record), "Bits that a byte tells, of 8, by its place "
-                               "in an element."))  # fmt: skip
+        figures.append(
+            _figure(
+                _draw_entropy(record), "Bits that a byte tells, of 8, by its place in an element."
+            )
+        )
         return figures
     shares = list(record["scripts"].items())[:8]
     if shares:
-        figures.append(_figure(draw_bars([(n, s, tell_value(s)) for n, s in shares]),
-                               "Scripts, by their share of the letters."))  # fmt: skip
+        figures.append(
+            _figure(
+                draw_bars([(n, s, tell_value(s)) for n, s in shares]),
+                "Scripts, by their share of the letters.",
+            )
+        )
     if record["lengths"]["bins"]:
-        figures.append(_figure(_draw_lengths(record), "How many characters documents have; the "
-                               "figure is how many documents."))  # fmt: skip
+        figures.append(
+            _figure(
+                _draw_lengths(record),
+                "How many characters documents have; the figure is how many documents.",
+            )
+        )
     return figures
 
 
@@ -175,17 +191,23 @@ def _draw_classes(record: dict[str, Any]) -> str:
 def _draw_lengths(record: dict[str, Any]) -> str:
     bins = record["lengths"]["bins"]
     most = max(entry["documents"] for entry in bins)
-    return draw_bars([
-        (f"{e['from']:,} to {e['to']:,}" if e["to"] > e["from"] else f"{e['from']}",
-         e["documents"] / max(most, 1), f"{e['documents']:,}")
-        for e in bins
-    ])  # fmt: skip
+    return draw_bars(
+        [
+            (
+                f"{e['from']:,} to {e['to']:,}" if e["to"] > e["from"] else f"{e['from']}",
+                e["documents"] / max(most, 1),
+                f"{e['documents']:,}",
+            )
+            for e in bins
+        ]
+    )
 
 
 def _draw_entropy(record: dict[str, Any]) -> str:
     found = record["binary"]
-    bars: list[Bar] = [("all bytes", found["entropy_per_byte"] / 8,
-                        f"{found['entropy_per_byte']:.2f}")]  # fmt: skip
+    bars: list[Bar] = [
+        ("all bytes", found["entropy_per_byte"] / 8, f"{found['entropy_per_byte']:.2f}")
+    ]
     for form in found["forms"]:
         bars += [
             (f"{form['dtype']}, byte {place}", bits / 8, f"{bits:.2f}")
@@ -239,11 +261,14 @@ def _write_figures(record: dict[str, Any]) -> str:
         rows += [("bytes", line) for line in list_bytes(record)]
     else:
         rows += [
-            ("size", tell_size_line(record)), ("pages", tell_pages(record)),
-            ("tokens", tell_tokens(record)), ("languages", tell_languages(record)),
-            ("lengths", tell_lengths_line(record)), ("repeats", tell_repeats(record)),
+            ("size", tell_size_line(record)),
+            ("pages", tell_pages(record)),
+            ("tokens", tell_tokens(record)),
+            ("languages", tell_languages(record)),
+            ("lengths", tell_lengths_line(record)),
+            ("repeats", tell_repeats(record)),
             *(("encoding", line) for line in list_encoding(record["encoding"])),
-        ]  # fmt: skip
+        ]
     rows.append(("packing", tell_packing(record)))
     for rung in record["sizing"]:
         state = "reached" if rung["reached"] else tell_missing(rung, record)
@@ -259,10 +284,14 @@ def _write_evidence(record: dict[str, Any]) -> str:
     """Return the measures that decide on class and profile."""
     verdict = record["class"]
     rows = [
-        [_text(f"{s['number']} {CLASSES[s['number']]}" if s["number"] else CLASSES[0]),
-         _text(s["what"]), tell_value(s["value"]), tell_value(s["counts_from"])]
+        [
+            _text(f"{s['number']} {CLASSES[s['number']]}" if s["number"] else CLASSES[0]),
+            _text(s["what"]),
+            tell_value(s["value"]),
+            tell_value(s["counts_from"]),
+        ]
         for s in verdict["signals"]
-    ]  # fmt: skip
+    ]
     shares = {**record["characters"], **{f"words: {n}": v for n, v in record["words"].items()}}
     tongues = [
         [_text(t["name"]), tell_value(t["share"]), t["certainty"], _text(t["evidence"])]
@@ -274,19 +303,22 @@ def _write_evidence(record: dict[str, Any]) -> str:
     parts = [[_text(name), tell_value(share)] for name, share in shares.items() if share >= LEAST]
     return (
         "<h2>Evidence</h2>"
-        + make_section("What speaks for each class", ["class", "measure", "#value", "#counts from"],
-                       rows)
-        + make_section(f"What decides the profile {record['profile']['name']}",
-                       ["measure at the beginning of the corpus", "#value"], measures)
+        + make_section(
+            "What speaks for each class", ["class", "measure", "#value", "#counts from"], rows
+        )
+        + make_section(
+            f"What decides the profile {record['profile']['name']}",
+            ["measure at the beginning of the corpus", "#value"],
+            measures,
+        )
         + make_section("Languages", ["language", "#share", "certainty", "evidence"], tongues)
         + make_section("Shares of characters and of words", ["what", "#share"], parts)
-    )  # fmt: skip
+    )
 
 
 def _write_tensors(record: dict[str, Any]) -> str:
     rows = [
-        [show(t["name"]), show(t["dtype"]), " x ".join(map(str, t["shape"])),
-         tell_size(t["bytes"])]
+        [show(t["name"]), show(t["dtype"]), " x ".join(map(str, t["shape"])), tell_size(t["bytes"])]
         for t in record["binary"]["shapes"]
-    ]  # fmt: skip
+    ]
     return make_section("The largest tensors", ["name", "dtype", "shape", "#size"], rows)

@@ -154,9 +154,15 @@ class Tally:
         longest, bad = self.count(kernel.LONGEST), self.count(kernel.BAD)
         self._reserve(len(block) + 2)
         used, ended = kernel.scan_lines(
-            block, final, white_points(), self.state, self.points, self.lengths, self._hashes,
+            block,
+            final,
+            white_points(),
+            self.state,
+            self.points,
+            self.lengths,
+            self._hashes,
             self._sizes,
-        )  # fmt: skip
+        )
         self.size += used
         if self.count(kernel.LONGEST) > longest:
             self.where = path
@@ -170,9 +176,16 @@ class Tally:
         longest = self.count(kernel.LONGEST)
         self._reserve(len(chunk.starts) + 2)
         ended = kernel.scan_documents(
-            chunk.buffer, chunk.starts, chunk.ends, white_points(), self.state, self.points,
-            self.lengths, self._hashes, self._sizes,
-        )  # fmt: skip
+            chunk.buffer,
+            chunk.starts,
+            chunk.ends,
+            white_points(),
+            self.state,
+            self.points,
+            self.lengths,
+            self._hashes,
+            self._sizes,
+        )
         self.size += int((chunk.ends - chunk.starts).sum())
         if self.count(kernel.LONGEST) > longest:
             self.where = chunk.path
@@ -324,9 +337,13 @@ def _read_documents(
         _read_lines(source, reading, reading.files, lambda _: None, raw=True)
     reading.texts.open()
     chunks = read_chunks(
-        [source], text_column=text_column, chunk_bytes=BLOCK, on_error="skip",
-        skipped=reading.skipped, progress=progress,
-    )  # fmt: skip
+        [source],
+        text_column=text_column,
+        chunk_bytes=BLOCK,
+        on_error="skip",
+        skipped=reading.skipped,
+        progress=progress,
+    )
     for chunk in chunks:
         if not reading.head:
             reading.head = chunk.buffer[:HEAD].tobytes()

@@ -57,9 +57,13 @@ def _entry(name: str, text: str) -> str:
     if not text:
         return ""
     return textwrap.fill(
-        text, WIDTH, initial_indent=f"{name}:".ljust(MARGIN) if name else " " * MARGIN,
-        subsequent_indent=" " * MARGIN, break_long_words=False, break_on_hyphens=False,
-    )  # fmt: skip
+        text,
+        WIDTH,
+        initial_indent=f"{name}:".ljust(MARGIN) if name else " " * MARGIN,
+        subsequent_indent=" " * MARGIN,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def escape(text: str) -> str:
@@ -289,10 +293,17 @@ def tell_packing(record: dict[str, Any]) -> str:
     if not found["ratio"]:
         return ""
     part = "all of it" if record["sample"]["whole"] else "a sample"
-    kind = "" if record["binary"] else (
-        ": hardly any repetition" if found["ratio"] < 1.8
-        else ": much repetition" if found["ratio"] > 6 else ""
-    )  # fmt: skip
+    kind = (
+        ""
+        if record["binary"]
+        else (
+            ": hardly any repetition"
+            if found["ratio"] < 1.8
+            else ": much repetition"
+            if found["ratio"] > 6
+            else ""
+        )
+    )
     return f"zstd makes {part} {found['ratio']:.1f} times shorter{kind}"
 
 

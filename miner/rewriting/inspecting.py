@@ -32,14 +32,7 @@ from miner.rewriting.inspect_classes import (
     tell_profile,
 )
 from miner.rewriting.inspect_encodings import Encoding, guess_encoding
-from miner.rewriting.inspect_reading import (
-    HEAD,
-    LOOKS_BINARY,
-    PIECE,
-    Reading,
-    Tally,
-    read_corpus,
-)
+from miner.rewriting.inspect_reading import HEAD, LOOKS_BINARY, PIECE, Reading, Tally, read_corpus
 from miner.rewriting.inspect_scripts import (
     LETTERS_PER_WORD,
     guess_languages,
@@ -120,8 +113,9 @@ def _tell_text(reading: Reading, tokenizer: LoadedTokenizer | None) -> dict[str,
     text = sample.decode("utf-8", "ignore")
     if encoding is not None:  # what follows tells of the text that it would be
         text, head = encoding.decode(sample), encoding.decode(head).encode()
-        points = np.bincount(np.frombuffer(text.encode("utf-32-le"), np.uint32),
-                             minlength=CODE_POINTS)  # fmt: skip
+        points = np.bincount(
+            np.frombuffer(text.encode("utf-32-le"), np.uint32), minlength=CODE_POINTS
+        )
     scripts = share_scripts(points)
     characters = measure_characters(points)
     words = measure_words(text)
@@ -192,9 +186,10 @@ def _estimate_words(words: int, scripts: dict[str, float], points: np.ndarray) -
         return words
     met = np.flatnonzero(points).tolist()
     letters = int(sum(points[point] for point in met if name_script(point)))
-    return max(words, round(sum(
-        letters * share / LETTERS_PER_WORD[name] for name, share in unspaced.items()
-    )))  # fmt: skip
+    return max(
+        words,
+        round(sum(letters * share / LETTERS_PER_WORD[name] for name, share in unspaced.items())),
+    )
 
 
 def _tell_repeats(reading: Reading) -> dict[str, Any]:
@@ -266,9 +261,10 @@ def _tell_encoding(reading: Reading) -> dict[str, Any]:
     points, crlf = tally.points, tally.count(kernel.CRLF)
     odd = [*range(9), 11, 12, *range(14, 32), 127, *range(0x80, 0xA0)]
     unseen = [
-        point for point in np.flatnonzero(points).tolist()
+        point
+        for point in np.flatnonzero(points).tolist()
         if unicodedata.category(chr(point)) == "Cf" and point != 0xFEFF
-    ]  # fmt: skip
+    ]
     first = tally.first_bad
     return {
         "bad_bytes": tally.count(kernel.BAD),
@@ -276,12 +272,10 @@ def _tell_encoding(reading: Reading) -> dict[str, Any]:
         "lost_characters": int(points[LOST]),
         "byte_order_marks": reading.marks,
         "files_no_text": reading.strange,
-        "line_ends": {
-            "lf": int(points[10]) - crlf, "crlf": crlf, "cr": int(points[13]) - crlf,
-        },
+        "line_ends": {"lf": int(points[10]) - crlf, "crlf": crlf, "cr": int(points[13]) - crlf},
         "controls": _list_points(points, odd),
         "invisible": _list_points(points, unseen),
-    }  # fmt: skip
+    }
 
 
 def _list_points(points: np.ndarray, wanted: Sequence[int]) -> list[dict[str, Any]]:
@@ -350,17 +344,23 @@ def _tell_binary(reading: Reading) -> dict[str, Any]:
     return {
         "size": {
             "disk_bytes": sum(source.bytes for source in reading.sources),
-            "text_bytes": reading.texts.size, "documents": reading.weights.documents,
+            "text_bytes": reading.texts.size,
+            "documents": reading.weights.documents,
         },
         "tokens": None,
         "class": _record_class(judge_bytes(f"the files hold {named}")),
         "profile": {"name": "bytes", "why": why, "measures": {}, "by_sample": "bytes"},
-        "characters": {}, "words": {}, "scripts": {}, "languages": [], "duplicates": None,
-        "lengths": None, "encoding": None,
+        "characters": {},
+        "words": {},
+        "scripts": {},
+        "languages": [],
+        "duplicates": None,
+        "lengths": None,
+        "encoding": None,
         "repetition": _tell_repetition(sample),
         "sample": {"bytes": len(sample), "whole": reading.sample.is_whole},
         "binary": tell_bytes(reading.weights),
-    }  # fmt: skip
+    }
 
 
 # What it is enough for
@@ -373,18 +373,26 @@ def tell_sizing(size: dict[str, Any], *, is_binary: bool) -> list[dict[str, Any]
     lines or by bytes.
     """
     amount = size["text_bytes"]
-    lines = amount // BYTES_PER_LINE if is_binary else (
-        size["lines"] - min(size["empty_documents"], size["lines"])
-    )  # fmt: skip
+    lines = (
+        amount // BYTES_PER_LINE
+        if is_binary
+        else (size["lines"] - min(size["empty_documents"], size["lines"]))
+    )
     rungs = []
     for name, low, high in STEPS:
         reached = lines >= low or (name == "full corpus" and amount >= FULL_BYTES[0])
-        rungs.append({
-            "step": name, "from_lines": low, "to_lines": high, "lines": lines, "reached": reached,
-            "from_bytes": FULL_BYTES[0] if name == "full corpus" else None,
-            "missing_lines": 0 if reached else low - lines,
-            "missing_bytes": 0 if reached or name != "full corpus" else FULL_BYTES[0] - amount,
-        })  # fmt: skip
+        rungs.append(
+            {
+                "step": name,
+                "from_lines": low,
+                "to_lines": high,
+                "lines": lines,
+                "reached": reached,
+                "from_bytes": FULL_BYTES[0] if name == "full corpus" else None,
+                "missing_lines": 0 if reached else low - lines,
+                "missing_bytes": 0 if reached or name != "full corpus" else FULL_BYTES[0] - amount,
+            }
+        )
     return rungs
 
 

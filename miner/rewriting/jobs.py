@@ -52,8 +52,10 @@ def open_job(config: RewriteConfig, *, back: bool, told: Told = lambda _: None) 
     if config.run and config.inflect:
         raise UsageError("--inflect is for --dictionary", cure="Leave it away")
     for name, given in (
-        ("links", config.links), ("style", config.style != "glued"), ("markers", config.markers),
-    ):  # fmt: skip
+        ("links", config.links),
+        ("style", config.style != "glued"),
+        ("markers", config.markers),
+    ):
         if config.dictionary and given:
             raise UsageError(f"--{name} is for --run", cure="Leave it away")
     if config.alphabet is not None and config.style != "signs":
@@ -63,9 +65,13 @@ def open_job(config: RewriteConfig, *, back: bool, told: Told = lambda _: None) 
     told(f"texts with a sign: {len(entries):,}{near}")
     plan = make_plan(entries, patterns, share=config.density, seed=config.seed)
     key = {
-        "corpus": config.corpus, "entries": hash_entries(entries, patterns), "form": config.form,
-        "density": config.density, "seed": config.seed, "back": back,
-    }  # fmt: skip
+        "corpus": config.corpus,
+        "entries": hash_entries(entries, patterns),
+        "form": config.form,
+        "density": config.density,
+        "seed": config.seed,
+        "back": back,
+    }
     numbers = number_signs(entries, patterns)
     return Job(config.corpus, config.out, plan, config.form, back, key, patterns, numbers)
 
@@ -75,9 +81,13 @@ def read_entries(config: RewriteConfig, told: Told) -> tuple[list[Entry], list[P
     if config.run is not None:
         kinds = KINDS[:1] if config.links else KINDS
         entries, bare = read_run(
-            config.run, kinds=kinds, policy=config.policy, style=config.style,
-            alphabet=config.alphabet, markers=config.markers,
-        )  # fmt: skip
+            config.run,
+            kinds=kinds,
+            policy=config.policy,
+            style=config.style,
+            alphabet=config.alphabet,
+            markers=config.markers,
+        )
         if bare:
             told(f"{bare:,} units have no sign: none is left, or one of ␛ ␚ ⟨ ⟩ would be in it")
         return entries, []
@@ -117,10 +127,12 @@ def describe_done(done: Done, config: RewriteConfig, *, back: bool) -> str:
     links = " --links" if config.links else ""
     form = "" if config.form == "txt" else f" --format {config.form}"
     command = f"miner restore {how}{case}{links}{form} --corpus {config.out} --out FILE"
-    return "\n".join([
-        size,
-        f"places with a sign: {done.replaced:,}; signs that stood there by themselves, escaped: "
-        f"{done.escaped:,}; lines left as they were: {done.left:,}",
-        "",
-        f"Next: {command} gives it back",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            size,
+            f"places with a sign: {done.replaced:,}; signs that stood there by themselves, "
+            f"escaped: {done.escaped:,}; lines left as they were: {done.left:,}",
+            "",
+            f"Next: {command} gives it back",
+        ]
+    )

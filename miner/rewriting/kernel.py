@@ -64,9 +64,13 @@ class Plan(NamedTuple):
 
 @njit(nogil=True, cache=True)
 def rewrite_lines(
-    buffer: np.ndarray, ends: np.ndarray, plan: Plan, spans: np.ndarray, out: np.ndarray,
+    buffer: np.ndarray,
+    ends: np.ndarray,
+    plan: Plan,
+    spans: np.ndarray,
+    out: np.ndarray,
     counts: np.ndarray,
-) -> int:  # fmt: skip
+) -> int:
     """Write lines, each with its newline, as hyperword text; return the bytes, -1 if out is short.
 
     Line i is `buffer[ends[i]:ends[i + 1]]`. `spans` int64 (n, 3): where what patterns found begins
@@ -133,9 +137,17 @@ def restore_lines(buffer: np.ndarray, ends: np.ndarray, plan: Plan, out: np.ndar
 
 @njit(nogil=True, cache=True)
 def _rewrite_safely(
-    buffer: np.ndarray, low: int, stop: int, plan: Plan, starts: np.ndarray, back: np.ndarray,
-    spans: np.ndarray, out: np.ndarray, at: int, scratch: np.ndarray,
-) -> tuple[int, int, int]:  # fmt: skip
+    buffer: np.ndarray,
+    low: int,
+    stop: int,
+    plan: Plan,
+    starts: np.ndarray,
+    back: np.ndarray,
+    spans: np.ndarray,
+    out: np.ndarray,
+    at: int,
+    scratch: np.ndarray,
+) -> tuple[int, int, int]:
     """Write one line; return where it ends (-1 if `out` is short), places replaced and escaped.
 
     Where it would not come back, it is written again without what wants care; where that would not
@@ -157,9 +169,16 @@ def _rewrite_safely(
 
 @njit(nogil=True, cache=True)
 def _rewrite(  # noqa: C901 - a kernel
-    buffer: np.ndarray, low: int, stop: int, plan: Plan, starts: np.ndarray, spans: np.ndarray,
-    out: np.ndarray, at: int, wary: bool,
-) -> tuple[int, int, int, int]:  # fmt: skip
+    buffer: np.ndarray,
+    low: int,
+    stop: int,
+    plan: Plan,
+    starts: np.ndarray,
+    spans: np.ndarray,
+    out: np.ndarray,
+    at: int,
+    wary: bool,
+) -> tuple[int, int, int, int]:
     """Write one line; return where it ends (-1 if `out` is short), places replaced and escaped.
 
     `wary`: texts that want care, and what patterns found, stay as they are.
@@ -233,9 +252,15 @@ def _rewrite(  # noqa: C901 - a kernel
 
 @njit(nogil=True, cache=True)
 def _take_span(
-    buffer: np.ndarray, place: int, stop: int, low: int, inside: bool, plan: Plan,
-    spans: np.ndarray, span: int,
-) -> tuple[int, int, int]:  # fmt: skip
+    buffer: np.ndarray,
+    place: int,
+    stop: int,
+    low: int,
+    inside: bool,
+    plan: Plan,
+    spans: np.ndarray,
+    span: int,
+) -> tuple[int, int, int]:
     """Return the number of the next span, and the sign and the length of that at a place.
 
     The sign is -1 where no span begins, or where a text that is longer does; `inside` a word none.
@@ -251,9 +276,14 @@ def _take_span(
 
 @njit(nogil=True, cache=True)
 def _restore(
-    buffer: np.ndarray, low: int, stop: int, plan: Plan, starts: np.ndarray, out: np.ndarray,
+    buffer: np.ndarray,
+    low: int,
+    stop: int,
+    plan: Plan,
+    starts: np.ndarray,
+    out: np.ndarray,
     at: int,
-) -> int:  # fmt: skip
+) -> int:
     """Write one line of hyperword text as it was; return where it ends, -1 if `out` is short."""
     place = copied = low
     word, joined = False, False
@@ -295,9 +325,15 @@ def _restore(
 
 @njit(nogil=True, cache=True)
 def _put_text(
-    buffer: np.ndarray, place: int, length: int, stop: int, plan: Plan, out: np.ndarray, at: int,
+    buffer: np.ndarray,
+    place: int,
+    length: int,
+    stop: int,
+    plan: Plan,
+    out: np.ndarray,
+    at: int,
     sign: int,
-) -> tuple[int, int]:  # fmt: skip
+) -> tuple[int, int]:
     """Write what a sign stands for; return the bytes read, and where it ends or -1."""
     behind = place + length
     if plan.forms[sign] and _is_at(buffer, behind, stop, _OPEN):
@@ -347,9 +383,11 @@ def _find_sign(buffer: np.ndarray, place: int, stop: int, sign: np.ndarray) -> i
 def _is_at(buffer: np.ndarray, place: int, stop: int, sign: np.ndarray) -> bool:
     """Say whether a sign of three bytes stands at a place."""
     return (
-        place + _SIGN <= stop and buffer[place] == sign[0] and buffer[place + 1] == sign[1]
+        place + _SIGN <= stop
+        and buffer[place] == sign[0]
+        and buffer[place + 1] == sign[1]
         and buffer[place + 2] == sign[2]
-    )  # fmt: skip
+    )
 
 
 @njit(nogil=True, cache=True)

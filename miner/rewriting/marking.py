@@ -25,10 +25,11 @@ def list_markers(fields: pl.DataFrame) -> dict[str, str]:
     """
     told = [
         pl.when((measure > 0) & (measure >= measure.quantile(1 - SHARE, "higher")))
-        .then(pl.lit(name)).alias(name)
+        .then(pl.lit(name))
+        .alias(name)
         for name, measure in MARKERS.items()
-    ]  # fmt: skip
-    marked = fields.with_columns(
-        pl.col("resonance", "direction", "tension").fill_nan(None)
-    ).select("token", marks=pl.concat_str(told, separator=" ", ignore_nulls=True))
+    ]
+    marked = fields.with_columns(pl.col("resonance", "direction", "tension").fill_nan(None)).select(
+        "token", marks=pl.concat_str(told, separator=" ", ignore_nulls=True)
+    )
     return dict(marked.filter(pl.col("marks") != "").iter_rows())

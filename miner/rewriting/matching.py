@@ -116,9 +116,14 @@ def _fill(joined: np.ndarray, starts: np.ndarray, names: np.ndarray, steps: np.n
 
 @njit(nogil=True, cache=True)
 def _list_kinds(
-    joined: np.ndarray, starts: np.ndarray, names: np.ndarray, steps: np.ndarray,
-    about: np.ndarray, kinds: np.ndarray, edges: np.ndarray,
-) -> int:  # fmt: skip
+    joined: np.ndarray,
+    starts: np.ndarray,
+    names: np.ndarray,
+    steps: np.ndarray,
+    about: np.ndarray,
+    kinds: np.ndarray,
+    edges: np.ndarray,
+) -> int:
     """List the bytes that follow a node, and which texts have them; note the text that ends."""
     node, low, high, depth = about[0], about[1], about[2], about[3]
     count = 0
@@ -225,9 +230,15 @@ def _mark_class(kind: int) -> int:
 
 @njit(nogil=True, cache=True)
 def find_start(
-    buffer: np.ndarray, place: int, until: int, stop: int, word: bool, joined: bool,
-    starts: np.ndarray, classes: np.ndarray,
-) -> tuple[int, bool, bool]:  # fmt: skip
+    buffer: np.ndarray,
+    place: int,
+    until: int,
+    stop: int,
+    word: bool,
+    joined: bool,
+    starts: np.ndarray,
+    classes: np.ndarray,
+) -> tuple[int, bool, bool]:
     """Return the next place where a text may begin: between words, by its first byte.
 
     Where there is none, `until` or just behind it. `word`, `joined`: whether a letter stands before

@@ -51,16 +51,22 @@ def compile_expression(source: str, sign: str, *, where: str, any_case: bool = F
         ) from error
     if expression.search("", timeout=PATIENCE):
         raise ConfigError(
-            f"{source!r} fits nothing at all, which is everywhere", where=where,
+            f"{source!r} fits nothing at all, which is everywhere",
+            where=where,
             cure="Write + instead of *",
-        )  # fmt: skip
+        )
     return Pattern(source, sign, expression, find_needs(written))
 
 
 def compile_compound(
-    source: str, parts: Sequence[Iterable[str]], sign: str, *, within: int = WITHIN,
-    ordered: bool = False, any_case: bool = False,
-) -> Pattern:  # fmt: skip
+    source: str,
+    parts: Sequence[Iterable[str]],
+    sign: str,
+    *,
+    within: int = WITHIN,
+    ordered: bool = False,
+    any_case: bool = False,
+) -> Pattern:
     """Return the pattern of words near each other; each part is one of some texts.
 
     At most `within` words stand between two neighbours, and no end of a sentence.
@@ -129,8 +135,9 @@ def _find(line: str, pattern: Pattern) -> list[tuple[int, int]]:
     except TimeoutError as error:
         raise ConfigError(
             f"{pattern.source!r} takes more than {PATIENCE:.0f} s in the line {line[:60]!r}",
-            where="the dictionary", cure="Write it so that it can fit in one way only",
-        ) from error  # fmt: skip
+            where="the dictionary",
+            cure="Write it so that it can fit in one way only",
+        ) from error
 
 
 def _count(line: str, places: list[tuple[int, int]]) -> list[tuple[int, int]]:

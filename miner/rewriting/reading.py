@@ -47,9 +47,14 @@ KINDS = ("link", "hyperlexeme")
 
 
 def read_run(
-    run: Path, *, kinds: Iterable[str] = KINDS, policy: Policy = "majority",
-    style: Style = "glued", alphabet: str | None = None, markers: bool = False,
-) -> tuple[list[Entry], int]:  # fmt: skip
+    run: Path,
+    *,
+    kinds: Iterable[str] = KINDS,
+    policy: Policy = "majority",
+    style: Style = "glued",
+    alphabet: str | None = None,
+    markers: bool = False,
+) -> tuple[list[Entry], int]:
     """Return the units of a run with what stands for them, and how many units have nothing.
 
     With links alone, phrases stay in links. A unit is found as the corpus mostly writes it and in
@@ -93,16 +98,17 @@ def read_run(
     return check_entries(entries.values(), where=str(run)), bare
 
 
-def _draw_signs(
-    finished: Finished, units: pl.DataFrame, alphabet: str | None
-) -> dict[int, str]:  # fmt: skip
+def _draw_signs(finished: Finished, units: pl.DataFrame, alphabet: str | None) -> dict[int, str]:
     """Return the sign of each unit: of the alphabet those that the corpus does not have."""
     own = regex.findall(r"\X", alphabet) if alphabet is not None else list_alphabet()
     able = [sign for sign in own if sign.strip()]
     free = free_signs(able, finished.atoms.table["surface"].to_list())
     if not free:
-        raise ConfigError("the corpus has all signs of the alphabet", where=str(finished.folder),
-                          cure="Give --alphabet others")  # fmt: skip
+        raise ConfigError(
+            "the corpus has all signs of the alphabet",
+            where=str(finished.folder),
+            cure="Give --alphabet others",
+        )
     return assign_signs(units, free)
 
 
@@ -127,20 +133,35 @@ def read_dictionary(
     checked = check_entries(entries, where=where)
     patterns = [
         compile_expression(item.text, item.sign, where=where, any_case=any_case)
-        for item in alone if item.text.startswith(EXPRESSION)
-    ]  # fmt: skip
+        for item in alone
+        if item.text.startswith(EXPRESSION)
+    ]
     forms = open_forms(inflect) if inflect else _keep
     patterns += [
-        compile_compound(item.text, [_list_forms(part, forms) for part in item.parts], item.sign,
-                         within=item.within, ordered=item.ordered, any_case=any_case)
-        for item in items if item.parts
-    ]  # fmt: skip
+        compile_compound(
+            item.text,
+            [_list_forms(part, forms) for part in item.parts],
+            item.sign,
+            within=item.within,
+            ordered=item.ordered,
+            any_case=any_case,
+        )
+        for item in items
+        if item.parts
+    ]
     if inflect:
         patterns += [
-            compile_compound(entry.text, [forms(word) for word in entry.text.split()], entry.sign,
-                             within=0, ordered=True, any_case=any_case)
-            for entry in checked if len(entry.text.split()) > 1
-        ]  # fmt: skip
+            compile_compound(
+                entry.text,
+                [forms(word) for word in entry.text.split()],
+                entry.sign,
+                within=0,
+                ordered=True,
+                any_case=any_case,
+            )
+            for entry in checked
+            if len(entry.text.split()) > 1
+        ]
         checked = check_entries(inflect_entries(checked, forms), where=where)
     if any_case:
         checked = check_entries(vary_case(checked), where=where)
@@ -164,9 +185,9 @@ def _read_item(text: str, value: object, where: str) -> _Item:
     known = {"sign": str, "within": int, "ordered": bool, "compound": bool}
     wrong = next((name for name, one in told.items() if type(one) is not known.get(name)), None)
     if wrong is not None or "sign" not in told:
-        problem = f"{text!r} has the {wrong} {told.get(wrong)!r}" if wrong else (
-            f"{text!r} has no sign"
-        )  # fmt: skip
+        problem = (
+            f"{text!r} has the {wrong} {told.get(wrong)!r}" if wrong else (f"{text!r} has no sign")
+        )
         raise ConfigError(
             problem,
             where=where,
@@ -177,17 +198,20 @@ def _read_item(text: str, value: object, where: str) -> _Item:
     within = told.get("within", WITHIN)
     if parts and not (all(parts) and len(parts) <= MOST_PARTS):
         raise ConfigError(
-            f"the compound {text!r} has {len(parts)} parts, or an empty one", where=where,
-            cure=f"Give 2 to {MOST_PARTS}, or {{\"compound\": false}} for the text as it is",
-        )  # fmt: skip
+            f"the compound {text!r} has {len(parts)} parts, or an empty one",
+            where=where,
+            cure=f'Give 2 to {MOST_PARTS}, or {{"compound": false}} for the text as it is',
+        )
     if not 0 <= within <= MOST_WITHIN:
-        raise ConfigError(f"{text!r} has within {within}", where=where,
-                          cure=f"Give 0 to {MOST_WITHIN} words")  # fmt: skip
+        raise ConfigError(
+            f"{text!r} has within {within}", where=where, cure=f"Give 0 to {MOST_WITHIN} words"
+        )
     if not parts and told.keys() & {"within", "ordered"}:
         raise ConfigError(
-            f"{text!r} is no compound", where=where,
+            f"{text!r} is no compound",
+            where=where,
             cure='Leave "within" and "ordered" away, or write "дождь + грусть"',
-        )  # fmt: skip
+        )
     return _Item(text, told["sign"], tuple(parts), within, told.get("ordered", False))
 
 
@@ -206,9 +230,10 @@ def _refuse_folded(entries: Iterable[Entry], where: str) -> None:
         other = folded.setdefault(entry.text.casefold(), entry.text)
         if other != entry.text:
             raise ConfigError(
-                f"{other!r} and {entry.text!r} are one text in another case", where=where,
+                f"{other!r} and {entry.text!r} are one text in another case",
+                where=where,
                 cure="Take one away, or leave --any-case away",
-            )  # fmt: skip
+            )
 
 
 def _read_pairs(file: Path) -> dict[str, object]:

@@ -67,9 +67,13 @@ class Job:
 
 
 def run_job(
-    job: Job, *, resume: bool = False, overwrite: bool = False,
-    progress: Callable[[int], None] = lambda _: None, threads: int | None = None,
-) -> Done:  # fmt: skip
+    job: Job,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Callable[[int], None] = lambda _: None,
+    threads: int | None = None,
+) -> Done:
     """Read a file, rewrite or restore it, and write another, which appears when it is whole."""
     source = find_sources([job.source], as_bytes=True)[0]
     partial_, journal = (
@@ -105,8 +109,11 @@ def _skip(stream: Stream, size: int) -> None:
     while size:
         taken = len(stream.read(min(size, BLOCK)))
         if not taken:
-            raise CorpusError("the file has become shorter", where=stream.source.path,
-                              cure="Start afresh with --overwrite")  # fmt: skip
+            raise CorpusError(
+                "the file has become shorter",
+                where=stream.source.path,
+                cure="Start afresh with --overwrite",
+            )
         size -= taken
 
 
@@ -117,15 +124,23 @@ def _read_journal(journal: Path, partial_: Path, key: dict[str, Any]) -> Done:
     except (OSError, ValueError, KeyError, TypeError):
         return Done()
     if told.get("key") != json.loads(json.dumps(key)):
-        raise RunError("the unfinished work there has other settings, or another input",
-                       where=str(partial_), cure="Start afresh: leave --resume away")  # fmt: skip
+        raise RunError(
+            "the unfinished work there has other settings, or another input",
+            where=str(partial_),
+            cure="Start afresh: leave --resume away",
+        )
     return done if partial_.is_file() and partial_.stat().st_size >= done.written else Done()
 
 
 def _write_blocks(
-    job: Job, stream: Stream, target: Any, done: Done, journal: Path,
-    progress: Callable[[int], None], threads: int | None,
-) -> None:  # fmt: skip
+    job: Job,
+    stream: Stream,
+    target: Any,
+    done: Done,
+    journal: Path,
+    progress: Callable[[int], None],
+    threads: int | None,
+) -> None:
     """Write what comes of each block in order; some are worked on at the same time."""
     workers = threads or min(os.cpu_count() or 1, THREADS)
     told = done.read
@@ -227,9 +242,10 @@ def _convert(
         out = np.empty(room, np.uint8)
         told = np.zeros(3, np.int64)
         size = (
-            restore_lines(buffer, ends, plan, out) if back
+            restore_lines(buffer, ends, plan, out)
+            if back
             else rewrite_lines(buffer, ends, plan, spans, out, told)
-        )  # fmt: skip
+        )
         if size >= 0:
             counts += told
             return out[:size].tobytes()
@@ -260,6 +276,7 @@ def _read_line(line: bytes, job: Job) -> bytes:
         return (text + "\n" * row.get("ends", True)).encode("utf-8", "surrogateescape")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorpusError(
-            f"{line[:80]!r} is no line of hyperword text", where=job.source,
+            f"{line[:80]!r} is no line of hyperword text",
+            where=job.source,
             cure="Give the --format that it was written in",
-        ) from error  # fmt: skip
+        ) from error

@@ -105,9 +105,10 @@ def build_fewest(entries: Entries, batches: Batches, size: int, told: Told) -> B
     spec = build_superwords(form, wanted, score_superwords(chosen))
     whole = mark_units(form, wanted, phrases=True)
     pieces = {
-        text: whole.get(text, text).replace(" ", MARK) for text in entries.normal
+        text: whole.get(text, text).replace(" ", MARK)
+        for text in entries.normal
         if text in chosen or text in whole
-    }  # fmt: skip
+    }
     return Built(TOKENIZER_JSON, dump(spec), list_ways(pieces), dump(_hide(spec, pieces)))
 
 
@@ -138,9 +139,14 @@ def build_fewest_sentencepiece(entries: Entries, batches: Batches, size: int, to
     wanted = spell_units(entries.form, [text for text in entries.wanted if "\0" not in text])
     symbols = dict.fromkeys(symbol for ways in wanted.values() for symbol in ways)
     model = train_model(
-        batches, entries.form, [*SPECIALS[4:], *symbols], rules, seen,
-        size=min(size, SMALL + len(symbols)), kind="unigram",
-    )  # fmt: skip
+        batches,
+        entries.form,
+        [*SPECIALS[4:], *symbols],
+        rules,
+        seen,
+        size=min(size, SMALL + len(symbols)),
+        kind="unigram",
+    )
     room = size - len(SPECIALS) - len(BYTES) - len(symbols)
     chosen = choose_superwords(
         batches, entries.form, entries.normal, room, wanted=list(wanted), told=told

@@ -53,6 +53,8 @@ def is_capital(character: str) -> bool:
     """
     small = character.lower()
     return (
-        character.isalpha() and character.isupper() and len(small) == 1
+        character.isalpha()
+        and character.isupper()
+        and len(small) == 1
         and small.upper() == character
-    )  # fmt: skip
+    )

@@ -129,8 +129,11 @@ def describe_card(card: dict[str, Any], ids: pl.DataFrame, *, file: str) -> str:
         + (" and case" if card["profile"] == "words" else "")
         + "; decoding gives the folded text",
         "exact": "gives every text back byte for byte"
-        + ("" if file == "tokenizer.json" else
-           ", but for a literal `▁` in front of a unit, which comes back as a space"),
+        + (
+            ""
+            if file == "tokenizer.json"
+            else ", but for a literal `▁` in front of a unit, which comes back as a space"
+        ),
     }[card["mode"]]
     if "base" in card:
         mode = f"texts come back as they do from {card['base']}, which it extends"

@@ -33,9 +33,12 @@ def list_checks(checks: Sequence[Check]) -> list[dict[str, Any]]:
     """Return the checks as data."""
     return [
         {
-            "check": check.name, "passed": check.passed, "tried": check.tried,
-            "absent": check.absent, "cure": check.cure,
+            "check": check.name,
+            "passed": check.passed,
+            "tried": check.tried,
+            "absent": check.absent,
+            "cure": check.cure,
             "failures": [vars(failure) for failure in check.failures],
         }
         for check in checks
-    ]  # fmt: skip
+    ]

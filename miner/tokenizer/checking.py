@@ -194,16 +194,23 @@ class Checker:
         if not self.exact and self.trims:
             ways = [UNIT + " ", "\n" + UNIT]
             ways += ["ЖАРтишина", "жарТИШИНА"] if self.profile.folds_case else []
-            checks.insert(3, self.same_ids(
-                f"{UNIT} in other case, with a space behind", ways, [UNIT] * len(ways), folds
-            ))  # fmt: skip
+            checks.insert(
+                3,
+                self.same_ids(
+                    f"{UNIT} in other case, with a space behind", ways, [UNIT] * len(ways), folds
+                ),
+            )
         if not self.ours or self.knows(UNIT):
             around = [("(", ")"), ("«", "»"), ('x "', '", y'), ("a ", "."), ("x\n", "\ny")]
             around += [(", ", ","), (": ", ";")]
-            checks.insert(4, self.stands(
-                f"{UNIT} beside punctuation and line breaks",
-                [(before, UNIT, after) for before, after in around], keep,
-            ))  # fmt: skip
+            checks.insert(
+                4,
+                self.stands(
+                    f"{UNIT} beside punctuation and line breaks",
+                    [(before, UNIT, after) for before, after in around],
+                    keep,
+                ),
+            )
         return checks
 
     def differ(self, name: str) -> Check:
@@ -326,10 +333,16 @@ def read_unit_ids(folder: Path) -> pl.DataFrame:
         return pl.read_ndjson(
             place,
             schema={
-                "id": pl.Int64, "text": pl.String, "side": pl.String, "token": pl.String,
-                "kind": pl.String, "rank": pl.Int64, "count": pl.Int64, "parts": pl.List(pl.Int64),
+                "id": pl.Int64,
+                "text": pl.String,
+                "side": pl.String,
+                "token": pl.String,
+                "kind": pl.String,
+                "rank": pl.Int64,
+                "count": pl.Int64,
+                "parts": pl.List(pl.Int64),
             },
-        )  # fmt: skip
+        )
     except (OSError, pl.exceptions.PolarsError) as error:
         raise TokenizerError(
             "is no list of units", where=str(place), cure="Train the tokenizer again"

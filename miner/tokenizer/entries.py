@@ -94,7 +94,7 @@ def check_room(entries: Entries, room: int) -> Entries:
             f"{entries.units:,} units in {entries.table.height:,} spellings do not fit into the "
             f"{room:,} ids that are left for them",
             cure="Give a larger --vocab-size, fewer --units or a shorter list of --tokens",
-        )  # fmt: skip
+        )
     return entries
 
 
@@ -117,11 +117,11 @@ def order_entries(entries: Entries, units: Units, parts: Sequence[int]) -> Entri
     kinds = units.table["kind"].gather(entries.table["unit"])
     spared = (pl.col("parts") - 1) * pl.col("count")
     table = entries.table.with_columns(parts=pl.Series(parts, dtype=pl.Int64)).with_columns(
-        first=pl.when(pl.col("wanted").any().over("unit")).then(2).otherwise(
-            pl.lit(~kinds.is_in(RUNS)).cast(pl.Int32)
-        ),
+        first=pl.when(pl.col("wanted").any().over("unit"))
+        .then(2)
+        .otherwise(pl.lit(~kinds.is_in(RUNS)).cast(pl.Int32)),
         spared=(spared.sum() / pl.len()).over("unit"),
-    )  # fmt: skip
+    )
     ordered = table.sort(
         "first", "spared", "unit", descending=[True, True, False], maintain_order=True
     )

@@ -42,9 +42,15 @@ WORD = r"\p{L}\p{N}\p{M}_"
 
 
 def extend(
-    units: Units, tokenizer: LoadedTokenizer, corpus: Corpus, held: Sequence[str], *,
-    number: int | None, size: int | None, told: Told,
-) -> tuple[Entries, Built]:  # fmt: skip
+    units: Units,
+    tokenizer: LoadedTokenizer,
+    corpus: Corpus,
+    held: Sequence[str],
+    *,
+    number: int | None,
+    size: int | None,
+    told: Told,
+) -> tuple[Entries, Built]:
     """Give units ids behind those of a pretrained tokenizer, in the spellings of the corpus.
 
     `number`: how many units, None for all that pay; `size`: the most ids, None for any number.
@@ -75,10 +81,12 @@ def choose_units(
 ) -> Entries:
     """Return the units that get ids, those first that spare most tokens for each."""
     forms = list_forms(units, exact=True)
-    forms = pl.concat([
-        forms.with_columns(normal=" " + pl.col("text"), side=pl.lit("")),
-        forms.with_columns(normal=pl.col("text"), side=pl.lit("start")),
-    ]).filter(~pl.col("normal").str.starts_with("  "))  # fmt: skip
+    forms = pl.concat(
+        [
+            forms.with_columns(normal=" " + pl.col("text"), side=pl.lit("")),
+            forms.with_columns(normal=pl.col("text"), side=pl.lit("start")),
+        ]
+    ).filter(~pl.col("normal").str.starts_with("  "))
     forms = forms.with_columns(text="normal").unique("normal", keep="first", maintain_order=True)
     counts = count_forms(base, corpus.train, forms["normal"].to_list())
     form = NormalForm(units.profile, exact=True)
@@ -115,7 +123,7 @@ def refuse_lost(base: Base, wanted: Sequence[str], kept: Sequence[str]) -> None:
                 f"cannot keep {name!r} whole: a Unigram model would take it out of longer words",
                 where=str(base.tokenizer.path),
                 cure="Take it off the list of --tokens, or extend a BPE",
-            )  # fmt: skip
+            )
 
 
 def prove_extended(tokenizer: LoadedTokenizer, built: Built, held: Sequence[str]) -> dict[str, int]:
@@ -129,9 +137,10 @@ def prove_extended(tokenizer: LoadedTokenizer, built: Built, held: Sequence[str]
     extended = engine(built.content, place)
     if extended.pieces()[: tokenizer.size] != tokenizer.pieces:
         raise TokenizerError(
-            "its ids would move", where=str(tokenizer.path),
+            "its ids would move",
+            where=str(tokenizer.path),
             cure="Save it with its own library first, so that the file says the ids that it has",
-        )  # fmt: skip
+        )
     lines = list(dict.fromkeys(line for text in held for line in text.splitlines(keepends=True)))
     compared, changed = 0, 0
     for batch in cut_batches(lines):
@@ -142,8 +151,9 @@ def prove_extended(tokenizer: LoadedTokenizer, built: Built, held: Sequence[str]
     if changed and built.without:
         raise TokenizerError(
             f"{changed} of {compared} lines without units would be cut otherwise",
-            where=str(tokenizer.path), cure="Train a new tokenizer instead of extending this one",
-        )  # fmt: skip
+            where=str(tokenizer.path),
+            cure="Train a new tokenizer instead of extending this one",
+        )
     return {"compared": compared, "changed": changed}
 
 
@@ -189,10 +199,11 @@ def open_base(tokenizer: LoadedTokenizer) -> Base:
         return Base(tokenizer, spec, cut, [whole], [], MARK, _write_mark)
     raise TokenizerError(
         f"a {model} model behind {' and '.join(kinds) or 'no pre-tokenizer'} cannot be extended "
-        "so that text without units is cut as before", where=str(tokenizer.path),
+        "so that text without units is cut as before",
+        where=str(tokenizer.path),
         cure="Extend a byte-level BPE with one Split, a Metaspace or a SentencePiece model; "
         "or train a new tokenizer",
-    )  # fmt: skip
+    )
 
 
 def _write_mark(text: str) -> str:
@@ -213,9 +224,11 @@ def _writes_marks(spec: Spec) -> bool:
     normalizer = spec.get("normalizer") or {}
     steps = normalizer.get("normalizers", [normalizer])
     return any(
-        step.get("type") == "Replace" and step.get("content") == MARK
-        and step.get("pattern", {}).get("String") == " " for step in steps
-    )  # fmt: skip
+        step.get("type") == "Replace"
+        and step.get("content") == MARK
+        and step.get("pattern", {}).get("String") == " "
+        for step in steps
+    )
 
 
 def match_forms(base: Base, forms: Sequence[str]) -> list[str]:
@@ -295,9 +308,10 @@ def _extend_model(base: Base, new: Mapping[str, int]) -> Spec:
     if lost:
         raise TokenizerError(
             f"{len(lost):,} pieces of its vocabulary, such as {lost[0]!r}, are never made by its "
-            "merges and would be from now on", where=str(base.tokenizer.path),
+            "merges and would be from now on",
+            where=str(base.tokenizer.path),
             cure="Train a new tokenizer instead of extending this one",
-        )  # fmt: skip
+        )
     holes = {piece: number for number, piece in enumerate(pieces) if piece}
     model["vocab"] = {**holes, **model["vocab"], **new}
     model["ignore_merges"] = True

@@ -69,9 +69,13 @@ def _place(node: int, point: int, mask: int) -> int:
 
 @njit(nogil=True, cache=True)
 def _fill_trie(
-    text: np.ndarray, starts: np.ndarray, nodes: np.ndarray, points: np.ndarray,
-    children: np.ndarray, piece: np.ndarray,
-) -> None:  # fmt: skip
+    text: np.ndarray,
+    starts: np.ndarray,
+    nodes: np.ndarray,
+    points: np.ndarray,
+    children: np.ndarray,
+    piece: np.ndarray,
+) -> None:
     mask = nodes.shape[0] - 1
     used = 1
     for number in range(starts.shape[0] - 1):
@@ -109,10 +113,18 @@ def _bytes(point: int) -> int:
 
 @njit(nogil=True, cache=True)
 def _cut_range(
-    text: np.ndarray, starts: np.ndarray, low: int, high: int, nodes: np.ndarray,
-    points: np.ndarray, children: np.ndarray, piece: np.ndarray, costs: np.ndarray,
-    counts: np.ndarray, lengths: np.ndarray,
-) -> None:  # fmt: skip
+    text: np.ndarray,
+    starts: np.ndarray,
+    low: int,
+    high: int,
+    nodes: np.ndarray,
+    points: np.ndarray,
+    children: np.ndarray,
+    piece: np.ndarray,
+    costs: np.ndarray,
+    counts: np.ndarray,
+    lengths: np.ndarray,
+) -> None:
     """Cut documents: add to `counts` (pieces,), write `lengths` (documents,) in tokens."""
     longest = 0
     for document in range(low, high):
@@ -173,9 +185,18 @@ def cut_fewest(
     def cut_part(low: int, high: int) -> np.ndarray:
         counts = np.zeros(len(pieces.starts) - 1, np.int64)
         _cut_range(
-            text.points, text.starts, low, high, trie.nodes, trie.points, trie.children,
-            trie.piece, costs, counts, lengths,
-        )  # fmt: skip
+            text.points,
+            text.starts,
+            low,
+            high,
+            trie.nodes,
+            trie.points,
+            trie.children,
+            trie.piece,
+            costs,
+            counts,
+            lengths,
+        )
         return counts
 
     with ThreadPoolExecutor(threads) as pool:
@@ -185,9 +206,15 @@ def cut_fewest(
 
 @njit(nogil=True, cache=True)
 def _cost_without(
-    text: np.ndarray, starts: np.ndarray, nodes: np.ndarray, points: np.ndarray,
-    children: np.ndarray, piece: np.ndarray, costs: np.ndarray, found: np.ndarray,
-) -> None:  # fmt: skip
+    text: np.ndarray,
+    starts: np.ndarray,
+    nodes: np.ndarray,
+    points: np.ndarray,
+    children: np.ndarray,
+    piece: np.ndarray,
+    costs: np.ndarray,
+    found: np.ndarray,
+) -> None:
     best = np.empty(LONGEST + 1, np.float64)
     for number in range(starts.shape[0] - 1):
         start = starts[number]
@@ -216,9 +243,15 @@ def cost_without(pieces: Text, costs: np.ndarray | None = None) -> np.ndarray:
     if costs is None:
         costs = np.ones_like(found)
     _cost_without(
-        pieces.points, pieces.starts, trie.nodes, trie.points, trie.children, trie.piece, costs,
+        pieces.points,
+        pieces.starts,
+        trie.nodes,
+        trie.points,
+        trie.children,
+        trie.piece,
+        costs,
         found,
-    )  # fmt: skip
+    )
     return found
 
 

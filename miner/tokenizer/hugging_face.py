@@ -97,7 +97,7 @@ def mark_words(form: NormalForm, texts: Sequence[str], *, phrases: bool = False)
         parts = [text.split(" ") if phrases else [text] for text in bare]
         words = [
             text for text, inner in zip(bare, parts, strict=True) if all(map(form.is_word, inner))
-        ]  # fmt: skip
+        ]
         if words:
             behind = f"(?<={sign})" if sign else ""
             found = rf"{behind} (?=(?:{build_trie_regex(words)}){form.guard()})"
@@ -112,9 +112,7 @@ def cut_with(form: NormalForm, ways: Sequence[str]) -> str:
 
 def split(pattern: str, behavior: str = "Isolated") -> Spec:
     """Return a Split step."""
-    return {
-        "type": "Split", "pattern": {"Regex": pattern}, "behavior": behavior, "invert": False
-    }  # fmt: skip
+    return {"type": "Split", "pattern": {"Regex": pattern}, "behavior": behavior, "invert": False}
 
 
 BYTE_LEVEL: Spec = {
@@ -129,17 +127,25 @@ def sequence(name: str, steps: Sequence[Spec]) -> Spec:
 
 
 def assemble(
-    model: Spec, normalizers: Sequence[Spec], cuts: Sequence[Spec], decoders: Sequence[Spec],
+    model: Spec,
+    normalizers: Sequence[Spec],
+    cuts: Sequence[Spec],
+    decoders: Sequence[Spec],
     specials: Sequence[str],
-) -> Spec:  # fmt: skip
+) -> Spec:
     """Return a whole `tokenizer.json`."""
     added = [
         {
-            "id": number, "content": content, "single_word": False, "lstrip": False,
-            "rstrip": False, "normalized": False, "special": True,
+            "id": number,
+            "content": content,
+            "single_word": False,
+            "lstrip": False,
+            "rstrip": False,
+            "normalized": False,
+            "special": True,
         }
         for number, content in enumerate(specials)
-    ]  # fmt: skip
+    ]
     return {
         "version": "1.0",
         "truncation": None,
@@ -177,17 +183,23 @@ def train_merges(
         cuts.insert(0, split("|".join(ways), "Removed"))
     model = {"type": "BPE", "vocab": {}, "merges": []}
     trainer = BpeTrainer(
-        vocab_size=size + len(ALPHABET), min_frequency=2, initial_alphabet=ALPHABET,
+        vocab_size=size + len(ALPHABET),
+        min_frequency=2,
+        initial_alphabet=ALPHABET,
         show_progress=False,
-    )  # fmt: skip
+    )
     learned = _train(assemble(model, form.list_normalizers(), cuts, [], ()), trainer, batches)
     return [tuple(merge) for merge in learned["merges"]]
 
 
 def build_bpe(
-    form: NormalForm, units: Sequence[str], merges: Sequence[tuple[str, str]], *, size: int,
+    form: NormalForm,
+    units: Sequence[str],
+    merges: Sequence[tuple[str, str]],
+    *,
+    size: int,
     specials: Sequence[str] = SPECIALS,
-) -> Spec:  # fmt: skip
+) -> Spec:
     """Return a byte-level BPE: special tokens, bytes, `units` in their normal form, merges.
 
     A merge that would make a unit is left out, and what is built on it. `size` is the most ids.
@@ -199,10 +211,17 @@ def build_bpe(
     vocabulary = {piece: number for number, piece in enumerate(pieces)}
     chosen = _take_merges(vocabulary, merges, set(spelled), size)
     model = {
-        "type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None,
-        "end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": False,
-        "ignore_merges": True, "vocab": vocabulary, "merges": chosen,
-    }  # fmt: skip
+        "type": "BPE",
+        "dropout": None,
+        "unk_token": None,
+        "continuing_subword_prefix": None,
+        "end_of_word_suffix": None,
+        "fuse_unk": False,
+        "byte_fallback": False,
+        "ignore_merges": True,
+        "vocab": vocabulary,
+        "merges": chosen,
+    }
     cuts = [split(cut_with(form, match_units(form, whole))), BYTE_LEVEL]
     decoders = [BYTE_LEVEL, replace(WHOLE, ""), *form.list_decoders(specials)]
     return assemble(model, [*form.list_normalizers(), *marks], cuts, decoders, specials)
@@ -243,9 +262,12 @@ def train_pieces(
             cuts.insert(0, split(unwanted, "Removed"))
     model = {"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0.0]], "byte_fallback": False}
     trainer = UnigramTrainer(
-        vocab_size=size + 1, special_tokens=["<unk>"], unk_token="<unk>",  # noqa: S106
-        max_piece_length=LONGEST_PIECE, show_progress=False,
-    )  # fmt: skip
+        vocab_size=size + 1,
+        special_tokens=["<unk>"],
+        unk_token="<unk>",  # noqa: S106
+        max_piece_length=LONGEST_PIECE,
+        show_progress=False,
+    )
     learned = _train(assemble(model, form.list_normalizers(), cuts, [], ()), trainer, batches)
     return {piece: score for piece, score in learned["vocab"] if piece != "<unk>"}
 
@@ -265,9 +287,13 @@ def list_rare(batches: Batches, size: int) -> str:
 
 
 def build_unigram(
-    form: NormalForm, units: Sequence[str], pieces: Mapping[str, float], *, size: int,
+    form: NormalForm,
+    units: Sequence[str],
+    pieces: Mapping[str, float],
+    *,
+    size: int,
     specials: Sequence[str] = SPECIALS,
-) -> Spec:  # fmt: skip
+) -> Spec:
     """Return a Unigram model with byte fallback: special tokens, bytes, `units`, `pieces`.
 
     A unit has the log-probability 0, above any way to cut it. Pieces are numbered in the order of
@@ -285,31 +311,37 @@ def build_unigram(
 
 
 def assemble_unigram(
-    form: NormalForm, marks: Sequence[Spec], cut: str, pieces: Mapping[str, float], *,
-    byte: float, specials: Sequence[str],
-) -> Spec:  # fmt: skip
+    form: NormalForm,
+    marks: Sequence[Spec],
+    cut: str,
+    pieces: Mapping[str, float],
+    *,
+    byte: float,
+    specials: Sequence[str],
+) -> Spec:
     """Return a Unigram model with its steps: special tokens, bytes, `pieces` with their scores.
 
     `marks` are the last steps of normalization, `cut` is the expression of the Split, `byte` the
     score of a single byte.
     """
     scored = [
-        *((special, 0.0) for special in specials), *((name, byte) for name in BYTES),
+        *((special, 0.0) for special in specials),
+        *((name, byte) for name in BYTES),
         *pieces.items(),
-    ]  # fmt: skip
+    ]
     model = {
-        "type": "Unigram", "unk_id": UNKNOWN, "byte_fallback": True,
+        "type": "Unigram",
+        "unk_id": UNKNOWN,
+        "byte_fallback": True,
         "vocab": [list(entry) for entry in scored],
-    }  # fmt: skip
+    }
     normalizers = [*form.list_normalizers(), *marks]
     return assemble(
         model, normalizers, [split(cut), MARKED], decode_marked(form, specials), specials
     )
 
 
-def mark_units(
-    form: NormalForm, texts: Sequence[str], *, phrases: bool = False
-) -> dict[str, str]:
+def mark_units(form: NormalForm, texts: Sequence[str], *, phrases: bool = False) -> dict[str, str]:
     """Return how each unit in its normal form looks behind `mark_words`."""
     marks = mark_words(form, texts, phrases=phrases)
     return dict(zip(texts, apply_steps(marks, texts), strict=True))
@@ -318,6 +350,9 @@ def mark_units(
 def decode_marked(form: NormalForm, specials: Sequence[str]) -> list[Spec]:
     """Return the decoder of a model whose pieces have `▁` for a space."""
     return [
-        {"type": "ByteFallback"}, {"type": "Fuse"}, replace(WHOLE, ""), replace(MARK, " "),
+        {"type": "ByteFallback"},
+        {"type": "Fuse"},
+        replace(WHOLE, ""),
+        replace(MARK, " "),
         *form.list_decoders(specials),
-    ]  # fmt: skip
+    ]

@@ -105,9 +105,10 @@ class LoadedTokenizer:
             if not is_failure(error):
                 raise
             raise TokenizerError(
-                f"the tokenizer fails on this text ({_first_line(error)})", where=str(self.path),
+                f"the tokenizer fails on this text ({_first_line(error)})",
+                where=str(self.path),
                 cure="Try the same text with the library it was made for",
-            ) from error  # fmt: skip
+            ) from error
 
 
 def is_failure(error: BaseException) -> bool:
@@ -122,10 +123,11 @@ def check_text(text: str, *, where: str) -> None:
     except UnicodeEncodeError as error:
         raise TokenizerError(
             f"U+{ord(text[error.start]):04X} at character {error.start} is half of a character "
-            "(a lone surrogate) and no text", where=where,
+            "(a lone surrogate) and no text",
+            where=where,
             cure="Repair the text: text.encode('utf-16', 'surrogatepass').decode('utf-16', "
             "'replace')",
-        ) from error  # fmt: skip
+        ) from error
 
 
 def cut_batches(texts: Sequence[str]) -> Iterator[list[str]]:
@@ -152,18 +154,20 @@ def load_tokenizer(path: str | Path) -> LoadedTokenizer:
         return _load_folder(place)
     if not place.exists():
         raise TokenizerError(
-            "there is no such file or folder", where=str(path),
+            "there is no such file or folder",
+            where=str(path),
             cure="Name a tokenizer.json, a SentencePiece .model, or a folder with one of them; "
             "nothing is downloaded",
-        )  # fmt: skip
+        )
     return _load_file(place, place, {})
 
 
 def _load_folder(folder: Path) -> LoadedTokenizer:
     """Return the tokenizer of a folder, with what its other files tell."""
     about: dict[str, Any] = {
-        "config": _read_object(folder / CONFIG), "card": _read_object(folder / "miner.json")
-    }  # fmt: skip
+        "config": _read_object(folder / CONFIG),
+        "card": _read_object(folder / "miner.json"),
+    }
     template = folder / "chat_template.jinja"
     about["chat_template"] = (
         _read_text(template) if template.is_file() else _find_template(about["config"])
@@ -179,9 +183,10 @@ def find_file(path: Path) -> Path:
         if (path / name).is_file():
             return path / name
     raise TokenizerError(
-        f"holds neither {TOKENIZER_JSON} nor {' nor '.join(MODEL_NAMES)}", where=str(path),
+        f"holds neither {TOKENIZER_JSON} nor {' nor '.join(MODEL_NAMES)}",
+        where=str(path),
         cure="Save the tokenizer with save_pretrained, or name the file itself",
-    )  # fmt: skip
+    )
 
 
 def _find_template(config: dict[str, Any]) -> str | None:
@@ -205,9 +210,10 @@ def _read_bytes(file: Path) -> bytes:
         size = file.stat().st_size
         if size > LARGEST:
             raise TokenizerError(
-                f"holds {size:,} bytes, more than any tokenizer", where=str(file),
+                f"holds {size:,} bytes, more than any tokenizer",
+                where=str(file),
                 cure="Name the tokenizer's file, not the model's weights",
-            )  # fmt: skip
+            )
         return file.read_bytes()
     except OSError as error:
         reason = (error.strerror or str(error)).lower()

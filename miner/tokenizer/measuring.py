@@ -74,9 +74,14 @@ def count_units(batches: Batches, form: NormalForm, texts: Sequence[str]) -> np.
 
 
 def measure_shares(
-    held: Sequence[str], form: NormalForm, entries: Sequence[list[str]],
-    merges: Sequence[tuple[str, str]], size: int, *, told: Callable[[str], None],
-) -> list[Point]:  # fmt: skip
+    held: Sequence[str],
+    form: NormalForm,
+    entries: Sequence[list[str]],
+    merges: Sequence[tuple[str, str]],
+    size: int,
+    *,
+    told: Callable[[str], None],
+) -> list[Point]:
     """Return the tokens of `held` for growing numbers of units; entries[u] are the forms of unit u.
 
     The forms are in normal form; what they leave of `size` ids is filled with the first `merges`.
@@ -110,9 +115,13 @@ def choose_share(points: Sequence[Point], objective: str) -> int:
 
 
 def measure(
-    tokenizer: LoadedTokenizer, held: Sequence[str], ids: pl.DataFrame, points: Sequence[Point], *,
+    tokenizer: LoadedTokenizer,
+    held: Sequence[str],
+    ids: pl.DataFrame,
+    points: Sequence[Point],
+    *,
     unseen: bool,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Return the figures of a tokenizer on text that is `unseen`, or that it was trained on.
 
     `inside`: how many units end inside a longer word, which only SentencePiece lets them do.
@@ -138,8 +147,10 @@ def count_inside(tokenizer: LoadedTokenizer, texts: Sequence[str], units: set[in
     if tokenizer.kind != "sentencepiece":
         return 0
     return sum(
-        number in units and text[end - 1 : end].isalnum() and text[end : end + 1].isalnum()
+        number in units
+        and text[end - 1 : end].isalnum()
+        and text[end : end + 1].isalnum()
         and not is_sign(text[end])
         for text, spans in zip(texts, tokenizer.spans(texts), strict=True)
         for number, _, end in spans
-    )  # fmt: skip
+    )

@@ -57,8 +57,10 @@ Spec = dict[str, Any]
 def replace(pattern: str, content: str, *, regex: bool = False) -> Spec:
     """Return a step of `tokenizer.json` that replaces a text or the matches of an expression."""
     return {
-        "type": "Replace", "pattern": {"Regex" if regex else "String": pattern}, "content": content
-    }  # fmt: skip
+        "type": "Replace",
+        "pattern": {"Regex" if regex else "String": pattern},
+        "content": content,
+    }
 
 
 @cache
@@ -86,9 +88,7 @@ class NormalForm:
     cased: str = ""
 
     @classmethod
-    def of(
-        cls, profile: str, *, exact: bool, marked: bool = False, cased: str = ""
-    ) -> NormalForm:
+    def of(cls, profile: str, *, exact: bool, marked: bool = False, cased: str = "") -> NormalForm:
         """Return the form for a profile by name; bytes are always exact."""
         return cls(PROFILES[profile], exact or profile == "bytes", marked, cased)
 
@@ -154,14 +154,15 @@ class NormalForm:
         if self.has_words:
             within = (
                 rf"(?<!{self.letters}[{APOSTROPHES}])(?<!{self.inside}[{HYPHENS}])"
-                if self.profile.name == "words" else ""
-            )  # fmt: skip
+                if self.profile.name == "words"
+                else ""
+            )
             steps += [
                 replace(
                     rf"(?<=[^{self.inside} ]){within}(?={self.word})", JOINER + " ", regex=True
                 ),
                 {"type": "Prepend", "prepend": " "},
-            ]  # fmt: skip
+            ]
         if self.cased:
             letter = f"[{self.cased}]"
             alone = f"(?<!{letter})(?={letter}(?!{letter}))"
@@ -190,7 +191,7 @@ class NormalForm:
                 # one space stays as it is, which most are
                 replace(rf"[{WHITE}&&[^ ]][{WHITE}]*| [{WHITE}]+", " ", regex=True),
                 replace(r"\A | \z", "", regex=True),
-            ]  # fmt: skip
+            ]
         return steps
 
     def list_decoders(self, specials: Sequence[str]) -> list[Spec]:

@@ -48,9 +48,10 @@ def decode_scenes(tokenizer: LoadedTokenizer, ids: Sequence[int] | np.ndarray) -
     numbers = np.asarray(ids, np.int64)
     if len(numbers) == 0 or numbers[0] != first:
         raise TokenizerError(
-            f"the ids do not begin with {SCENE}", where=str(tokenizer.path),
+            f"the ids do not begin with {SCENE}",
+            where=str(tokenizer.path),
             cure="Give what encode_scenes returned",
-        )  # fmt: skip
+        )
     inner = numbers[1:]
     return tokenizer.decode(
         [part[part != between] for part in np.split(inner, np.flatnonzero(inner == between))]
@@ -62,7 +63,8 @@ def find_signs(tokenizer: LoadedTokenizer) -> tuple[int, int]:
     for sign in (SCENE, SEPARATOR):
         if sign not in tokenizer.pieces:
             raise TokenizerError(
-                f"has no token {sign}", where=str(tokenizer.path),
+                f"has no token {sign}",
+                where=str(tokenizer.path),
                 cure="Train it with miner, which adds it, or add it as a special token",
-            )  # fmt: skip
+            )
     return tokenizer.pieces.index(SCENE), tokenizer.pieces.index(SEPARATOR)

@@ -65,9 +65,10 @@ Rules = dict[str, str]
 def list_folds(*, case: bool) -> Rules:
     """Return what folding does to single characters and to what is composed of several."""
     points = [
-        chr(point) for point in range(0x30000)
+        chr(point)
+        for point in range(0x30000)
         if not 0xD800 <= point < 0xE000 and not 0xAC00 <= point < 0xD7A4
-    ]  # fmt: skip
+    ]
     rules = {}
     for character in points:
         folded = fold(character, case=case, trim=False)
@@ -133,8 +134,13 @@ def _part(form: NormalForm, seen: Mapping[str, int]) -> tuple[list[str], list[st
     seen = {**dict.fromkeys(usual, 0), **seen}
     often = sorted(seen, key=lambda character: (-seen[character], character))
     kinds = {character: int(classes[ord(character)]) for character in often}
-    cases = (way for c in often if kinds[c] in (LETTER, DIGIT, CONNECTOR)
-             for way in (c, c.lower(), c.upper()) if len(way) == 1)  # fmt: skip
+    cases = (
+        way
+        for c in often
+        if kinds[c] in (LETTER, DIGIT, CONNECTOR)
+        for way in (c, c.lower(), c.upper())
+        if len(way) == 1
+    )
     words = list(dict.fromkeys(cases))
     inside = (LETTER, DIGIT, CONNECTOR, KATAKANA, SIGN, EXTEND, VIRAMA, ZWJ)
     joins = APOSTROPHES + HYPHENS if form.profile.name == "words" else ""
@@ -176,9 +182,15 @@ def spell_units(form: NormalForm, units: Sequence[str]) -> dict[str, list[str]]:
 
 
 def train_model(
-    batches: Batches, form: NormalForm, symbols: Sequence[str], rules: Rules,
-    seen: Mapping[str, int], *, size: int, kind: str,
-) -> bytes:  # fmt: skip
+    batches: Batches,
+    form: NormalForm,
+    symbols: Sequence[str],
+    rules: Rules,
+    seen: Mapping[str, int],
+    *,
+    size: int,
+    kind: str,
+) -> bytes:
     """Return a trained model: `kind` is `bpe` or `unigram`, `size` the most ids.
 
     `seen` are the characters of the corpus, and how often it has them.
@@ -191,16 +203,27 @@ def train_model(
         files = _write_rules(Path(folder), rules, undo=form)
         try:
             SentencePieceTrainer.train(
-                sentence_iterator=_list_sentences(batches, rare), model_writer=model,
+                sentence_iterator=_list_sentences(batches, rare),
+                model_writer=model,
                 model_type=kind,
-                vocab_size=size, hard_vocab_limit=False, byte_fallback=True,
+                vocab_size=size,
+                hard_vocab_limit=False,
+                byte_fallback=True,
                 character_coverage=COVERAGE,
                 user_defined_symbols=list(symbols),
-                add_dummy_prefix=True, remove_extra_whitespaces=trims(form),
-                allow_whitespace_only_pieces=True, max_sentence_length=LONGEST_LINE,
-                pad_id=0, bos_id=1, eos_id=2, unk_id=3, pad_piece=SPECIALS[0], minloglevel=2,
-                num_threads=2, **files,
-            )  # fmt: skip
+                add_dummy_prefix=True,
+                remove_extra_whitespaces=trims(form),
+                allow_whitespace_only_pieces=True,
+                max_sentence_length=LONGEST_LINE,
+                pad_id=0,
+                bos_id=1,
+                eos_id=2,
+                unk_id=3,
+                pad_piece=SPECIALS[0],
+                minloglevel=2,
+                num_threads=2,
+                **files,
+            )
         except (RuntimeError, OSError) as error:
             raise TokenizerError(
                 f"SentencePiece cannot train on this corpus ({str(error).splitlines()[-1]})",
@@ -273,9 +296,10 @@ def replace_pieces(model: bytes, pieces: Mapping[str, float]) -> bytes:
     proto = parse_model(model)
     normal, symbol, byte = 1, 4, 6
     kept = [
-        entry for i, entry in enumerate(proto.pieces)
+        entry
+        for i, entry in enumerate(proto.pieces)
         if i < CONTROLS or entry.type in (byte, symbol)
-    ]  # fmt: skip
+    ]
     kept = [(entry.piece, entry.score, entry.type) for entry in kept]
     known = {piece for piece, _, _ in kept}
     kept += [(piece, score, normal) for piece, score in pieces.items() if piece not in known]

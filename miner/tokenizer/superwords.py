@@ -45,9 +45,14 @@ Told = Callable[[str], None]
 
 
 def choose_superwords(
-    batches: Batches, form: NormalForm, units: Sequence[str], size: int, *,
-    wanted: Sequence[str] = (), told: Told,
-) -> dict[str, int]:  # fmt: skip
+    batches: Batches,
+    form: NormalForm,
+    units: Sequence[str],
+    size: int,
+    *,
+    wanted: Sequence[str] = (),
+    told: Told,
+) -> dict[str, int]:
     """Return at most `size` pieces in the normal form, and how often each is used, most first.
 
     No piece crosses one of `wanted`, the units that stay whole anyway.
@@ -80,9 +85,7 @@ def cut_out(normal: list[str], form: NormalForm, units: Sequence[str]) -> list[s
     marks = mark_words(form, units, phrases=True)
     ways = "|".join(match_units(form, apply_steps(marks, units)))
     parts = pre_tokenizers.Split(Regex(ways), "removed")
-    return [
-        part for text in apply_steps(marks, normal) for part, _ in parts.pre_tokenize_str(text)
-    ]
+    return [part for text in apply_steps(marks, normal) for part, _ in parts.pre_tokenize_str(text)]
 
 
 def build_pool(documents: list[str], form: NormalForm, size: int) -> set[str]:
@@ -157,9 +160,12 @@ def score_superwords(pieces: dict[str, int]) -> dict[str, float]:
 
 
 def build_superwords(
-    form: NormalForm, units: Sequence[str], pieces: dict[str, float], *,
+    form: NormalForm,
+    units: Sequence[str],
+    pieces: dict[str, float],
+    *,
     specials: Sequence[str] = SPECIALS,
-) -> Spec:  # fmt: skip
+) -> Spec:
     """Return a Unigram model with byte fallback that cuts a text into the fewest `pieces`.
 
     `units`, in their normal form, stay whole whatever it costs.

@@ -79,9 +79,13 @@ class Corpus:
 
 
 def open_corpus(
-    paths: Sequence[str], *, text_column: str | None = None, on_error: str = "stop",
-    as_bytes: bool = False, told: Callable[[str], None] = lambda _: None,
-) -> Corpus:  # fmt: skip
+    paths: Sequence[str],
+    *,
+    text_column: str | None = None,
+    on_error: str = "stop",
+    as_bytes: bool = False,
+    told: Callable[[str], None] = lambda _: None,
+) -> Corpus:
     """Return a corpus whose files have been read once; CorpusError where they cannot be."""
     sources = find_sources(paths, as_bytes=as_bytes)
 

@@ -113,10 +113,15 @@ def train_tokenizer(
         (folder / built.file).write_bytes(built.content)
         tokenizer = load_tokenizer(folder / built.file)
         ids, lost = list_ids(entries, units, built, tokenizer)
-        card = describe(config, units, corpus, ids, base) | built.notes | {
-            "vocab_size": tokenizer.size, "lost": lost,
-            "measured": measure(tokenizer, held, ids, points, unseen=unseen),
-        }  # fmt: skip
+        card = (
+            describe(config, units, corpus, ids, base)
+            | built.notes
+            | {
+                "vocab_size": tokenizer.size,
+                "lost": lost,
+                "measured": measure(tokenizer, held, ids, points, unseen=unseen),
+            }
+        )
         write_card(folder, card, ids, file=built.file, base=config.base)
     return Trained(out, card)
 
@@ -126,9 +131,12 @@ def open_texts(config: TrainConfig, *, as_bytes: bool, told: Told) -> Corpus:
     if not config.corpus:
         return open_mined(config.run, told)
     return open_corpus(
-        config.corpus, text_column=config.text_column, on_error=config.on_error,
-        as_bytes=as_bytes, told=told,
-    )  # fmt: skip
+        config.corpus,
+        text_column=config.text_column,
+        on_error=config.on_error,
+        as_bytes=as_bytes,
+        told=told,
+    )
 
 
 def find_entries(
@@ -140,8 +148,9 @@ def find_entries(
     signs = exact and units.profile.folds_case and cuts_fewest(config, units)
     cased = (
         choose_capitals(count_characters(corpus.train))
-        if signs and config.trainer == "hf-unigram" else ""
-    )  # fmt: skip
+        if signs and config.trainer == "hf-unigram"
+        else ""
+    )
     form = NormalForm(units.profile, exact, marked, cased)
     sides = units.profile.name == "code" and config.trainer.startswith("hf")
     told(f"looking for {len(units.table):,} units")
@@ -191,9 +200,15 @@ def list_ids(
     first = pl.int_range(pl.len()).over("normal") == 0
     listed = kept.with_columns(parts=pl.Series(parts, dtype=pl.List(pl.Int64))).explode("id")
     return listed.select(
-        "id", "text", pl.when(first).then("side").otherwise(pl.lit("other")).alias("side"),
-        "token", "kind", pl.col("unit").alias("rank") + 1, "count", "parts",
-    ), rows.filter(~whole)["normal"].to_list()  # fmt: skip
+        "id",
+        "text",
+        pl.when(first).then("side").otherwise(pl.lit("other")).alias("side"),
+        "token",
+        "kind",
+        pl.col("unit").alias("rank") + 1,
+        "count",
+        "parts",
+    ), rows.filter(~whole)["normal"].to_list()
 
 
 def find_alone(texts: Sequence[str], tokenizer: LoadedTokenizer) -> pl.Series:
@@ -205,18 +220,24 @@ def find_alone(texts: Sequence[str], tokenizer: LoadedTokenizer) -> pl.Series:
     as_is, without = tokenizer.encode(texts), tokenizer.encode(plain)
     return pl.Series(
         [
-            bare if len(fewer) == 1 and (len(ids) != 1 or ids[0] == fewer[0])
-            else text if len(ids) == 1 else None
+            bare
+            if len(fewer) == 1 and (len(ids) != 1 or ids[0] == fewer[0])
+            else text
+            if len(ids) == 1
+            else None
             for text, bare, ids, fewer in zip(texts, plain, as_is, without, strict=True)
         ],
         dtype=pl.String,
-    )  # fmt: skip
+    )
 
 
 def describe(
-    config: TrainConfig, units: Units, corpus: Corpus, ids: pl.DataFrame,
+    config: TrainConfig,
+    units: Units,
+    corpus: Corpus,
+    ids: pl.DataFrame,
     base: LoadedTokenizer | None,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Return what the card says of how a tokenizer was made; a `base` folds what it folds."""
     exact = config.exact or units.profile.name == "bytes"
     if base is not None:
@@ -238,7 +259,9 @@ def describe(
         "classes": dict(kinds.sort("len", "kind", descending=True).iter_rows()),
         "run": units.about,
         "corpus": {
-            "paths": list(config.corpus), "documents": corpus.documents, "bytes": corpus.bytes,
+            "paths": list(config.corpus),
+            "documents": corpus.documents,
+            "bytes": corpus.bytes,
             "skipped": [asdict(entry) for entry in corpus.skipped],
         },
-    }  # fmt: skip
+    }

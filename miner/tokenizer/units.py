@@ -65,8 +65,13 @@ def read_units(run: Path, policy: Policy = "majority") -> Units:
         reason = (error.strerror or str(error)).lower()
         raise RunError(f"cannot be read ({reason})", where=str(place), cure=_CURE) from error
     except (
-        ValueError, KeyError, TypeError, AttributeError, RecursionError, pl.exceptions.PolarsError
-    ) as error:  # fmt: skip
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        pl.exceptions.PolarsError,
+    ) as error:
         raise RunError(
             f"is no vocabulary ({type(error).__name__})", where=str(place), cure=_CURE
         ) from error
@@ -133,9 +138,10 @@ def _check_entries(rows: list[tuple[Any, str, str]], where: str, profile: Profil
             problem = f"is {seen[token]} again once both are folded"
         if problem:
             raise TokenizerError(
-                f"{place}, {json.dumps(entry, ensure_ascii=True)[:80]}, {problem}", where=where,
+                f"{place}, {json.dumps(entry, ensure_ascii=True)[:80]}, {problem}",
+                where=where,
                 cure="Mend or remove the entry",
-            )  # fmt: skip
+            )
         seen[token] = place
         tokens.append(token)
     return pl.DataFrame(

@@ -60,13 +60,17 @@ def draw_alphabet(rng: np.random.Generator, script: str) -> Alphabet:
     consonants = _choose(rng, marks.consonants, CONSONANTS)
     pairs = [a + b for a in consonants for b in consonants if a != b]
     return Alphabet(
-        script, consonants, _choose(rng, marks.vowels, VOWELS), _choose(rng, consonants, CODAS),
+        script,
+        consonants,
+        _choose(rng, marks.vowels, VOWELS),
+        _choose(rng, consonants, CODAS),
         _choose(rng, pairs, CLUSTERS),
-    )  # fmt: skip
+    )
 
 
-def _choose(rng: np.random.Generator, texts: str | list[str] | tuple[str, ...], most: int
-            ) -> tuple[str, ...]:  # fmt: skip
+def _choose(
+    rng: np.random.Generator, texts: str | list[str] | tuple[str, ...], most: int
+) -> tuple[str, ...]:
     return tuple(texts[number] for number in rng.permutation(len(texts))[:most].tolist())
 
 
@@ -82,9 +86,14 @@ def spell_syllables(rng: np.random.Generator, alphabet: Alphabet, count: int) ->
 
 
 def spell_words(
-    rng: np.random.Generator, alphabet: Alphabet, count: int, *, syllables: tuple[float, ...],
-    shortest: int = 1, taken: frozenset[str] = frozenset(),
-) -> list[str]:  # fmt: skip
+    rng: np.random.Generator,
+    alphabet: Alphabet,
+    count: int,
+    *,
+    syllables: tuple[float, ...],
+    shortest: int = 1,
+    taken: frozenset[str] = frozenset(),
+) -> list[str]:
     """Return different words, the shorter ones mostly first, as frequent words are short.
 
     `syllables`: the shares of words of 1, 2, 3 of them; where these give too few words, longer

@@ -48,9 +48,7 @@ class Urn:
         return self.things[np.searchsorted(self.ends, places, side="right")]
 
 
-def fill_urn(
-    rng: np.random.Generator, things: np.ndarray, weights: np.ndarray, topics: int
-) -> Urn:
+def fill_urn(rng: np.random.Generator, things: np.ndarray, weights: np.ndarray, topics: int) -> Urn:
     """Return an urn in which each thing has a topic by chance."""
     topic_of = rng.integers(topics, size=len(things))
     order = np.argsort(topic_of, kind="stable")

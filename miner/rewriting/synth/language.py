@@ -60,10 +60,13 @@ class Language:
         """Return what a person may want to know of the language, without its words."""
         closed = {name: [self.texts[i] for i in self.words.forms[name][:, 0]] for name in CLOSED}
         return {
-            "alphabet": asdict(self.alphabet), "order": asdict(self.order),
-            "endings": self.words.endings, "function_words": closed, "rules": self.rules,
+            "alphabet": asdict(self.alphabet),
+            "order": asdict(self.order),
+            "endings": self.words.endings,
+            "function_words": closed,
+            "rules": self.rules,
             "signs": {name: self.texts[i] for name, i in self.marks.items() if name != END},
-        }  # fmt: skip
+        }
 
 
 def draw_language(seed: int, script: str, words: int, units: int) -> Language:
@@ -83,22 +86,42 @@ def draw_language(seed: int, script: str, words: int, units: int) -> Language:
     urns = _fill_urns(rng, forms, planted, len(texts))
     slots = {
         number: _find_slot(name, drawn, urns, marks)
-        for number, name in enumerate(grammar.names) if number >= grammar.rules
-    }  # fmt: skip
+        for number, name in enumerate(grammar.names)
+        if number >= grammar.rules
+    }
     return Language(
-        alphabet, drawn, order, rules, grammar, list(texts), flat, starts, sizes, items, urns,
-        forms, slots, marks,
-    )  # fmt: skip
+        alphabet,
+        drawn,
+        order,
+        rules,
+        grammar,
+        list(texts),
+        flat,
+        starts,
+        sizes,
+        items,
+        urns,
+        forms,
+        slots,
+        marks,
+    )
 
 
 def _add_marks(alphabet: Alphabet, texts: Interner) -> dict[str, int]:
     """Add the signs that stand as they are; the end of a line is the first text."""
     marks = alphabet.marks
     signs = {
-        END: "\n", "stop": marks.stop, "comma": marks.comma, "ask": marks.ask, "call": marks.call,
-        "colon": ":", "semicolon": "·" if marks.ask == ";" else ";", "dash": "—", OPENS: OPENS,
+        END: "\n",
+        "stop": marks.stop,
+        "comma": marks.comma,
+        "ask": marks.ask,
+        "call": marks.call,
+        "colon": ":",
+        "semicolon": "·" if marks.ask == ";" else ";",
+        "dash": "—",
+        OPENS: OPENS,
         PARTS: PARTS,
-    }  # fmt: skip
+    }
     return {name: texts.add(text) for name, text in signs.items()}
 
 

@@ -35,9 +35,7 @@ PATTERNS = (
 )  # fmt: skip
 HELD = (0.4, 0.45, 0.15)  # hyperlexemes of words alone, built of links, and of a hyperlexeme too
 GLUED = (0.6, 0.2, 0.2)  # compounds that are a link, that add a word to a link, of free words
-SYMBOLS = (
-    "⟁🜁🜂🜃🜄⊘🫧☀❤☾☿♁♃♄⚹⚚⛭✶✺❂◬◈⟐⟡⌘⍟⎔⏣☍☌⚭⚯⚶🜍🜔🜛🜨🝆🝊🝖🝣🝰⧖⧗⧉⨀⨂⨳⫷⫸⩓⩔⌬⍾⎈⏃◍◉⬡⬢"
-)
+SYMBOLS = "⟁🜁🜂🜃🜄⊘🫧☀❤☾☿♁♃♄⚹⚚⛭✶✺❂◬◈⟐⟡⌘⍟⎔⏣☍☌⚭⚯⚶🜍🜔🜛🜨🝆🝊🝖🝣🝰⧖⧗⧉⨀⨂⨳⫷⫸⩓⩔⌬⍾⎈⏃◍◉⬡⬢"
 GREEK = "ΔΩΣΨΦΛΓΞ"
 
 
@@ -80,13 +78,14 @@ def draw_units(
     links = [builder.draw_link() for _ in range(counts["link"])]
     phrases = _draw_hyperlexemes(builder, links, counts["hyperlexeme"])
     found = {
-        "link": links, "hyperlexeme": phrases,
+        "link": links,
+        "hyperlexeme": phrases,
         "compound": _draw_compounds(builder, links, texts, counts["compound"]),
         "formula": _draw_formulas(rng, texts, counts["formula"]),
         "symbol": _draw_symbols(rng, texts, counts["symbol"]),
         "marker": _draw_markers(rng, alphabet, texts, counts["marker"]),
         "node": _draw_nodes(rng, texts, counts["node"]),
-    }  # fmt: skip
+    }
     return {
         name: Planted(group, weigh_ranks(len(group), exponent=EXPONENTS.get(name, 0.9), shift=1.0))
         for name, group in found.items()
@@ -170,7 +169,7 @@ def _draw_hyperlexemes(builder: _Builder, links: list[Unit], count: int) -> list
 
 def _draw_compounds(
     builder: _Builder, links: list[Unit], texts: Interner, count: int
-) -> list[Unit]:  # fmt: skip
+) -> list[Unit]:
     """Return words that are links, links with a word more, or free words, written as one."""
     rng, spelled = builder.rng, list(texts)
     found: dict[str, Unit] = {}

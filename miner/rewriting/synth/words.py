@@ -39,9 +39,7 @@ class Words:
     endings: dict[str, dict[str, str]]
 
 
-def draw_words(
-    rng: np.random.Generator, alphabet: Alphabet, stems: int, texts: Interner
-) -> Words:  # fmt: skip
+def draw_words(rng: np.random.Generator, alphabet: Alphabet, stems: int, texts: Interner) -> Words:
     """Draw all words of a language; their texts go into `texts`."""
     endings = {name: _draw_endings(rng, alphabet, forms) for name, (_, forms) in OPEN.items()}
     closed = spell_words(rng, alphabet, sum(CLOSED.values()), syllables=(0.85, 0.15))

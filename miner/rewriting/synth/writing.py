@@ -43,9 +43,11 @@ class SynthConfig:
 def check_config(config: SynthConfig) -> None:
     """UsageError where a number or a name is out of what can be."""
     for name, value, least, most in (
-        ("lines", config.lines, LEAST_LINES, MOST_LINES), ("seed", config.seed, 0, 2**63),
-        ("words", config.words, LEAST_WORDS, MOST_WORDS), ("units", config.units, FEWEST, MOST),
-    ):  # fmt: skip
+        ("lines", config.lines, LEAST_LINES, MOST_LINES),
+        ("seed", config.seed, 0, 2**63),
+        ("words", config.words, LEAST_WORDS, MOST_WORDS),
+        ("units", config.units, FEWEST, MOST),
+    ):
         if value is not None and not least <= value <= most:
             raise UsageError(f"--{name} is {value}", cure=f"Give {least:,} to {most:,}")
     if config.script not in SCRIPTS:
@@ -101,10 +103,14 @@ def write_key(language: Language, counts: np.ndarray, file: Path) -> int:
         for rank, number in enumerate(np.argsort(-placed, kind="stable").tolist(), 1):
             unit = language.units[number]
             row = {
-                "rank": rank, "token": language.spell(unit.pieces), "kind": unit.what,
-                "parts": [language.spell(part) for part in unit.parts or
-                          [(piece,) for piece in unit.source or unit.pieces]],
+                "rank": rank,
+                "token": language.spell(unit.pieces),
+                "kind": unit.what,
+                "parts": [
+                    language.spell(part)
+                    for part in unit.parts or [(piece,) for piece in unit.source or unit.pieces]
+                ],
                 "count": int(placed[number]),
-            }  # fmt: skip
+            }
             target.write(json.dumps(row, ensure_ascii=False) + "\n")
     return int(placed.sum())

@@ -39,9 +39,11 @@ def draw_bars(bars: Sequence[Bar], tell: Callable[[float], str], *, most: float 
             + f'<text class="strong" x="{label:.1f}" y="{y + 33}">'
             + f"{html.escape(tell(measure['value']))}</text>"
         )
-    return _svg(parts, len(bars) * ROW + 4, "; ".join(
-        f"{name}: {html.escape(tell(measure['value']))}" for name, measure, _, _ in bars
-    ))  # fmt: skip
+    return _svg(
+        parts,
+        len(bars) * ROW + 4,
+        "; ".join(f"{name}: {html.escape(tell(measure['value']))}" for name, measure, _, _ in bars),
+    )
 
 
 def _draw_hatches(bars: Sequence[Bar]) -> str:
@@ -67,9 +69,12 @@ def _draw_whisker(measure: dict[str, Any], scale: float, y: float) -> str:
 
 
 def draw_lines(
-    lines: Sequence[Line], x_ticks: Sequence[Tick], y_ticks: Sequence[Tick], x_name: str,
+    lines: Sequence[Line],
+    x_ticks: Sequence[Tick],
+    y_ticks: Sequence[Tick],
+    x_name: str,
     y_name: str,
-) -> str:  # fmt: skip
+) -> str:
     """Return lines over a grid; the field ends where the values or the last tick do."""
     first = min(x_ticks[0][0], *(points[0][0] for _, _, points in lines), x_ticks[-1][0])
     last = max(x_ticks[-1][0], *(points[-1][0] for _, _, points in lines))
@@ -84,9 +89,11 @@ def draw_lines(
     parts = [
         draw_axes(
             [(place_x(value), name) for value, name in x_ticks],
-            [(place_y(value), name) for value, name in y_ticks], x_name, y_name,
+            [(place_y(value), name) for value, name in y_ticks],
+            x_name,
+            y_name,
         )
-    ]  # fmt: skip
+    ]
     for name, place, points in lines:
         dash = DASHES[place % len(DASHES)]
         path = " ".join(f"{place_x(x):.1f},{place_y(y):.1f}" for x, y in points)

@@ -51,10 +51,15 @@ class Counted:
 
 
 def compare_tokenizers(
-    paths: Sequence[Path], corpus: Sequence[str], *, run: Path | None = None,
-    shape: str = "llama-3-8b", text_column: str | None = None, on_error: str = "stop",
+    paths: Sequence[Path],
+    corpus: Sequence[str],
+    *,
+    run: Path | None = None,
+    shape: str = "llama-3-8b",
+    text_column: str | None = None,
+    on_error: str = "stop",
     told: Callable[[str], None] = lambda _: None,
-) -> Comparison:  # fmt: skip
+) -> Comparison:
     """Return the figures of the tokenizers at `paths` on a corpus that none was trained on.
 
     TokenizerError, CorpusError or RunError where one of them cannot be read.
@@ -74,32 +79,41 @@ def compare_tokenizers(
         {
             "name": name,
             **list_figures(
-                tally, tallies[0], sizes=counted.sizes, words=counted.words, scenes=counted.scenes,
-                places=counted.places, shape=SHAPES[shape], near=near, units=units,
+                tally,
+                tallies[0],
+                sizes=counted.sizes,
+                words=counted.words,
+                scenes=counted.scenes,
+                places=counted.places,
+                shape=SHAPES[shape],
+                near=near,
+                units=units,
             ),
             "examples": cut_texts(tally.tokenizer, counted.texts),
         }
         for name, tally in zip(name_tokenizers(tokenizers), tallies, strict=True)
-    ]  # fmt: skip
+    ]
     return Comparison(
         corpus={
-            "paths": list(corpus), "documents": len(counted.sizes), "scenes": counted.scenes,
-            "bytes": int(counted.sizes.sum()), "words": counted.words,
+            "paths": list(corpus),
+            "documents": len(counted.sizes),
+            "scenes": counted.scenes,
+            "bytes": int(counted.sizes.sum()),
+            "words": counted.words,
             "skipped": [vars(entry) for entry in held.skipped],
         },
         shape={"name": shape, **vars(SHAPES[shape]), "bytes_per_token": SHAPES[shape].per_token},
-        units=None if finder is None else {
-            "source": finder.source, "count": len(units), "places": counted.places
-        },
+        units=None
+        if finder is None
+        else {"source": finder.source, "count": len(units), "places": counted.places},
         tokenizers=figures,
         texts=counted.texts,
-    )  # fmt: skip
+    )
 
 
 def count_corpus(
-    corpus: Corpus, tallies: Sequence[Tally], finder: UnitFinder | None,
-    told: Callable[[str], None],
-) -> Counted:  # fmt: skip
+    corpus: Corpus, tallies: Sequence[Tally], finder: UnitFinder | None, told: Callable[[str], None]
+) -> Counted:
     """Add a corpus to the tallies, a batch at a time, and return what they share."""
     sizes = [np.zeros(0, np.int64)]
     words = scenes = total = done = 0

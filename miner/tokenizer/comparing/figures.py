@@ -125,9 +125,17 @@ def list_curve(tokenizer: LoadedTokenizer, uses: np.ndarray) -> list[dict[str, A
 
 
 def list_figures(
-    tally: Tally, first: Tally, *, sizes: np.ndarray, words: int, scenes: int, places: int,
-    shape: Shape, near: np.ndarray | None, units: Sequence[str],
-) -> dict[str, Any]:  # fmt: skip
+    tally: Tally,
+    first: Tally,
+    *,
+    sizes: np.ndarray,
+    words: int,
+    scenes: int,
+    places: int,
+    shape: Shape,
+    near: np.ndarray | None,
+    units: Sequence[str],
+) -> dict[str, Any]:
     """Return all figures of a tokenizer, against those of the `first`.
 
     `sizes` int64 (documents,): bytes; `near` int64 (units,), -1 where not known.
@@ -229,10 +237,11 @@ def list_capacity(tally: Tally, units: Sequence[str], near: np.ndarray | None) -
         "near": float(near[known].mean()) if near is not None and len(known) else None,
         "best": [
             {
-                "unit": units[unit], "count": int(tally.whole_units[unit]),
+                "unit": units[unit],
+                "count": int(tally.whole_units[unit]),
                 "contexts": int(contexts[unit]),
                 "near": int(near[unit]) if near is not None and near[unit] >= 0 else None,
             }
             for unit in best
         ],
-    }  # fmt: skip
+    }

@@ -118,15 +118,23 @@ def _write_colors() -> str:
 
 
 def _write_header(title: str, comparison: Comparison) -> str:
-    corpus, links = comparison.corpus, {
-        "table": "Table", "curve": "Savings", "lengths": "Lengths", "units": "Units",
-        "texts": "Texts", "meaning": "How to read it",
-    }  # fmt: skip
+    corpus, links = (
+        comparison.corpus,
+        {
+            "table": "Table",
+            "curve": "Savings",
+            "lengths": "Lengths",
+            "units": "Units",
+            "texts": "Texts",
+            "meaning": "How to read it",
+        },
+    )
     names = ", ".join(show(Path(path).name or path) for path in corpus["paths"][:5])
     facts = [
-        f"{corpus['documents']:,} documents", tell_size(corpus["bytes"]),
+        f"{corpus['documents']:,} documents",
+        tell_size(corpus["bytes"]),
         f"{corpus['words']:,} words",
-    ]  # fmt: skip
+    ]
     if comparison.units:
         facts.append(f"{comparison.units['places']:,} places of units")
     nav = " ".join(f'<a href="#{name}">{link}</a>' for name, link in links.items())
@@ -166,17 +174,26 @@ def _write_pictures(comparison: Comparison) -> str:
             f"{shape['bytes']} bytes: {shape['bytes_per_token']:,} bytes a token.",
         ),
         _figure(
-            _draw(comparison, lambda t: {"value": t["savings"]["attention_ratio"]},
-                  lambda v: f"{v:.2f}"),
+            _draw(
+                comparison,
+                lambda t: {"value": t["savings"]["attention_ratio"]},
+                lambda v: f"{v:.2f}",
+            ),
             "Attention cost, times that of the first.",
         ),
-    ]  # fmt: skip
+    ]
     if comparison.units:
-        figures.append(_figure(
-            _draw(comparison, lambda t: {"value": t["units"]["share_whole"]},
-                  lambda v: f"{v:.1%}", most=1.0),
-            "Places of units that are one token.",
-        ))  # fmt: skip
+        figures.append(
+            _figure(
+                _draw(
+                    comparison,
+                    lambda t: {"value": t["units"]["share_whole"]},
+                    lambda v: f"{v:.1%}",
+                    most=1.0,
+                ),
+                "Places of units that are one token.",
+            )
+        )
     return (
         f'<div class="pictures">{"".join(figures)}</div><p><small>Full bars are semantic '
         "tokenizers, made of units; hatched bars are classical ones.</small></p>"
@@ -184,9 +201,12 @@ def _write_pictures(comparison: Comparison) -> str:
 
 
 def _draw(
-    comparison: Comparison, measure: Callable[[dict[str, Any]], dict[str, Any]],
-    tell: Callable[[float], str], *, most: float = 0.0,
-) -> str:  # fmt: skip
+    comparison: Comparison,
+    measure: Callable[[dict[str, Any]], dict[str, Any]],
+    tell: Callable[[float], str],
+    *,
+    most: float = 0.0,
+) -> str:
     bars = [
         (_label(entry["name"]), measure(entry), place, entry["semantic"])
         for place, entry in enumerate(comparison.tokenizers)
@@ -215,9 +235,12 @@ def _write_curve(comparison: Comparison) -> str:
     xs = find_ticks(0, max(points[-1][0] for _, _, points in lines))
     ys = find_ticks(0, max(max(points[-1][1] for _, _, points in lines), 0.01), beyond=True)
     picture = draw_lines(
-        lines, [(x, f"{x:,.0f}") for x in xs], [(y, f"{y:g}%") for y in ys],
-        "units, in the order of their list", "tokens saved",
-    )  # fmt: skip
+        lines,
+        [(x, f"{x:,.0f}") for x in xs],
+        [(y, f"{y:g}%") for y in ys],
+        "units, in the order of their list",
+        "tokens saved",
+    )
     return f"""{title}
 <p>Tokens that the first units save where they stand in this text, each against the pieces that the
 same tokenizer would cut it into; as a share of the tokens there would be without any unit.</p>
@@ -227,12 +250,16 @@ same tokenizer would cut it into; as a share of the tokens there would be withou
 def _write_lengths(comparison: Comparison) -> str:
     lines: list[Line] = [
         (
-            _label(entry["name"]), place,
-            [(n, 100 * count / max(entry["tokens"], 1)) for n, count in enumerate(entry["lengths"])
-             if n],
+            _label(entry["name"]),
+            place,
+            [
+                (n, 100 * count / max(entry["tokens"], 1))
+                for n, count in enumerate(entry["lengths"])
+                if n
+            ],
         )
         for place, entry in enumerate(comparison.tokenizers)
-    ]  # fmt: skip
+    ]
     last = len(comparison.tokenizers[0]["lengths"]) - 1
     ys = find_ticks(0, max(y for _, _, points in lines for _, y in points) or 1, beyond=True)
     marks = [(1, "1"), *((x, f"{x}") for x in range(5, last - 2, 5)), (last, f"{last}+")]

@@ -48,9 +48,7 @@ class UnitFinder:
         normal = form.normalize(self.texts)
         self.tokenizer = open_finder(form, normal)
         # Of a unit that begins with a word, the place may take in the mark in front of it.
-        self.words = np.array(
-            [n.startswith(" ") and n[1:2].isalnum() for n in normal], bool
-        )  # fmt: skip
+        self.words = np.array([n.startswith(" ") and n[1:2].isalnum() for n in normal], bool)
 
     def find(self, batch: Batch) -> Places:
         """Return the places of units in a batch, in order."""
@@ -112,12 +110,18 @@ def read_vectors(run: Path, texts: Sequence[str]) -> np.ndarray:
         vectors = np.zeros((len(numbers), stored.shape[1]), np.float32)
         vectors[rows["unit"].to_numpy()] = stored[rows["candidate"].to_numpy()]
     except (
-        OSError, ValueError, KeyError, TypeError, IndexError, pl.exceptions.PolarsError
-    ) as error:  # fmt: skip
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        IndexError,
+        pl.exceptions.PolarsError,
+    ) as error:
         raise RunError(
-            f"the stages of the run cannot be read ({type(error).__name__})", where=str(run),
+            f"the stages of the run cannot be read ({type(error).__name__})",
+            where=str(run),
             cure="Copy the whole run folder, or mine again",
-        ) from error  # fmt: skip
+        ) from error
     return vectors
 
 

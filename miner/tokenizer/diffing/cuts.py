@@ -32,16 +32,15 @@ def cut_texts(tokenizer: LoadedTokenizer, texts: Sequence[str]) -> list[np.ndarr
             if ids is not None and len(ids) > GROWTH * len(text) + SPARE:
                 raise TokenizerError(
                     f"turns {len(text):,} characters into {len(ids):,} tokens",
-                    where=str(tokenizer.path), cure="Such a file does harm: do not use it",
-                )  # fmt: skip
+                    where=str(tokenizer.path),
+                    cure="Such a file does harm: do not use it",
+                )
         cut += encoded
         size = min(size * 2, CHUNK)
     return cut
 
 
-def write_texts(
-    tokenizer: LoadedTokenizer, ids: Sequence[np.ndarray | None]
-) -> list[str | None]:  # fmt: skip
+def write_texts(tokenizer: LoadedTokenizer, ids: Sequence[np.ndarray | None]) -> list[str | None]:
     """Return the text of each list of ids, None where there is none or the tokenizer fails."""
     known = [i for i, numbers in enumerate(ids) if numbers is not None]
     written = _try_each(tokenizer.decode, [ids[i] for i in known])

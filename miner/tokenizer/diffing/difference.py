@@ -61,8 +61,10 @@ class Difference:
         warned = self.count("warn")
         told = f"; see {count_things(warned, 'warning')} above" if warned else ""
         if list_added(self.old, self.new):
-            return f"safe: {kept}; text without the new pieces is cut as before ({plain:,} of " \
-                   f"{plain:,} lines){told}"  # fmt: skip
+            return (
+                f"safe: {kept}; text without the new pieces is cut as before ({plain:,} of "
+                f"{plain:,} lines){told}"
+            )
         return f"safe: {kept}; all {plain:,} lines of the sample are cut as before{told}"
 
 
@@ -76,9 +78,13 @@ def diff_tokenizers(
     one, two = view_side(old), view_side(new)
     effect = measure_effect(one, two, texts)
     findings = [
-        *compare_ids(one, two), *compare_steps(one, two), *compare_rules(one, two),
-        *compare_roles(one, two), *find_dead(one, two), *check_weights(one, two),
+        *compare_ids(one, two),
+        *compare_steps(one, two),
+        *compare_rules(one, two),
+        *compare_roles(one, two),
+        *find_dead(one, two),
+        *check_weights(one, two),
         *find_effects(effect, additions=bool(list_added(one, two))),
-    ]  # fmt: skip
+    ]
     findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))
     return Difference(one, two, tuple(findings), effect)

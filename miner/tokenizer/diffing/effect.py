@@ -74,7 +74,9 @@ def measure_effect(old: Side, new: Side, texts: Sequence[str]) -> Effect:
     plain = [i for i in changed if not uses[i]]
     done = [(one, two) for one, two in zip(before, after, strict=True) if two is not None]
     return Effect(
-        lines=len(lines), with_new=sum(uses), otherwise=len(changed),
+        lines=len(lines),
+        with_new=sum(uses),
+        otherwise=len(changed),
         otherwise_without_new=len(plain),
         other_ids=sum(not np.array_equal(one, two) for one, two in done),
         lost=len(lost),
@@ -84,10 +86,11 @@ def measure_effect(old: Side, new: Side, texts: Sequence[str]) -> Effect:
         tokens_after=sum(len(two) for _, two in done),
         unknown_before=_count_unknown(old, [one for one, _ in done]),
         unknown_after=_count_unknown(new, [two for _, two in done]),
-        examples=_show_cuts(old, new, [lines[i] for i in (plain or changed)
-                                       if after[i] is not None]),
+        examples=_show_cuts(
+            old, new, [lines[i] for i in (plain or changed) if after[i] is not None]
+        ),
         lost_examples=take_examples(lost),
-    )  # fmt: skip
+    )
 
 
 def _list_fresh(old: Side, new: Side) -> np.ndarray:
@@ -97,9 +100,12 @@ def _list_fresh(old: Side, new: Side) -> np.ndarray:
 
 
 def _match_cuts(
-    old: Side, new: Side, lines: Sequence[str], before: Sequence[np.ndarray],
+    old: Side,
+    new: Side,
+    lines: Sequence[str],
+    before: Sequence[np.ndarray],
     after: Sequence[np.ndarray | None],
-) -> list[bool]:  # fmt: skip
+) -> list[bool]:
     """Say of each line whether it is cut as before: by pieces, else by where tokens end.
 
     Libraries, and models with and without ByteLevel, spell one piece in two ways.
@@ -112,9 +118,7 @@ def _match_cuts(
             pieces = [old.tokenizer.pieces[i] for i in one], [new.tokenizer.pieces[i] for i in two]
             same.append(pieces[0] == pieces[1])
         else:
-            ends = [
-                [end for _, _, end in side.tokenizer.spans([line])[0]] for side in (old, new)
-            ]
+            ends = [[end for _, _, end in side.tokenizer.spans([line])[0]] for side in (old, new)]
             same.append(len(one) == len(two) and ends[0] == ends[1])
     return same
 
@@ -150,30 +154,39 @@ def find_effects(effect: Effect, *, additions: bool) -> list[Finding]:
     if effect.failed:
         findings.append(
             Finding(
-                "break", "fails", f"NEW fails on {effect.failed:,} {of}",
-                "these texts cannot be cut at all", "Give the model an unknown token or bytes",
+                "break",
+                "fails",
+                f"NEW fails on {effect.failed:,} {of}",
+                "these texts cannot be cut at all",
+                "Give the model an unknown token or bytes",
                 effect.failed,
             )
-        )  # fmt: skip
+        )
     if effect.lost:
         findings.append(
             Finding(
-                "break", "round trip", f"{effect.lost:,} {of} no longer come back from their ids",
+                "break",
+                "round trip",
+                f"{effect.lost:,} {of} no longer come back from their ids",
                 "what the model reads and writes is not the text any more",
                 "Keep the normalizer, ByteLevel or byte fallback, and the decoder of OLD",
-                effect.lost, effect.lost_examples,
+                effect.lost,
+                effect.lost_examples,
             )
-        )  # fmt: skip
+        )
     if effect.unknown_after > effect.unknown_before:
         more = effect.unknown_after - effect.unknown_before
         findings.append(
             Finding(
-                "break", "unknown",
+                "break",
+                "unknown",
                 f"{count_things(more, 'more token')} of the sample "
-                f"{'is' if more == 1 else 'are'} unknown", "what they stood for is lost",
-                "Keep the pieces, and bytes as the last resort", more,
+                f"{'is' if more == 1 else 'are'} unknown",
+                "what they stood for is lost",
+                "Keep the pieces, and bytes as the last resort",
+                more,
             )
-        )  # fmt: skip
+        )
     return findings + _find_cut_changes(effect, additions, of)
 
 
@@ -184,10 +197,12 @@ def _find_cut_changes(effect: Effect, additions: bool, of: str) -> list[Finding]
     which = f"{count:,} {of} {'is' if count == 1 else 'are'} cut otherwise"
     return [
         Finding(
-            "warn", "cuts", which + (", with no new piece in sight" if additions else ""),
+            "warn",
+            "cuts",
+            which + (", with no new piece in sight" if additions else ""),
             "the model reads the same words in pieces that it did not see in training; a context "
             f"holds {1 / effect.factor if effect.factor else 1:.2f} times as much text",
             "Extend without touching how the rest is cut, or train the model on the new cuts",
             count,
         )
-    ]  # fmt: skip
+    ]

@@ -21,10 +21,15 @@ from miner.tokenizer.diffing.sides import Side
 def compare_ids(old: Side, new: Side) -> list[Finding]:
     """Return what became of every piece and every id."""
     return [
-        *_find_other_library(old, new), *_find_removed(old, new), *_find_moved(old, new),
-        *_find_changed(old, new), *_find_shared(old, new), *_find_renumbered(old, new),
-        *_find_added(old, new), *_find_holes(old, new),
-    ]  # fmt: skip
+        *_find_other_library(old, new),
+        *_find_removed(old, new),
+        *_find_moved(old, new),
+        *_find_changed(old, new),
+        *_find_shared(old, new),
+        *_find_renumbered(old, new),
+        *_find_added(old, new),
+        *_find_holes(old, new),
+    ]
 
 
 def list_added(old: Side, new: Side) -> list[str]:
@@ -43,12 +48,14 @@ def _find_other_library(old: Side, new: Side) -> list[Finding]:
         return []
     return [
         Finding(
-            "warn", "library", f"OLD is read by {old.kind}, NEW by {new.kind}",
+            "warn",
+            "library",
+            f"OLD is read by {old.kind}, NEW by {new.kind}",
             "steps and settings cannot be compared one by one; ids, roles and the cuts of the "
             "sample can, and are",
             "Compare two files of one library where there are such",
         )
-    ]  # fmt: skip
+    ]
 
 
 def _find_removed(old: Side, new: Side) -> list[Finding]:
@@ -57,12 +64,15 @@ def _find_removed(old: Side, new: Side) -> list[Finding]:
         return []
     return [
         Finding(
-            "break", "removed", f"{count_things(len(gone), 'piece')} removed",
+            "break",
+            "removed",
+            f"{count_things(len(gone), 'piece')} removed",
             "text and prompts that hold them come apart into other pieces, or become unknown",
             "Keep every piece; a token that should not be used can stay in its place",
-            len(gone), show_pieces(gone, old),
+            len(gone),
+            show_pieces(gone, old),
         )
-    ]  # fmt: skip
+    ]
 
 
 def _find_moved(old: Side, new: Side) -> list[Finding]:
@@ -74,13 +84,15 @@ def _find_moved(old: Side, new: Side) -> list[Finding]:
     moved.sort(key=old.places.__getitem__)
     return [
         Finding(
-            "break", "moved", f"{count_things(len(moved), 'piece')} moved to another id",
+            "break",
+            "moved",
+            f"{count_things(len(moved), 'piece')} moved to another id",
             "the model reads them by rows that were trained for other pieces: nonsense out",
             "Give every piece the id it had; put new pieces behind the last id",
             len(moved),
             take_examples(f"{p!r}: {old.places[p]:,} -> {new.places[p]:,}" for p in moved),
         )
-    ]  # fmt: skip
+    ]
 
 
 def _find_changed(old: Side, new: Side) -> list[Finding]:
@@ -89,15 +101,19 @@ def _find_changed(old: Side, new: Side) -> list[Finding]:
     changed = [number for number in both if old.used[number] != new.used[number]]
     # where pieces share an id, `used` knows one of them only, and not always the same
     changed = [
-        number for number in changed
+        number
+        for number in changed
         if new.places.get(old.used[number]) != number or old.places.get(new.used[number]) != number
-    ]  # fmt: skip
+    ]
     if not changed:
         return []
     return [
         Finding(
-            "break", "reused", f"{count_things(len(changed), 'id')} stand for another piece"
-            if len(changed) > 1 else "1 id stands for another piece",
+            "break",
+            "reused",
+            f"{count_things(len(changed), 'id')} stand for another piece"
+            if len(changed) > 1
+            else "1 id stands for another piece",
             "what the model writes with these ids is shown as other text, and the rows were "
             "trained for the old pieces",
             "Leave an old id to its piece, also one that is not used any more",
@@ -107,27 +123,31 @@ def _find_changed(old: Side, new: Side) -> list[Finding]:
                 for number in changed
             ),
         )
-    ]  # fmt: skip
+    ]
 
 
 def _find_shared(old: Side, new: Side) -> list[Finding]:
     """Pieces of NEW that have one id together, where they had not in OLD."""
     counts = Counter(new.places.values())
     pieces = [
-        piece for piece, number in new.places.items()
+        piece
+        for piece, number in new.places.items()
         if counts[number] > 1 and old.places.get(piece) != number
-    ]  # fmt: skip
+    ]
     if not pieces:
         return []
     pieces.sort(key=lambda piece: (new.places[piece], piece))
     return [
         Finding(
-            "break", "shared", f"{count_things(len(pieces), 'piece')} came to an id that another "
-            "piece has too",
+            "break",
+            "shared",
+            f"{count_things(len(pieces), 'piece')} came to an id that another piece has too",
             "the model cannot tell them apart, and only one of them can be written back",
-            "Give each piece an id of its own", len(pieces), show_pieces(pieces, new),
+            "Give each piece an id of its own",
+            len(pieces),
+            show_pieces(pieces, new),
         )
-    ]  # fmt: skip
+    ]
 
 
 def _find_renumbered(old: Side, new: Side) -> list[Finding]:
@@ -148,14 +168,20 @@ def _find_renumbered(old: Side, new: Side) -> list[Finding]:
     groups: tuple[tuple[Severity, list[str]], ...] = (("break", known), ("warn", fresh))
     return [
         Finding(
-            severity, "renumbered",
+            severity,
+            "renumbered",
             f"{count_things(len(pieces), 'added token')} declared with an id that is not theirs",
-            consequence, cure, len(pieces),
-            take_examples(f"{p!r}: {new.declared[p]:,} in the file, {new.places[p]:,} when loaded"
-                          for p in pieces),
+            consequence,
+            cure,
+            len(pieces),
+            take_examples(
+                f"{p!r}: {new.declared[p]:,} in the file, {new.places[p]:,} when loaded"
+                for p in pieces
+            ),
         )
-        for severity, pieces in groups if pieces
-    ]  # fmt: skip
+        for severity, pieces in groups
+        if pieces
+    ]
 
 
 def _find_added(old: Side, new: Side) -> list[Finding]:
@@ -168,27 +194,34 @@ def _find_added(old: Side, new: Side) -> list[Finding]:
     ids = f"id {numbers[0]:,}" if len(numbers) == 1 else ids
     return [
         Finding(
-            "notice", "added", f"{count_things(len(added), 'piece')} added, {ids}",
+            "notice",
+            "added",
+            f"{count_things(len(added), 'piece')} added, {ids}",
             "each new id needs a row in the embedding (and the head), and training: until then it "
             "means nothing to the model",
             "Give the model rows for them (miner adopt, or resize_token_embeddings) and train them",
-            len(added), show_pieces(added, new),
+            len(added),
+            show_pieces(added, new),
         )
-    ]  # fmt: skip
+    ]
 
 
 def _find_holes(old: Side, new: Side) -> list[Finding]:
     holes = [
-        number for number in range(new.tokenizer.size)
+        number
+        for number in range(new.tokenizer.size)
         if number not in new.used and (number >= old.tokenizer.size or number in old.used)
-    ]  # fmt: skip
+    ]
     if not holes:
         return []
     return [
         Finding(
-            "notice", "holes", f"{count_things(len(holes), 'id')} without a piece",
+            "notice",
+            "holes",
+            f"{count_things(len(holes), 'id')} without a piece",
             "a model that writes one of them writes nothing",
-            "Number the pieces without a gap", len(holes),
+            "Number the pieces without a gap",
+            len(holes),
             take_examples(f"{number:,}" for number in holes),
         )
-    ]  # fmt: skip
+    ]

@@ -18,8 +18,20 @@ from miner.tokenizer.diffing.sides import Side
 TRIED = 10_000  # new pieces, and old ones, at even distances
 CONTEXTS = ("{}", "a {} a", "a{}")  # by which most pieces come up
 OTHERS = (
-    "({})", "a{}a", "z{}", "q{}q", "{0}{0}", "0{}0", "-{}-", "'{}'", ", {},", "ж{}", "中{}中",
-    "☔{}☔", "\n{}\n", "  {}  ",
+    "({})",
+    "a{}a",
+    "z{}",
+    "q{}q",
+    "{0}{0}",
+    "0{}0",
+    "-{}-",
+    "'{}'",
+    ", {},",
+    "ж{}",
+    "中{}中",
+    "☔{}☔",
+    "\n{}\n",
+    "  {}  ",
 )  # tried for the rest
 SILENT = ("CONTROL", "UNUSED", "UNKNOWN", "BYTE")  # types that never come from text, by design
 LETTERS = {
@@ -43,19 +55,25 @@ def find_dead(old: Side, new: Side) -> list[Finding]:
     tried = f"of {count_things(len(added), 'new piece')} tried"
     told = [
         Finding(
-            "warn", "dead", f"{count_things(len(dead), 'piece')} {tried} did not come out of text",
+            "warn",
+            "dead",
+            f"{count_things(len(dead), 'piece')} {tried} did not come out of text",
             "it is hidden behind another token, or the rules never make it: its row is never used",
-            "Leave it away, or see that merges, scores or flags let it through", len(dead),
+            "Leave it away, or see that merges, scores or flags let it through",
+            len(dead),
             show_pieces(dead, new),
         ),
         Finding(
-            "warn", "died", f"{count_things(len(died), 'old piece')} of "
+            "warn",
+            "died",
+            f"{count_things(len(died), 'old piece')} of "
             f"{len(common):,} tried no longer come out of text",
             "they keep their ids, but their words come apart into other pieces",
-            "See which step or merge in front of them is new or was lost", len(died),
+            "See which step or merge in front of them is new or was lost",
+            len(died),
             show_pieces(died, new),
         ),
-    ]  # fmt: skip
+    ]
     return [finding for finding in told if finding.count]
 
 
@@ -88,8 +106,10 @@ def _hear_pieces(
     """Return the pieces that come up in one of the contexts, or on which the tokenizer fails."""
     tried = [
         (piece, context.format(text))
-        for piece, texts in spelled.items() for text in texts for context in contexts
-    ]  # fmt: skip
+        for piece, texts in spelled.items()
+        for text in texts
+        for context in contexts
+    ]
     cut = cut_texts(side.tokenizer, [text for _, text in tried])
     return {
         piece

@@ -41,19 +41,22 @@ def compare_roles(old: Side, new: Side) -> list[Finding]:
     findings = [*_compare_added(old, new), *_compare_lengths(old, new)]
     if old.has_config and new.has_config:
         findings += [
-            *_compare_roles(old, new), *_compare_extra(old, new), *_compare_template(old, new),
+            *_compare_roles(old, new),
+            *_compare_extra(old, new),
+            *_compare_template(old, new),
             *_compare_config(old, new),
-        ]  # fmt: skip
+        ]
     elif old.has_config or new.has_config:
         single = "NEW" if old.has_config else "OLD"
         findings.append(
             Finding(
-                "none", "not compared",
+                "none",
+                "not compared",
                 f"roles, chat template and config: {single} is a single file",
                 "they stand in the files beside it, so nothing can be said about them",
                 "Name the folders to compare them",
             )
-        )  # fmt: skip
+        )
     return findings
 
 
@@ -66,22 +69,28 @@ def _compare_added(old: Side, new: Side) -> list[Finding]:
     if lost:
         findings.append(
             Finding(
-                "break", "no added token", f"{count_things(len(lost), 'added token')} no longer "
-                "added, though still a piece",
+                "break",
+                "no added token",
+                f"{count_things(len(lost), 'added token')} no longer added, though still a piece",
                 "in text they are cut like any other letters, and they are not special any more",
-                "Put them back into added_tokens", len(lost), take_examples(map(repr, lost)),
+                "Put them back into added_tokens",
+                len(lost),
+                take_examples(map(repr, lost)),
             )
-        )  # fmt: skip
+        )
     fresh = [token for token in new.added if token in old.places and token not in old.added]
     if fresh:
         findings.append(
             Finding(
-                "warn", "now an added token",
+                "warn",
+                "now an added token",
                 f"{count_things(len(fresh), 'old piece')} became added tokens",
                 "they are matched before the model cuts, also inside words",
-                "Leave ordinary pieces to the model", len(fresh), take_examples(map(repr, fresh)),
+                "Leave ordinary pieces to the model",
+                len(fresh),
+                take_examples(map(repr, fresh)),
             )
-        )  # fmt: skip
+        )
     return findings + _compare_flags(old, new)
 
 
@@ -94,14 +103,17 @@ def _compare_flags(old: Side, new: Side) -> list[Finding]:
             groups["break" if special else "warn"].append(content)
     return [
         Finding(
-            severity, "flags",
+            severity,
+            "flags",
             f"{count_things(len(contents), NAMES[severity])} with other flags",
             "they are matched at other places in a text, or treated as special where they were not",
-            "Keep the flags of OLD", len(contents),
+            "Keep the flags of OLD",
+            len(contents),
             take_examples(_list_flags(old, new, sorted(contents))),
         )
-        for severity, contents in groups.items() if contents
-    ]  # fmt: skip
+        for severity, contents in groups.items()
+        if contents
+    ]
 
 
 def _list_flags(old: Side, new: Side, contents: Sequence[str]) -> Iterator[str]:
@@ -109,8 +121,9 @@ def _list_flags(old: Side, new: Side, contents: Sequence[str]) -> Iterator[str]:
         before, after = old.added[content], new.added[content]
         flags = [
             f"{flag} {show_change(before.get(flag), after.get(flag))}"
-            for flag in FLAGS if before.get(flag) != after.get(flag)
-        ]  # fmt: skip
+            for flag in FLAGS
+            if before.get(flag) != after.get(flag)
+        ]
         yield f"{content!r}: {', '.join(flags)}"
 
 
@@ -125,38 +138,49 @@ def _compare_roles(old: Side, new: Side) -> list[Finding]:
         change = "given" if gained else "lost" if after is None else "changed"
         findings.append(
             Finding(
-                severity, role, f"{role} {change}",
-                f"another token stands for it than before: {BREAKS_PROMPTS}" if not gained else
-                "there was none before: prompts that use it change",
+                severity,
+                role,
+                f"{role} {change}",
+                f"another token stands for it than before: {BREAKS_PROMPTS}"
+                if not gained
+                else "there was none before: prompts that use it change",
                 "Keep the roles of OLD" if not gained else "",
                 examples=(show_change(before, after),),
             )
-        )  # fmt: skip
+        )
     return findings
 
 
 def _compare_extra(old: Side, new: Side) -> list[Finding]:
-    gone, fresh = sorted(old.extra_roles - new.extra_roles), sorted(
-        new.extra_roles - old.extra_roles)  # fmt: skip
+    gone, fresh = (
+        sorted(old.extra_roles - new.extra_roles),
+        sorted(new.extra_roles - old.extra_roles),
+    )
     findings = []
     if gone:
         findings.append(
             Finding(
-                "break", "special tokens",
+                "break",
+                "special tokens",
                 f"{count_things(len(gone), 'special token')} no longer listed",
-                BREAKS_PROMPTS, "Keep the special tokens of OLD", len(gone),
+                BREAKS_PROMPTS,
+                "Keep the special tokens of OLD",
+                len(gone),
                 take_examples(map(repr, gone)),
             )
-        )  # fmt: skip
+        )
     if fresh:
         findings.append(
             Finding(
-                "notice", "special tokens",
+                "notice",
+                "special tokens",
                 f"{count_things(len(fresh), 'special token')} newly listed",
-                "they are left out where text is written without special tokens", "", len(fresh),
+                "they are left out where text is written without special tokens",
+                "",
+                len(fresh),
                 take_examples(map(repr, fresh)),
             )
-        )  # fmt: skip
+        )
     return findings
 
 
@@ -168,13 +192,17 @@ def _compare_template(old: Side, new: Side) -> list[Finding]:
     gained = before is None
     return [
         Finding(
-            "notice" if gained else "break", "chat template", f"chat template {change}",
-            "there was none before" if gained else
-            f"chats are written in another form than the model was trained on: {BREAKS_PROMPTS}",
+            "notice" if gained else "break",
+            "chat template",
+            f"chat template {change}",
+            "there was none before"
+            if gained
+            else "chats are written in another form than the model was trained on: "
+            + BREAKS_PROMPTS,
             "" if gained else "Keep the chat template of OLD",
             examples=take_examples(_diff_lines(before or "", after or "")),
         )
-    ]  # fmt: skip
+    ]
 
 
 def _diff_lines(before: str, after: str) -> Iterator[str]:
@@ -202,19 +230,31 @@ def _compare_config(old: Side, new: Side) -> list[Finding]:
         name = "around" if key in AROUND else "cuts" if key in CUTTING else "harmless"
         groups[name].append(f"{key}: {show_change(before, after)}")
     told: dict[str, tuple[Severity, str, str]] = {
-        "around": ("break", "other special tokens stand around a text: " + BREAKS_PROMPTS,
-                   "Keep what OLD says"),
-        "cuts": ("warn", "`transformers` may cut or write text otherwise than before",
-                 "Keep what OLD says where text must be cut as before"),
+        "around": (
+            "break",
+            "other special tokens stand around a text: " + BREAKS_PROMPTS,
+            "Keep what OLD says",
+        ),
+        "cuts": (
+            "warn",
+            "`transformers` may cut or write text otherwise than before",
+            "Keep what OLD says where text must be cut as before",
+        ),
         "harmless": ("notice", "harmless: no id of a text changes", ""),
-    }  # fmt: skip
+    }
     return [
         Finding(
-            told[name][0], "config", f"tokenizer_config.json: {count_things(len(keys), 'setting')}"
-            " changed", told[name][1], told[name][2], len(keys), take_examples(keys),
+            told[name][0],
+            "config",
+            f"tokenizer_config.json: {count_things(len(keys), 'setting')} changed",
+            told[name][1],
+            told[name][2],
+            len(keys),
+            take_examples(keys),
         )
-        for name, keys in groups.items() if keys
-    ]  # fmt: skip
+        for name, keys in groups.items()
+        if keys
+    ]
 
 
 def _compare_lengths(old: Side, new: Side) -> list[Finding]:
@@ -227,13 +267,16 @@ def _compare_lengths(old: Side, new: Side) -> list[Finding]:
         loses = name == "truncation" and after is not None
         findings.append(
             Finding(
-                "warn" if loses else "notice", name, f"{name} changed",
-                "what is longer than the file says is lost" if loses else
-                "harmless: a text gets the same ids, filled up to another length or not cut off",
+                "warn" if loses else "notice",
+                name,
+                f"{name} changed",
+                "what is longer than the file says is lost"
+                if loses
+                else "harmless: a text gets the same ids, filled up to another length or uncut",
                 "Take the truncation out of the file" if loses else "",
                 examples=(_show_both(before, after),),
             )
-        )  # fmt: skip
+        )
     return findings
 
 

@@ -55,11 +55,14 @@ def _compare_settings(old: Side, new: Side) -> list[Finding]:
         lost = name in LOSSES and before not in (None, False)
         findings.append(
             Finding(
-                "break" if lost else "warn", f"model {name}", f"model: {name} changed",
-                MEANS.get(name, "text may be cut otherwise"), KEEPS,
+                "break" if lost else "warn",
+                f"model {name}",
+                f"model: {name} changed",
+                MEANS.get(name, "text may be cut otherwise"),
+                KEEPS,
                 examples=(f"model.{name}: {show_change(before, after)}",),
             )
-        )  # fmt: skip
+        )
     return findings
 
 
@@ -75,12 +78,17 @@ def _compare_merges(old: Side, new: Side) -> list[Finding]:
     added = [merge for merge in fresh if "".join(merge) not in old.places]
     told = [
         _tell_merges("break", "removed", gone, "words that they made come apart into more pieces"),
-        _tell_merges("warn", "reordered", moved, "merges are tried in order: words that two of "
-                     "them compete for are cut otherwise"),
-        _tell_merges("warn", "added to old pieces", known, "text without a new piece is cut "
-                     "otherwise too"),
+        _tell_merges(
+            "warn",
+            "reordered",
+            moved,
+            "merges are tried in order: words that two of them compete for are cut otherwise",
+        ),
+        _tell_merges(
+            "warn", "added to old pieces", known, "text without a new piece is cut otherwise too"
+        ),
         _tell_merges("notice", "added", added, "they make new pieces"),
-    ]  # fmt: skip
+    ]
     return [finding for finding in told if finding.count]
 
 
@@ -88,11 +96,16 @@ def _tell_merges(
     severity: Severity, change: str, merges: Sequence[Merge], consequence: str
 ) -> Finding:
     return Finding(
-        severity, f"merges {change}", f"{count_things(len(merges), 'merge')} {change}",
-        consequence, "" if severity == "notice" else "Keep the merges of OLD in their order, and "
-        "put new ones behind them",
-        len(merges), take_examples(f"{left!r} + {right!r}" for left, right in merges),
-    )  # fmt: skip
+        severity,
+        f"merges {change}",
+        f"{count_things(len(merges), 'merge')} {change}",
+        consequence,
+        ""
+        if severity == "notice"
+        else "Keep the merges of OLD in their order, and put new ones behind them",
+        len(merges),
+        take_examples(f"{left!r} + {right!r}" for left, right in merges),
+    )
 
 
 def find_displaced(old: Sequence[Merge], new: Sequence[Merge]) -> list[Merge]:
@@ -119,38 +132,49 @@ def find_displaced(old: Sequence[Merge], new: Sequence[Merge]) -> list[Merge]:
 
 
 def _compare_scores(old: Side, new: Side) -> list[Finding]:
-    changed = [piece for piece, score in old.scores.items()
-               if new.scores.get(piece, score) != score]  # fmt: skip
+    changed = [
+        piece for piece, score in old.scores.items() if new.scores.get(piece, score) != score
+    ]
     if not changed:
         return []
     return [
         Finding(
-            "warn", "scores", f"{count_things(len(changed), 'score')} changed",
+            "warn",
+            "scores",
+            f"{count_things(len(changed), 'score')} changed",
             "the best way to cut a text is the one with the highest sum of scores: some texts are "
             "cut otherwise",
-            "Keep the scores of OLD", len(changed),
+            "Keep the scores of OLD",
+            len(changed),
             take_examples(
                 f"{piece!r}: {show_change(old.scores[piece], new.scores[piece])}"
                 for piece in changed
             ),
         )
-    ]  # fmt: skip
+    ]
 
 
 def _compare_types(old: Side, new: Side) -> list[Finding]:
     """Types of SentencePiece: a piece that was special and is no more is a loss."""
-    changed = [piece for piece, kind in old.types.items()
-               if new.types and new.types.get(piece, kind) != kind]  # fmt: skip
+    changed = [
+        piece
+        for piece, kind in old.types.items()
+        if new.types and new.types.get(piece, kind) != kind
+    ]
     lost = [piece for piece in changed if old.types[piece] not in ("NORMAL", "UNUSED")]
     plain = [piece for piece in changed if old.types[piece] in ("NORMAL", "UNUSED")]
     groups: tuple[tuple[Severity, list[str]], ...] = (("break", lost), ("warn", plain))
     return [
         Finding(
-            severity, "types", f"{count_things(len(pieces), 'piece')} of another type",
+            severity,
+            "types",
+            f"{count_things(len(pieces), 'piece')} of another type",
             "control pieces never come from text, user-defined ones always stay whole, unused ones "
             "are never made",
-            "Keep the types of OLD", len(pieces),
+            "Keep the types of OLD",
+            len(pieces),
             take_examples(f"{p!r}: {old.types[p]} -> {new.types[p]}" for p in pieces),
         )
-        for severity, pieces in groups if pieces
-    ]  # fmt: skip
+        for severity, pieces in groups
+        if pieces
+    ]

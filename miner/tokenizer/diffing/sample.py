@@ -14,7 +14,7 @@ MOST_BYTES = 8 << 20
 SAMPLE = (
     "The quick brown fox jumps over the lazy dog.",
     "Internationalization isn't done in a day; it takes weeks, doesn't it?",
-    "New York, New York: \"If I can make it there, I'll make it anywhere.\"",
+    'New York, New York: "If I can make it there, I\'ll make it anywhere."',
     "Dr. O'Neill-Smith (b. 1947) wrote re-entry rules for low-cost fly-by-wire.",
     "STOP SHOUTING, please. iPhone, McDonald, eBay and NaCl are spelled so.",
     "Жар тишина вошла в дом, и стало слышно, как падает снег.",

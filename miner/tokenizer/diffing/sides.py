@@ -99,9 +99,10 @@ class Side:
         if token is None or isinstance(token, str):
             return token
         raise TokenizerError(
-            f"{name} is no token but {type(token).__name__}", where=str(self.tokenizer.path),
+            f"{name} is no token but {type(token).__name__}",
+            where=str(self.tokenizer.path),
             cure="Mend tokenizer_config.json or special_tokens_map.json",
-        )  # fmt: skip
+        )
 
     def _list_entries(self, name: str) -> list[Any]:
         entries = self.settings.get(name) or []
@@ -110,9 +111,10 @@ class Side:
         if isinstance(entries, list):
             return entries
         raise TokenizerError(
-            f"{name} is no list of tokens", where=str(self.tokenizer.path),
+            f"{name} is no list of tokens",
+            where=str(self.tokenizer.path),
             cure="Mend tokenizer_config.json or special_tokens_map.json",
-        )  # fmt: skip
+        )
 
 
 def view_side(tokenizer: LoadedTokenizer) -> Side:
@@ -129,9 +131,10 @@ def _view_hugging_face(tokenizer: LoadedTokenizer, held: Any) -> Side:
         spec = json.loads(held.to_str())
     except Exception as error:
         raise TokenizerError(
-            f"cannot be written out by `tokenizers` ({error})", where=str(tokenizer.path),
+            f"cannot be written out by `tokenizers` ({error})",
+            where=str(tokenizer.path),
             cure="Save it again with the library that made it",
-        ) from error  # fmt: skip
+        ) from error
     model = dict(spec["model"])
     vocabulary, merges = model.pop("vocab", {}), model.pop("merges", [])
     scores = {} if isinstance(vocabulary, dict) else {piece: score for piece, score in vocabulary}
@@ -154,9 +157,10 @@ def _read_declared(tokenizer: LoadedTokenizer) -> dict[str, int]:
         return {str(token["content"]): int(token["id"]) for token in listed}
     except (TypeError, KeyError, ValueError) as error:
         raise TokenizerError(
-            "added_tokens is no list of tokens with ids", where=str(tokenizer.path),
+            "added_tokens is no list of tokens with ids",
+            where=str(tokenizer.path),
             cure="Save it again with the library that made it",
-        ) from error  # fmt: skip
+        ) from error
 
 
 def _view_sentencepiece(tokenizer: LoadedTokenizer, held: Any) -> Side:
@@ -196,9 +200,10 @@ def _parse_proto(tokenizer: LoadedTokenizer, content: bytes) -> Any:
         proto.ParseFromString(content)
     except DecodeError as error:
         raise TokenizerError(
-            "is no SentencePiece model that miner can read", where=str(tokenizer.path),
+            "is no SentencePiece model that miner can read",
+            where=str(tokenizer.path),
             cure="Fetch it anew",
-        ) from error  # fmt: skip
+        ) from error
     return proto
 
 
@@ -249,6 +254,7 @@ def check_depth(settings: Mapping[str, Any], where: Path) -> None:
         if not level:
             return
     raise TokenizerError(
-        f"settings are nested more than {DEEPEST} levels deep", where=str(where),
+        f"settings are nested more than {DEEPEST} levels deep",
+        where=str(where),
         cure="Fetch tokenizer_config.json anew",
-    )  # fmt: skip
+    )

@@ -101,16 +101,21 @@ def _compare_part(part: str, old: Any, new: Any) -> list[Finding]:
     if part == "decoder" and new == keep_spaces(old):
         return [
             Finding(
-                "notice", "decoder changed", "decoder: Metaspace is written as other steps",
+                "notice",
+                "decoder changed",
+                "decoder: Metaspace is written as other steps",
                 "ids are written out as the same text; only, spaces inside its first token stay",
             )
-        ]  # fmt: skip
+        ]
     pairs = align_steps(list(flatten(old, part)), list(flatten(new, part)))
     lost = [before for before, after in pairs if before and not after]
     added = [after for before, after in pairs if after and not before]
     moved = [(step, twin) for step in lost if (twin := _take_twin(step, added))]
-    changed = [(before, after) for before, after in pairs
-               if before and after and before.settings != after.settings]  # fmt: skip
+    changed = [
+        (before, after)
+        for before, after in pairs
+        if before and after and before.settings != after.settings
+    ]
     gone = [step for step in lost if all(step is not other for other, _ in moved)]
     return [
         *(_tell_lost(part, step) for step in gone),
@@ -184,35 +189,46 @@ def _take_twin(step: Step, added: list[Step]) -> Step | None:
 def _tell_lost(part: str, step: Step) -> Finding:
     name = "Split rule" if step.type == "Split" else f"{step.type} step"
     return Finding(
-        "break", f"{part} lost", f"{part} lost its {name} ({step.path} of OLD)",
-        _say_effect(part, step.type), "Put the step back as it was in OLD",
+        "break",
+        f"{part} lost",
+        f"{part} lost its {name} ({step.path} of OLD)",
+        _say_effect(part, step.type),
+        "Put the step back as it was in OLD",
         examples=take_examples(_show_settings(step.settings)),
-    )  # fmt: skip
+    )
 
 
 def _tell_changed(part: str, before: Step, after: Step) -> Finding:
     return Finding(
-        "warn", f"{part} changed", f"{part}: {after.type} set otherwise",
+        "warn",
+        f"{part} changed",
+        f"{part}: {after.type} set otherwise",
         _say_effect(part, after.type),
         "Keep what OLD says where text must be cut as before; the sample shows what changes",
         examples=take_examples(list_changes(before.settings, after.settings, after.path)),
-    )  # fmt: skip
+    )
 
 
 def _tell_moved(part: str, before: Step, after: Step) -> Finding:
     return Finding(
-        "warn", f"{part} reordered", f"{part}: {after.type} stands at another place",
-        _say_effect(part, after.type), "Keep the order of OLD",
+        "warn",
+        f"{part} reordered",
+        f"{part}: {after.type} stands at another place",
+        _say_effect(part, after.type),
+        "Keep the order of OLD",
         examples=(f"{before.path} -> {after.path}",),
-    )  # fmt: skip
+    )
 
 
 def _tell_added(part: str, step: Step) -> Finding:
     return Finding(
-        "warn", f"{part} added", f"{part} has a new step: {step.type} ({step.path})",
-        _say_effect(part, step.type), "Leave it away where text must be cut as before",
+        "warn",
+        f"{part} added",
+        f"{part} has a new step: {step.type} ({step.path})",
+        _say_effect(part, step.type),
+        "Leave it away where text must be cut as before",
         examples=take_examples(_show_settings(step.settings)),
-    )  # fmt: skip
+    )
 
 
 def _say_effect(part: str, kind: str) -> str:
@@ -236,19 +252,24 @@ def _compare_processors(old: Any, new: Any) -> list[Finding]:
     if bare[0] != bare[1]:
         return [
             Finding(
-                "break", "post_processor changed", "post_processor changed",
-                EFFECTS["post_processor"], "Keep the post_processor of OLD",
+                "break",
+                "post_processor changed",
+                "post_processor changed",
+                EFFECTS["post_processor"],
+                "Keep the post_processor of OLD",
                 examples=take_examples(list_changes(old, new, "post_processor")),
             )
-        ]  # fmt: skip
+        ]
     if old != new:
         return [
             Finding(
-                "notice", "post_processor changed", "post_processor: ByteLevel changed",
+                "notice",
+                "post_processor changed",
+                "post_processor: ByteLevel changed",
                 "offsets of tokens may begin at a space or after it; no id changes",
                 examples=take_examples(list_changes(old, new, "post_processor")),
             )
-        ]  # fmt: skip
+        ]
     return []
 
 
@@ -264,9 +285,12 @@ def _compare_rules(old: Side, new: Side) -> list[Finding]:
             kind = "lost" if severity == "break" else "changed"
             findings.append(
                 Finding(
-                    severity, f"{part} {kind}", f"{part}: {name} {kind}", EFFECTS[part],
+                    severity,
+                    f"{part} {kind}",
+                    f"{part}: {name} {kind}",
+                    EFFECTS[part],
                     "Keep the normalizer_spec of OLD",
                     examples=(f"{part}.{name}: {show_change(before, after)}",),
                 )
-            )  # fmt: skip
+            )
     return findings

@@ -47,17 +47,21 @@ def record_difference(difference: Difference) -> dict[str, Any]:
         "exit_code": difference.exit_code,
         "findings": [asdict(finding) for finding in difference.findings],
         "effect": {
-            **asdict(difference.effect), "factor": difference.effect.factor,
+            **asdict(difference.effect),
+            "factor": difference.effect.factor,
             "without_new": difference.effect.without_new,
         },
-    }  # fmt: skip
+    }
 
 
 def _record_side(side: Side) -> dict[str, Any]:
     return {
-        "path": str(side.tokenizer.path), "kind": side.kind, "model": side.model.get("type"),
-        "ids": side.tokenizer.size, "pieces": len(side.places),
-    }  # fmt: skip
+        "path": str(side.tokenizer.path),
+        "kind": side.kind,
+        "model": side.model.get("type"),
+        "ids": side.tokenizer.size,
+        "pieces": len(side.places),
+    }
 
 
 def _name_side(side: Side) -> str:
@@ -86,9 +90,12 @@ def _describe_effect(effect: Effect, sample: str) -> str:
         ("tokens", f"{effect.tokens_before:,} -> {effect.tokens_after:,}{_say_context(effect)}"),
         ("cut as before", _say_cuts(effect)),
         ("ids", f"{effect.other_ids:,} of {count_things(effect.lines, 'line')} get other ids"),
-        ("round trip", f"{count_things(effect.lost, 'line')} no longer come back; "
-         f"{effect.other_text:,} come back as another text than before"),
-    ]  # fmt: skip
+        (
+            "round trip",
+            f"{count_things(effect.lost, 'line')} no longer come back; "
+            f"{effect.other_text:,} come back as another text than before",
+        ),
+    ]
     if effect.unknown_before or effect.unknown_after:
         rows.append(("unknown", f"{effect.unknown_before:,} -> {effect.unknown_after:,} tokens"))
     if effect.failed:
@@ -104,8 +111,10 @@ def _say_context(effect: Effect) -> str:
     if effect.tokens_before == effect.tokens_after or not effect.tokens_after:
         return ""
     held = round(CONTEXT_LENGTH / effect.factor)
-    return (f"  (x {effect.factor:.3f}: a context of {CONTEXT_LENGTH:,} tokens holds what took "
-            f"{held:,})")  # fmt: skip
+    return (
+        f"  (x {effect.factor:.3f}: a context of {CONTEXT_LENGTH:,} tokens holds what took "
+        f"{held:,})"
+    )
 
 
 def _say_cuts(effect: Effect) -> str:
@@ -169,4 +178,4 @@ def _wrap(text: str, margin: int) -> list[str]:
     space = " " * margin
     return textwrap.wrap(
         show_safely(text), WIDTH, initial_indent=space, subsequent_indent=space
-    ) or [""]  # fmt: skip
+    ) or [""]

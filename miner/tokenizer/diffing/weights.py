@@ -23,6 +23,7 @@ TABLES = (
 JUDGED = 1024  # rows that are looked at
 ALIKE = 1e-3  # spread of new rows against that of old ones, under which they are one row
 
+
 def check_weights(old: Side, new: Side) -> list[Finding]:
     """Return the new ids that the model beside NEW, or else beside OLD, has no trained row for."""
     added = list_added(old, new)
@@ -66,14 +67,16 @@ def _judge_rows(
     if without:
         findings.append(
             Finding(
-                "warn", "no row",
+                "warn",
+                "no row",
                 f"{count_things(len(without), 'new id')} without a row in the model of {name}",
                 f"it has {rows:,} rows ({min(counts, key=counts.__getitem__)}): a text with one of "
                 "these tokens is an error, or reads another row",
-                "Resize the embedding (miner adopt), then train the new rows", len(without),
+                "Resize the embedding (miner adopt), then train the new rows",
+                len(without),
                 show_pieces(without, new),
             )
-        )  # fmt: skip
+        )
     if within and tables:
         findings += _find_untrained(old, new, within, tables, name)
     return findings
@@ -97,12 +100,16 @@ def _find_untrained(
         return []
     return [
         Finding(
-            "warn", "untrained", f"{count_things(len(pieces), 'new id')} with a row in the model "
-            f"of {name} that was not trained", "the model gives them no meaning: unstable output",
-            "Write rows for them (miner adopt) and train them", len(pieces),
+            "warn",
+            "untrained",
+            f"{count_things(len(pieces), 'new id')} with a row in the model "
+            f"of {name} that was not trained",
+            "the model gives them no meaning: unstable output",
+            "Write rows for them (miner adopt) and train them",
+            len(pieces),
             take_examples(signs),
         )
-    ]  # fmt: skip
+    ]
 
 
 def judge_rows(fresh: np.ndarray, known: np.ndarray) -> str | None:
