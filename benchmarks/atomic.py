@@ -24,11 +24,11 @@ import polars as pl
 
 from miner.config import MineConfig
 from miner.pipeline import mine
-from miner.profiles import PROFILES
-from miner.tokenizer.building import Trainer
-from miner.tokenizer.checking import read_unit_ids
-from miner.tokenizer.loading import LoadedTokenizer, load_tokenizer
-from miner.tokenizer.training import TRAINERS, TrainConfig, train_tokenizer
+from miner.text.profiles import PROFILES
+from miner.tokenizer.checking.checking import read_unit_ids
+from miner.tokenizer.reading.loading import LoadedTokenizer, load_tokenizer
+from miner.tokenizer.training.building import Trainer
+from miner.tokenizer.training.training import TRAINERS, TrainConfig, train_tokenizer
 
 WORD = re.compile(r"[^\W_]+(?:['’ʼ\-‐‑][^\W_]+)*")
 PLAIN = re.compile(r"[^\W\d_]+(?: [^\W\d_]+)+")  # units of words only are looked for

@@ -35,17 +35,17 @@ PEERS = {
 
 def count_with_miner(path: Path) -> Spell:
     """Count runs of 1..5 words with both boundary entropies; nothing is held back here."""
-    from miner.atoms import cut_chunks
-    from miner.candidates import count_candidates
     from miner.corpus import find_sources, read_chunks
-    from miner.profiles import PROFILES
+    from miner.mining.candidates import count_candidates
+    from miner.text.pretokens import cut_chunks
+    from miner.text.profiles import PROFILES
 
     def hold_nothing(documents: int) -> np.ndarray:
         return np.zeros(documents, dtype=bool)
 
     with (
         tempfile.TemporaryDirectory() as folder,
-        mock.patch("miner.atoms.choose_held", hold_nothing),
+        mock.patch("miner.text.pretokens.choose_held", hold_nothing),
     ):
         chunks = read_chunks(find_sources([str(path)]))
         atoms = cut_chunks(chunks, Path(folder), profile=PROFILES["words"], patterns={})

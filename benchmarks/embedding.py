@@ -23,11 +23,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.gold import print_table
-from miner import corpus_encoder
-from miner.atoms import Atoms, cut_chunks
 from miner.corpus import find_sources, read_chunks
-from miner.encoder import load_encoder
-from miner.profiles import PROFILES
+from miner.text.pretokens import Atoms, cut_chunks
+from miner.text.profiles import PROFILES
+from miner.vectors import corpus_encoder
+from miner.vectors.encoder import load_encoder
 
 CORPORA = {"ru_prose": "words", "en_novels": "words", "lzh_tang": "words", "mix_learnxy": "code"}
 PAIRS = {"WordSim-353": "wordsim353.tsv", "SimLex-999": "simlex999.txt"}

@@ -4,7 +4,7 @@ Every system ranks the same pool, all runs of 2..5 words that occur at least `mi
 with only white space between the words, and is divided by the same denominator, all gold units
 in that pool. A system that does not list a gold unit loses it. For runs of three words and more
 the peers, which score pairs, are applied to each split into two parts; the lowest score stands
-for the run (the best split in the sense of miner.scores).
+for the run (the best split in the sense of miner.mining.scores).
 
     python -m benchmarks.gold --run openstax=outputs/openstax --run en_novels=outputs/en_novels
     python -m benchmarks.gold --seeded 1
@@ -33,16 +33,16 @@ import numpy as np
 import polars as pl
 
 from benchmarks.peers import PAIR_SCORERS, PairCounts, check_pair_scorers
-from miner import likeness
-from miner.atoms import Atoms, cut_chunks
-from miner.candidates import Candidates, count_candidates, default_min_count
 from miner.corpus import find_sources, read_chunks
-from miner.corpus_encoder import embed_runs, train_encoder
-from miner.embeddings import STORED, flatten_keys
-from miner.encoder import load_encoder
-from miner.profiles import PROFILES
-from miner.scores import find_splits, score_candidates
-from miner.spelling import spell_runs
+from miner.mining import unithood as likeness
+from miner.mining.candidates import Candidates, count_candidates, default_min_count
+from miner.mining.embeddings import STORED, flatten_keys
+from miner.mining.scores import find_splits, score_candidates
+from miner.mining.spelling import spell_runs
+from miner.text.pretokens import Atoms, cut_chunks
+from miner.text.profiles import PROFILES
+from miner.vectors.corpus_encoder import embed_runs, train_encoder
+from miner.vectors.encoder import load_encoder
 
 WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 WORD_OR_STOP = re.compile(WORD.pattern + r"|(?:[^\w\s]|_)+|\n")
@@ -52,7 +52,7 @@ CORPORA = {"openstax": "gold/openstax_ccby.txt.gz", "en_novels": "corpora/en_nov
 GOLD_LISTS = {"terms": "gold/openstax_ccby_terms.txt", "wordnet": "gold/oewn_multiword.txt.gz"}
 LENGTHS = (("bigrams", 2), ("2..5", MAX_LENGTH))
 OWN = "corpus"  # the encoder that is trained on the corpus
-# which weights of miner.likeness are zero, and whether there are vectors
+# which weights of miner.mining.unithood are zero, and whether there are vectors
 ABLATIONS: dict[str, tuple[tuple[str, ...], bool]] = {
     "all evidence": ((), True),
     "without vectors": ((), False),

@@ -30,12 +30,12 @@ from scipy import sparse
 
 from benchmarks.gold import print_table, read_text
 from benchmarks.superword_peers import cut_documents, write_changed
-from miner.finished import open_finished
 from miner.model.adopting import AdoptConfig, adopt_model, count_ids, grow_tables, list_parts
 from miner.model.folder import open_model
 from miner.model.rows import INITS, Init
-from miner.tokenizer.checking import read_unit_ids
-from miner.tokenizer.loading import LoadedTokenizer, load_tokenizer
+from miner.runs.finished import open_finished
+from miner.tokenizer.checking.checking import read_unit_ids
+from miner.tokenizer.reading.loading import LoadedTokenizer, load_tokenizer
 
 SIZE = 8_192  # ids of the base
 CONTEXT = 256

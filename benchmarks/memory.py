@@ -28,11 +28,11 @@ import numpy as np
 
 from benchmarks.gold import print_table, read_text
 from benchmarks.peers import read_cpu_seconds, read_memory
-from miner.atoms import cut_chunks
-from miner.candidates import Candidates, count_candidates, default_min_count
 from miner.config import parse_size
 from miner.corpus import find_sources, read_chunks
-from miner.profiles import PROFILES
+from miner.mining.candidates import Candidates, count_candidates, default_min_count
+from miner.text.pretokens import cut_chunks
+from miner.text.profiles import PROFILES
 
 BYTES_PER_TEXT_BYTE, BASE_MB = 5, 250
 TICK = 0.005  # seconds between two looks at the memory

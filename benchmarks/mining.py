@@ -31,7 +31,7 @@ PEERS = {
 SHARES = (1 / 8, 1 / 4, 1 / 2, 1.0)
 # what a run loads where it first needs it
 LOADED_LATE = (
-    "faiss", "miner.pipeline", "miner.summary", "safetensors.numpy", "scipy.sparse.linalg",
+    "faiss", "miner.pipeline", "miner.report.summary", "safetensors.numpy", "scipy.sparse.linalg",
     "tokenizers", "tqdm",
 )  # fmt: skip
 DEMO = Path(__file__).parent.parent / "corpora" / "demo.txt"
@@ -40,7 +40,7 @@ DEMO_SECONDS, HELP_SECONDS = 5.0, 0.3
 
 def prepare_miner() -> Run:
     """`miner mine` with its defaults, to a run folder beside the file."""
-    from miner.cli import commands
+    from miner.commands.main import commands
 
     for name in LOADED_LATE:
         importlib.import_module(name)

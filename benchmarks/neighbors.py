@@ -14,7 +14,7 @@ import time
 import numpy as np
 
 from benchmarks.gold import print_table
-from miner.neighbors import find_neighbors, group_families, unit_rows
+from miner.vectors.neighbors import find_neighbors, group_families, unit_rows
 
 PER_TOPIC = 50
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.peers import read_cpu_seconds
-from miner.tokenizer.loading import LoadedTokenizer, load_tokenizer
+from miner.tokenizer.reading.loading import LoadedTokenizer, load_tokenizer
 
 DOCUMENT = 4096  # bytes
 SLICES = ((0.20, 0.23), (0.97, 1.0))  # of the training lines: options are chosen on them

@@ -40,8 +40,8 @@ from benchmarks.superword_peers import (
     write_changed,
 )
 from miner.errors import MinerError
-from miner.savings import BOUNDS, resample_blocks
-from miner.tokenizer.loading import LoadedTokenizer, load_tokenizer
+from miner.mining.savings import BOUNDS, resample_blocks
+from miner.tokenizer.reading.loading import LoadedTokenizer, load_tokenizer
 
 SIZE = 32_768
 ORDER = 2.5  # of the Renyi entropy

@@ -1,5 +1,5 @@
 """`python -m miner` is `miner`."""
 
-from miner.cli import main
+from miner.commands.main import main
 
 main()

@@ -24,26 +24,27 @@ import numpy as np
 import polars as pl
 
 from miner import __version__
-from miner.atoms import Atoms, Stream, cut_chunks, load_atoms
-from miner.candidates import Candidates, count_candidates, default_min_count
 from miner.config import MineConfig, parse_size, write_config
 from miner.corpus import Chunk, Skipped, Source, find_sources, hash_sources, is_bytes, read_chunks
-from miner.corpus_encoder import save_encoder, train_encoder
-from miner.decisions import Conflict, Policy, Settled, Unit, name_log, read_logs, settle_logs
-from miner.embeddings import embed_candidates, load_vectors, measure_closeness, measure_wholeness
-from miner.encoder import Encoder, load_encoder
 from miner.errors import ConfigError, CorpusError, RunError
 from miner.fields import DEFAULT, Anchors, make_fields, open_encoder, read_anchors
-from miner.finished import open_finished
-from miner.layout import lay_out
-from miner.likeness import find_shown, judge_runs, mark_runs, read_seeds
-from miner.neighbors import choose_device
-from miner.originals import open_originals, record_documents
-from miner.profiles import PROFILES, Profile, detect_profile
-from miner.proposals import Verdict, list_units, propose_atoms, settle_runs, tabulate_runs
-from miner.ranking import final_values, prove_proposals
+from miner.mining.candidates import Candidates, count_candidates, default_min_count
+from miner.mining.embeddings import (
+    embed_candidates,
+    load_vectors,
+    measure_closeness,
+    measure_wholeness,
+)
+from miner.mining.proposals import Verdict, list_units, propose_atoms, settle_runs, tabulate_runs
+from miner.mining.ranking import final_values, prove_proposals
+from miner.mining.savings import find_knee, measure_savings
+from miner.mining.scores import find_splits, score_candidates
+from miner.mining.spelling import list_keys, spell_runs
+from miner.mining.syntax import find_glue, find_torn, find_values
+from miner.mining.unithood import find_shown, judge_runs, mark_runs, read_seeds
+from miner.mining.vocabulary import order_merges, write_vocabulary
 from miner.report import CONTEXTS, list_shown, write_report
-from miner.reviewed import (
+from miner.runs.annotations import (
     Applied,
     apply_decisions,
     count_decisions,
@@ -53,12 +54,16 @@ from miner.reviewed import (
     review_run,
     tell_outcome,
 )
-from miner.savings import find_knee, measure_savings
-from miner.scores import find_splits, score_candidates
-from miner.spelling import list_keys, spell_runs
-from miner.store import MANIFEST, Existing, Run, open_run, write_json
-from miner.syntax import find_glue, find_torn, find_values
-from miner.vocabulary import order_merges, write_vocabulary
+from miner.runs.concordance import open_originals, record_documents
+from miner.runs.decisions import Conflict, Policy, Settled, Unit, name_log, read_logs, settle_logs
+from miner.runs.finished import open_finished
+from miner.runs.store import MANIFEST, Existing, Run, open_run, write_json
+from miner.text.pretokens import Atoms, Stream, cut_chunks, load_atoms
+from miner.text.profiles import PROFILES, Profile, detect_profile
+from miner.vectors.corpus_encoder import save_encoder, train_encoder
+from miner.vectors.encoder import Encoder, load_encoder
+from miner.vectors.layout import lay_out
+from miner.vectors.neighbors import choose_device
 
 LOG = logging.getLogger(__name__)
 SAMPLE = 1 << 20  # bytes from which the profile is told

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from watched import demo
 
-from miner.atoms import Atoms, cut_chunks
-from miner.candidates import Candidates, count_candidates
 from miner.corpus import Chunk
-from miner.profiles import PROFILES
+from miner.mining.candidates import Candidates, count_candidates
+from miner.text.pretokens import Atoms, cut_chunks
+from miner.text.profiles import PROFILES
 
 __all__ = ["Silent", "demo", "make_chunk", "mine_texts", "shared"]
 SHARED = Path(__file__).parents[2] / "shared"

@@ -25,14 +25,14 @@ from conftest import Silent
 from watched import DEMO, ROOT, MinedDemo
 
 from miner import pipeline
-from miner.atoms import choose_held
 from miner.config import MineConfig, read_config
 from miner.corpus import find_sources, read_chunks
 from miner.errors import MinerError, RunError
+from miner.mining.vocabulary import join_pieces, rank_merges, read_merges, split_unit
 from miner.pipeline import Mined, mine
-from miner.profiles import PROFILES
-from miner.store import Existing, Run
-from miner.vocabulary import join_pieces, rank_merges, read_merges, split_unit
+from miner.runs.store import Existing, Run
+from miner.text.pretokens import choose_held
+from miner.text.profiles import PROFILES
 
 T = TypeVar("T")
 REAL = ROOT.parent / "shared" / "corpora"

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
-from miner.cli import commands
+from miner.commands.main import commands
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -20,7 +20,7 @@ DRIVER = """
 import json, sys
 touched = []
 sys.addaudithook(lambda event, args: event.startswith("socket.") and touched.append(event))
-from miner.cli import main
+from miner.commands.main import main
 try:
     main(sys.argv[2:])
 finally:

@@ -13,7 +13,7 @@ from itertools import accumulate
 import numpy as np
 import polars as pl
 
-from miner.neighbors import find_centers, unit_rows
+from miner.vectors.neighbors import find_centers, unit_rows
 
 SIGNS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # base 32 without I, L, O, U (Crockford)
 LEVELS = 8

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from miner.neighbors import unit_rows
+from miner.vectors.neighbors import unit_rows
 
 WIDTHS = (8, 32, 128)  # of nested vectors, whose neighbours are compared
 SAMPLE = 250

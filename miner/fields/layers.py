@@ -18,9 +18,9 @@ import numpy as np
 import polars as pl
 
 from miner.errors import ConfigError, RunError, UsageError
-from miner.files import make_plain_folder, open_plain, replace_file
-from miner.neighbors import unit_rows
+from miner.runs.files import make_plain_folder, open_plain, replace_file
 from miner.tables import checked
+from miner.vectors.neighbors import unit_rows
 
 FOLDER, ENDING = "layers", ".parquet"
 RESERVED = ("token", "item", "value", "vector", "encoder")

@@ -18,9 +18,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from miner.atoms import Atoms
-from miner.candidates import Candidates
-from miner.encoder import Encoder
 from miner.fields.addresses import (
     find_codes,
     measure_prefixes,
@@ -34,7 +31,10 @@ from miner.fields.scenes import find_scenes, write_scene
 from miner.fields.space import embed_units, find_known, number_atoms, read_keys
 from miner.fields.structure import measure_resonance, measure_structure
 from miner.fields.typical import find_typical
-from miner.store import write_json
+from miner.mining.candidates import Candidates
+from miner.runs.store import write_json
+from miner.text.pretokens import Atoms
+from miner.vectors.encoder import Encoder
 
 FIELDS, CONTEXTS, SCENES = "fields.parquet", "contexts.parquet", "scenes.parquet"
 SPACE, ABOUT = "space.safetensors", "fields.json"

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from miner.decisions import Policy
 from miner.errors import RunError
 from miner.fields.anchors import DEFAULT, Anchors, read_anchors
 from miner.fields.making import ABOUT, make_fields
 from miner.fields.reading import PLACE, Fields, read_fields
 from miner.fields.space import open_encoder
-from miner.finished import open_finished
-from miner.reviewed import review_run
-from miner.store import open_folder
+from miner.runs.annotations import review_run
+from miner.runs.decisions import Policy
+from miner.runs.finished import open_finished
+from miner.runs.store import open_folder
 
 
 def remake_fields(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from miner.neighbors import unit_rows
+from miner.vectors.neighbors import unit_rows
 
 SCENES = {
     "family": pl.UInt32(), "anchor": pl.UInt32(), "members": pl.List(pl.UInt32()),

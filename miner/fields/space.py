@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from miner.atoms import Atoms
-from miner.candidates import Candidates
-from miner.encoder import Encoder, load_encoder
 from miner.errors import RunError
-from miner.neighbors import unit_rows
-from miner.reversibility import cut_again
-from miner.reviewed import cut_forms
-from miner.spelling import list_keys
+from miner.mining.candidates import Candidates
+from miner.mining.proof import cut_again
+from miner.mining.spelling import list_keys
+from miner.runs.annotations import cut_forms
+from miner.text.pretokens import Atoms
+from miner.vectors.encoder import Encoder, load_encoder
+from miner.vectors.neighbors import unit_rows
 
 Encode = Callable[[Sequence[str]], np.ndarray]
 

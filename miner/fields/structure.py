@@ -33,7 +33,7 @@ def measure_resonance(ids: np.ndarray, documents: np.ndarray, keys: np.ndarray) 
     at chance level: 0 where nothing tells, 1 where one part is never without the others. NaN for
     single atoms, for runs of one atom repeated, and for a corpus of one document.
 
-    `ids`, `documents` as `miner.atoms.Stream` has them, `keys` uint32 (runs, longest).
+    `ids`, `documents` as `miner.text.pretokens.Stream` has them, `keys` uint32 (runs, longest).
     """
     total = len(documents) - 1
     parts, lengths = list_distinct(keys)

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from miner.atoms import Stream
-from miner.corpus_encoder import embed_runs, weigh_atoms
-from miner.originals import find_places
+from miner.runs.concordance import find_places
+from miner.text.pretokens import Stream
+from miner.vectors.corpus_encoder import embed_runs, weigh_atoms
 
 LOOKED_AT = 8  # places of a unit, spread evenly over all
 AROUND = 10  # atoms on each side

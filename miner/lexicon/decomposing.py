@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from miner.atoms import Atoms
-from miner.candidates import Candidates
 from miner.errors import UsageError
+from miner.mining.candidates import Candidates
+from miner.text.pretokens import Atoms
 
 LONGEST_TEXT = 400  # characters
 LONGEST_ATOM = 48

@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from miner.decisions import Policy
 from miner.errors import UsageError
 from miner.fields import Fields, remake_fields
 from miner.fields.layers import Layer, drop_layer, read_texts, read_vectors, write_layer
-from miner.finished import read_manifest
 from miner.lexicon.lexicon import Lexicon
 from miner.lexicon.semiotic import read_map
 from miner.report import spell
+from miner.runs.decisions import Policy
+from miner.runs.finished import read_manifest
 
 SHOWN = 5
 Told = Callable[[str], None]

@@ -11,20 +11,20 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from miner.decisions import Policy
-from miner.encoder import Encoder, load_encoder
 from miner.errors import UsageError
 from miner.fields import Fields, read_fields
 from miner.fields.addresses import find_codes, place_codes, read_address
 from miner.fields.layers import Layer, read_layers, tell_values
 from miner.fields.space import embed_units, open_encoder
-from miner.finished import open_finished
 from miner.lexicon.decomposing import Cut, cut_glued
-from miner.neighbors import open_search, unit_rows
-from miner.originals import Context, Originals, open_originals
-from miner.reviewed import cut_forms, review_run
-from miner.tokenizer.checking import read_unit_ids
-from miner.vocabulary import SPACE_MARK, join_pieces, order_merges, rank_merges, split_unit
+from miner.mining.vocabulary import SPACE_MARK, join_pieces, order_merges, rank_merges, split_unit
+from miner.runs.annotations import cut_forms, review_run
+from miner.runs.concordance import Context, Originals, open_originals
+from miner.runs.decisions import Policy
+from miner.runs.finished import open_finished
+from miner.tokenizer.checking.checking import read_unit_ids
+from miner.vectors.encoder import Encoder, load_encoder
+from miner.vectors.neighbors import open_search, unit_rows
 
 REACH = 48  # characters on each side of a context
 AROUND = 8  # times as many are looked through where some are left out

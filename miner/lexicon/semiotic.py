@@ -15,10 +15,10 @@ from typing import Any
 
 import polars as pl
 
-from miner.decisions import Log, Unit, check_changes, name_log
 from miner.errors import ConfigError, UsageError
 from miner.fields.layers import Layer, read_texts, write_layer
 from miner.lexicon.lexicon import Lexicon
+from miner.runs.decisions import Log, Unit, check_changes, name_log
 
 MEANING, OPERATION = "meaning", "operation"
 FACETS = 2  # named of a unit

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from miner.originals import cut_left, cut_right
 from miner.report import spell
+from miner.runs.concordance import cut_left, cut_right
 
 BAR = 12  # columns of a facet of 1
 SIDE = 32  # characters of a context on each side

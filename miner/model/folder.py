@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from miner.errors import ModelError
-from miner.tensors import Tensor, list_tensors
+from miner.vectors.tensors import Tensor, list_tensors
 
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 DANGEROUS = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")  # can run code when they are opened

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from miner.errors import CorpusError
-from miner.tokenizer.texts import Corpus
+from miner.tokenizer.reading.texts import Corpus
 
 BATCH = 1 << 20  # characters that are cut into ids at a time
 PIECE = 200_000  # characters of a document that are cut at once; a longer one comes in pieces

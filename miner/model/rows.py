@@ -17,7 +17,7 @@ from typing import Literal, get_args
 import numpy as np
 from scipy import sparse
 
-from miner.tensors import Tensor
+from miner.vectors.tensors import Tensor
 
 Init = Literal["mean", "weighted", "edges", "random", "calibrated"]
 INITS: tuple[Init, ...] = get_args(Init)

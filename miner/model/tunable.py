@@ -13,8 +13,8 @@ from miner.errors import ModelError, UsageError
 from miner.model.adopting import check_fit, name_loader
 from miner.model.folder import ModelFolder, open_model, read_json
 from miner.model.packing import Encode
-from miner.tokenizer.card import CARD
-from miner.tokenizer.loading import load_tokenizer
+from miner.tokenizer.reading.card import CARD
+from miner.tokenizer.reading.loading import load_tokenizer
 
 ADAPTER = "adapter_config.json"
 CONTEXT = 512  # ids of a block, where the model reads as many

@@ -18,7 +18,7 @@ from miner.model.curve import draw_training
 from miner.model.folder import CONFIG, DANGEROUS, INDEX, open_model
 from miner.model.tunable import Tunable
 from miner.model.tuned_view import describe_tuned
-from miner.tokenizer.card import CARD
+from miner.tokenizer.reading.card import CARD
 
 CURVE = "curve.svg"
 OF_TOKENIZER = {

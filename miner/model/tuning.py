@@ -36,9 +36,9 @@ from miner.model.templates import STEPS, write_template
 from miner.model.training import Saving, train_parts
 from miner.model.tunable import Tunable, open_tunable
 from miner.model.tuned import write_beside, write_whole
-from miner.store import open_folder
-from miner.tokenizer.card import CARD
-from miner.tokenizer.texts import Corpus, open_corpus, open_mined
+from miner.runs.store import open_folder
+from miner.tokenizer.reading.card import CARD
+from miner.tokenizer.reading.texts import Corpus, open_corpus, open_mined
 
 LARGE = 1 << 30  # bytes of rows in training that are told
 KEPT = 5  # numbers for each number of a row that learns: it, its first value, gradient, two moments

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from miner.model.adopting import Adopted, name_loader
-from miner.tokenizer.card import summarize_card
+from miner.tokenizer.reading.card import summarize_card
 
 
 def summarize_model(adopted: Adopted) -> str:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import polars as pl
 
+from miner.mining.savings import find_knee
 from miner.report.text import tell_number, tell_percent
-from miner.savings import find_knee
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP_EDGE, BOTTOM = 460, 300, 50, 446, 30, 254  # of a chart
 MOST_POINTS = 2_000  # in the scatter, half of them kept units

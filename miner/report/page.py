@@ -9,7 +9,6 @@ from typing import Any
 
 import polars as pl
 
-from miner.files import replace_file
 from miner.report.map import write_map
 from miner.report.sections import (
     Difference,
@@ -25,6 +24,7 @@ from miner.report.sections import (
 from miner.report.style import POLICY, STYLE
 from miner.report.text import spell
 from miner.report.units import CONTEXTS, write_families, write_units
+from miner.runs.files import replace_file
 
 
 def write_report(

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from miner.mining.savings import find_knee
 from miner.report.charts import draw_curve, draw_scatter
 from miner.report.text import (
     make_bar,
@@ -19,7 +20,6 @@ from miner.report.text import (
     tell_percent,
     tell_size,
 )
-from miner.savings import find_knee
 
 EXAMPLES = 10  # of each verdict
 MOST_INPUTS = 20

@@ -7,10 +7,10 @@ from typing import Any
 
 import polars as pl
 
-from miner.originals import find_places
 from miner.review.cut import Cut
 from miner.review.explainer import LISTED, NEAREST, Explainer
 from miner.review.words import quote, tell_count
+from miner.runs.concordance import find_places
 
 LOOKED_AT = 5_000  # proposals whose text is compared with one that is absent
 

@@ -15,7 +15,16 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from miner.decisions import (
+from miner.errors import UsageError
+from miner.report.text import spell
+from miner.review.absent import count_text
+from miner.review.explainer import Explainer
+from miner.review.known import list_known, show_value
+from miner.review.places import Points, find_points
+from miner.review.reasons import explain
+from miner.review.words import tell_shortly
+from miner.runs.annotations import check_form
+from miner.runs.decisions import (
     NOTHING,
     Conflict,
     Decision,
@@ -27,16 +36,7 @@ from miner.decisions import (
     name_log,
     settle_logs,
 )
-from miner.errors import UsageError
-from miner.finished import Finished
-from miner.report.text import spell
-from miner.review.absent import count_text
-from miner.review.explainer import Explainer
-from miner.review.known import list_known, show_value
-from miner.review.places import Points, find_points
-from miner.review.reasons import explain
-from miner.review.words import tell_shortly
-from miner.reviewed import check_form
+from miner.runs.finished import Finished
 
 SORTS = {
     "rank": "order", "token": "token", "kind": "kind", "count": "count", "settled": "settled",

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from miner.atoms import MOST_ATOMS
-from miner.finished import Finished
-from miner.originals import cut_again
+from miner.runs.concordance import cut_again
+from miner.runs.finished import Finished
+from miner.text.pretokens import MOST_ATOMS
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from miner.proposals import Verdict
+from miner.mining.proposals import Verdict
 from miner.report import spell
 from miner.review.explainer import LISTED
 from miner.review.words import quote, tell_share

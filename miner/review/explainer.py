@@ -11,17 +11,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from miner.atoms import MOST_ATOMS, Stream
-from miner.decisions import Unit
-from miner.finished import Finished
-from miner.likeness import ASSOCIATION, CONFIRMED, FREEDOM, SEEDED, SHOWN
-from miner.neighbors import unit_rows
-from miner.originals import Originals, find_places, open_originals
-from miner.proposals import STEEPNESS, Verdict, raise_bids
-from miner.review.cut import Cut, cut_pieces
-from miner.settling import count_pieces, find_owners
-from miner.spelling import list_keys, list_parts, spell_runs
-from miner.vocabulary import (
+from miner.mining.proposals import STEEPNESS, Verdict, raise_bids
+from miner.mining.segmentation import count_pieces, find_owners
+from miner.mining.spelling import list_keys, list_parts, spell_runs
+from miner.mining.unithood import ASSOCIATION, CONFIRMED, FREEDOM, SEEDED, SHOWN
+from miner.mining.vocabulary import (
     SPACE_MARK,
     join_pieces,
     rank_merges,
@@ -29,6 +23,12 @@ from miner.vocabulary import (
     round_real,
     split_unit,
 )
+from miner.review.cut import Cut, cut_pieces
+from miner.runs.concordance import Originals, find_places, open_originals
+from miner.runs.decisions import Unit
+from miner.runs.finished import Finished
+from miner.text.pretokens import MOST_ATOMS, Stream
+from miner.vectors.neighbors import unit_rows
 
 SAMPLE = 200  # places that are cut again to see who owns them
 REACH = 512  # atoms of a place on each side, where no stop comes before

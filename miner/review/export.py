@@ -9,12 +9,12 @@ from pathlib import Path
 
 import polars as pl
 
-from miner.decisions import Policy
 from miner.errors import RunError, UsageError
-from miner.files import replace_file
-from miner.finished import open_finished
-from miner.reviewed import review_run
-from miner.vocabulary import list_rows, list_tokens, mark_spaces, order_merges, write_merges
+from miner.mining.vocabulary import list_rows, list_tokens, mark_spaces, order_merges, write_merges
+from miner.runs.annotations import review_run
+from miner.runs.decisions import Policy
+from miner.runs.files import replace_file
+from miner.runs.finished import open_finished
 
 FORMATS = ("jsonl", "csv", "parquet", "txt", "json", "merges")
 

@@ -8,10 +8,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from miner.decisions import Policy, name_log
 from miner.errors import RunError, UsageError
-from miner.files import make_plain_folder, replace_file
-from miner.finished import read_manifest
+from miner.runs.decisions import Policy, name_log
+from miner.runs.files import make_plain_folder, replace_file
+from miner.runs.finished import read_manifest
 
 NOTEBOOK = Path("review", "review.ipynb")
 NEEDED = ("anywidget", "ipykernel", "jupyterlab")

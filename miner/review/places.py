@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from miner.files import make_plain_folder, replace_file
-from miner.finished import Finished
-from miner.layout import place_beside
+from miner.runs.files import make_plain_folder, replace_file
+from miner.runs.finished import Finished
+from miner.vectors.layout import place_beside
 
 MOST = 20_000  # points drawn in all
 CACHE = Path("review", "map.parquet")

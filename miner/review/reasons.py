@@ -8,20 +8,20 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from miner.decisions import Unit
-from miner.proposals import LEAST_SCORE, NEARLY, SURE, SWALLOWED, Verdict
+from miner.mining.proposals import LEAST_SCORE, NEARLY, SURE, SWALLOWED, Verdict
+from miner.mining.vocabulary import round_real
 from miner.report import spell
 from miner.review.explainer import Explainer, Places
 from miner.review.words import KINDS, PROVEN, quote, tell_count, tell_score, tell_share, tell_times
-from miner.reviewed import Reviewed
-from miner.vocabulary import round_real
+from miner.runs.annotations import Reviewed
+from miner.runs.decisions import Unit
 
 SPREAD = 3  # documents in which a unit must stand to save tokens
 TORN = {
     "code": "it closes brackets or a quoted text that it does not open, or leaves one open",
     "molecules": "it leaves a branch or a ring of the molecule open",
     "bytes": "it starts or ends inside an element of a tensor",
-}  # what `miner.syntax` found, by profile
+}  # what `miner.mining.syntax` found, by profile
 
 
 def explain(explainer: Explainer, row: int) -> dict[str, Any]:

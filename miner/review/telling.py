@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from miner.decisions import Policy, read_logs, settle_logs
-from miner.finished import open_finished
 from miner.review.absent import explain_absent
 from miner.review.explainer import Explainer
 from miner.review.reasons import explain, find_outcome
-from miner.reviewed import check_form, review_run
+from miner.runs.annotations import check_form, review_run
+from miner.runs.decisions import Policy, read_logs, settle_logs
+from miner.runs.finished import open_finished
 
 
 def explain_text(folder: Path, text: str, *, policy: Policy = "majority") -> dict[str, Any]:

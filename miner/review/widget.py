@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from miner.decisions import KINDS, Policy
 from miner.errors import MinerError, UsageError
-from miner.finished import open_finished
 from miner.report.text import spell
 from miner.review.board import MOST_ROWS, Board, Outcome, Query
+from miner.runs.decisions import KINDS, Policy
+from miner.runs.finished import open_finished
 
 try:
     import anywidget

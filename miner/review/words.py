@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from miner.proposals import LEAST_SCORE, SURE, Verdict
+from miner.mining.proposals import LEAST_SCORE, SURE, Verdict
 from miner.report import spell
 
 PROVEN = (Verdict.CHANGES, Verdict.DUPLICATE, Verdict.REBUILD, Verdict.INSIDE)

@@ -13,7 +13,7 @@ from miner.errors import ConfigError
 from miner.rewriting.kernel import CLOSE, ESCAPE, LITERAL, OPEN, Plan
 from miner.rewriting.matching import IN_WORD, JOINS, build_trie
 from miner.rewriting.patterns import Pattern
-from miner.unicode import CLASS, class_table
+from miner.text.unicode import CLASS, class_table
 
 KEPT_BACK = (ESCAPE, LITERAL, OPEN, CLOSE, "\n")
 _KEPT_BACK = re.compile("|".join(KEPT_BACK))

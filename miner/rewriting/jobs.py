@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from miner.decisions import Policy
 from miner.errors import UsageError
 from miner.rewriting.entries import Entry, make_plan, number_signs
 from miner.rewriting.patterns import Pattern
 from miner.rewriting.reading import KINDS, Style, read_dictionary, read_run
 from miner.rewriting.streaming import Done, Form, Job, run_job
+from miner.runs.decisions import Policy
 
 Told = Callable[[str], None]
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from miner.unicode import (
+from miner.text.unicode import (
     APOSTROPHE,
     CLASS,
     CONNECTOR,

@@ -16,7 +16,7 @@ import regex
 from miner.errors import ConfigError
 from miner.rewriting.literals import Needs, find_needs, make_sieve, sift_lines
 from miner.rewriting.matching import IN_WORD
-from miner.unicode import CLASS, class_table
+from miner.text.unicode import CLASS, class_table
 
 EXPRESSION, PLUS = "re:", " + "
 WITHIN = 3  # words between two parts of a compound

@@ -21,11 +21,9 @@ from typing import Any, Literal
 import polars as pl
 import regex
 
-from miner.decisions import Policy
 from miner.errors import ConfigError
 from miner.fields import read_fields
-from miner.finished import Finished, open_finished
-from miner.reviewed import review_run
+from miner.mining.vocabulary import RUNS
 from miner.rewriting.entries import Entry, can_stand, check_entries, check_patterns, vary_case
 from miner.rewriting.forms import inflect_entries, open_forms
 from miner.rewriting.marking import list_markers
@@ -40,7 +38,9 @@ from miner.rewriting.patterns import (
     compile_expression,
 )
 from miner.rewriting.styling import assign_signs, free_signs, list_alphabet, number_addresses
-from miner.vocabulary import RUNS
+from miner.runs.annotations import review_run
+from miner.runs.decisions import Policy
+from miner.runs.finished import Finished, open_finished
 
 Style = Literal["glued", "signs", "addresses"]
 KINDS = ("link", "hyperlexeme")

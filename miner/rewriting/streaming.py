@@ -23,7 +23,7 @@ from miner.corpus.streams import Stream
 from miner.errors import CorpusError, RunError, UsageError
 from miner.rewriting.kernel import LITERAL, Plan, restore_lines, rewrite_lines
 from miner.rewriting.patterns import Pattern, find_spans
-from miner.store import write_json
+from miner.runs.store import write_json
 
 BLOCK = 4 << 20  # bytes read at a time
 LONGEST = 64 << 20  # bytes of a line that is rewritten; a longer one passes as it is

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from miner.tokenizer.loading import cut_batches
-from miner.tokenizer.scenes import SCENE, SEPARATOR
-from miner.tokenizer.texts import Corpus
+from miner.tokenizer.reading.loading import cut_batches
+from miner.tokenizer.reading.scenes import SCENE, SEPARATOR
+from miner.tokenizer.reading.texts import Corpus
 
 EXAMPLES, SHORTEST, LONGEST = 4, 40, 160  # texts that are shown, and their characters
 SIGN = re.compile(f"{re.escape(SCENE)}|{re.escape(SEPARATOR)}")  # what parts scenes

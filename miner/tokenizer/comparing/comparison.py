@@ -15,8 +15,13 @@ from miner.tokenizer.comparing.batches import choose_examples, read_batches
 from miner.tokenizer.comparing.figures import SHAPES, list_figures
 from miner.tokenizer.comparing.places import UnitFinder, choose_units, count_near, read_vectors
 from miner.tokenizer.comparing.tallies import Tally
-from miner.tokenizer.loading import MODEL_NAMES, TOKENIZER_JSON, LoadedTokenizer, load_tokenizer
-from miner.tokenizer.texts import Corpus, open_corpus
+from miner.tokenizer.reading.loading import (
+    MODEL_NAMES,
+    TOKENIZER_JSON,
+    LoadedTokenizer,
+    load_tokenizer,
+)
+from miner.tokenizer.reading.texts import Corpus, open_corpus
 
 
 @dataclass(frozen=True)

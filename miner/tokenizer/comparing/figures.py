@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from miner.savings import BOUNDS, FEWEST_DOCUMENTS, MOST_BLOCKS, choose_grid, resample_blocks
-from miner.tokenizer.checking import read_unit_ids
+from miner.mining.savings import BOUNDS, FEWEST_DOCUMENTS, MOST_BLOCKS, choose_grid, resample_blocks
+from miner.tokenizer.checking.checking import read_unit_ids
 from miner.tokenizer.comparing.places import has_units
 from miner.tokenizer.comparing.tallies import Tally, join
-from miner.tokenizer.loading import LoadedTokenizer
+from miner.tokenizer.reading.loading import LoadedTokenizer
 
 ALPHA = 2.5  # order of the Renyi entropy that goes best with translation quality (Zouhar 2023)
 BEST = 10

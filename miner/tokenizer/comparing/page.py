@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from miner.errors import UsageError
-from miner.files import replace_file
 from miner.report import POLICY, STYLE, find_ticks, show, spell
+from miner.runs.files import replace_file
 from miner.tokenizer.comparing.charts import COLORS, DASHES, Line, draw_bars, draw_lines
 from miner.tokenizer.comparing.comparison import Comparison
 from miner.tokenizer.comparing.places import NEAR

@@ -16,13 +16,13 @@ import numpy as np
 import polars as pl
 
 from miner.errors import RunError
-from miner.profiles import PROFILES
-from miner.tokenizer.checking import read_unit_ids
+from miner.text.profiles import PROFILES
+from miner.tokenizer.checking.checking import read_unit_ids
 from miner.tokenizer.comparing.batches import Batch
-from miner.tokenizer.hugging_face import open_finder
-from miner.tokenizer.loading import LoadedTokenizer
-from miner.tokenizer.normal_form import NormalForm
-from miner.tokenizer.units import list_forms, name_bytes, read_units
+from miner.tokenizer.reading.loading import LoadedTokenizer
+from miner.tokenizer.reading.units import list_forms, name_bytes, read_units
+from miner.tokenizer.training.hugging_face import open_finder
+from miner.tokenizer.training.normal_form import NormalForm
 
 # Cosine from which a unit lies near another: related, not yet the same, which is .93. In English
 # 19 of 29,000 units do so on average; at .7 it is 69.

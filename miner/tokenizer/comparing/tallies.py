@@ -9,10 +9,10 @@ from itertools import chain
 
 import numpy as np
 
-from miner.tokenizer.checking import Checker
+from miner.tokenizer.checking.checking import Checker
 from miner.tokenizer.comparing.batches import SIGN, Batch
 from miner.tokenizer.comparing.places import Places
-from miner.tokenizer.loading import LoadedTokenizer, SentencePieceEngine
+from miner.tokenizer.reading.loading import LoadedTokenizer, SentencePieceEngine
 
 LONGEST = 32  # bytes of a token that are told apart
 EDGE = -1  # the neighbour of a token at the end of a document

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from miner.errors import TokenizerError
-from miner.tokenizer.loading import LoadedTokenizer
+from miner.tokenizer.reading.loading import LoadedTokenizer
 
 CHUNK = 4096  # texts that are cut at a time, once the first have come out well
 GROWTH = 64  # tokens that a character may become

@@ -15,7 +15,7 @@ from miner.tokenizer.diffing.sample import SAMPLE
 from miner.tokenizer.diffing.sides import Side, view_side
 from miner.tokenizer.diffing.steps import compare_steps
 from miner.tokenizer.diffing.weights import check_weights
-from miner.tokenizer.loading import LoadedTokenizer
+from miner.tokenizer.reading.loading import LoadedTokenizer
 
 
 @dataclass(frozen=True)

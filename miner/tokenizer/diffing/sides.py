@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from miner.errors import TokenizerError
-from miner.tokenizer.loading import HuggingFaceEngine, LoadedTokenizer, SentencePieceEngine
+from miner.tokenizer.reading.loading import HuggingFaceEngine, LoadedTokenizer, SentencePieceEngine
 
 DEEPEST = 64  # levels of a config file
 PARTS = ("normalizer", "pre_tokenizer", "post_processor", "decoder")

@@ -19,7 +19,7 @@ from miner.tokenizer.diffing.findings import (
     take_examples,
 )
 from miner.tokenizer.diffing.sides import Object, Side
-from miner.tokenizer.extending import keep_spaces
+from miner.tokenizer.training.extending import keep_spaces
 
 LISTS = ("normalizers", "pretokenizers", "processors", "decoders")
 OWN = "the own expression of ByteLevel"

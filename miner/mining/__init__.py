@@ -1,0 +1,1 @@
+"""Pre-tokens to units: which runs act as one, and what proves it?"""

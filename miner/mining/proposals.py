@@ -1,0 +1,491 @@
+"""Evidence to proposals: which runs become units, and why not the others?
+
+Candidates compete for the text. A run that lives inside a longer unit yields to it, the corpus is
+cut by the units that are left, what no longer owns `min_count` places goes, and the text is cut
+again until nothing changes. Every candidate ends with a verdict.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from miner.mining.candidates import Candidates
+from miner.mining.segmentation import count_pieces, cut_stream
+from miner.mining.unithood import Likeness
+from miner.text.pretokens import Stream
+
+Objective = Literal["meaning", "compression"]
+
+SURE = 10.83  # chi-square at p = 0.001, one degree of freedom
+LEAST_SCORE = 0.7  # of the best possible ranks; below, most runs are no unit to a reader's eye
+SWALLOWED = 0.8  # a run with this share inside a longer unit is a part of it
+NEARLY = 0.05  # a longer run whose score is so much lower is as good as its part,
+ALLOWED = 0.1  # and one so much lower where the part stands nowhere else, so often at least:
+ALWAYS = 8
+SHARED = 0.05  # a longer run with this share of a part's places may outbid it there (`ALLOWED`),
+LARGE = 0.25  # with such a share, where it may leave too few to the part, only if nearly as good
+STEEPNESS = 30.0  # in a cut for meaning one better unit outweighs several worse ones
+LINK_ATOMS = 3
+WHOLE = {"formula": "formula", "symbol": "symbol", "marker": "marker", "code": "atom"}
+LOST = "\ufffd"  # stands for a character that was lost before the corpus came here
+SHORTEST_PART = 3  # letters of a word inside a glued compound
+CLOSES = 0.3  # of the average share of clause ends: less, and it is no content word
+CROWD = 1.5  # so many times the budget competes for the text
+ROUNDS = (0.25, 0.5, 0.75, 1.0)  # of min_count that a unit must own, round by round
+PRUNED = 0.75  # of the units go on to the next round of compression
+
+
+class Verdict(StrEnum):
+    """Why a candidate is a unit, or is not."""
+
+    KEPT = "kept"
+    CHANCE = "chance"  # its parts meet no more often than chance has it
+    TORN = "torn"  # it cuts through brackets, quotes, a ring or an element of a tensor
+    VALUE = "value"  # it holds a number that is one of many in its place
+    WEAK = "weak"  # other runs look much more like units
+    FRAGMENT = "fragment"  # most of its places lie inside one longer unit
+    OUTBID = "outbid"  # better units own its places
+    BUDGET = "budget"  # good enough, but beyond --vocab-size
+    CHANGES = "changes"  # encoding and decoding does not give its canonical form back
+    DUPLICATE = "duplicate"  # a better unit has the same canonical form
+    REBUILD = "rebuild"  # the merges do not rebuild it
+    INSIDE = "inside"  # it would match inside a word or cut a grapheme
+    REJECTED = "rejected"  # the user said so
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What became of each run: all (rows,) of the candidates.
+
+    `verdict` is an index into `VERDICTS`, `count` the settled count, `rival` the row that won
+    instead or -1, `worth` the score, `value` what the run is worth in a cut, 0 if it is no unit.
+    """
+
+    verdict: np.ndarray
+    count: np.ndarray
+    rival: np.ndarray
+    worth: np.ndarray
+    value: np.ndarray
+
+
+VERDICTS = list(Verdict)
+_CODE = {verdict: code for code, verdict in enumerate(VERDICTS)}
+
+
+def settle_runs(
+    stream: Stream,
+    candidates: Candidates,
+    scores: pl.DataFrame,
+    likeness: Likeness,
+    *,
+    objective: Objective,
+    budget: int,
+    min_count: int,
+    unsound: Mapping[Verdict, np.ndarray] | None = None,
+    glue: np.ndarray | None = None,
+    accepted: np.ndarray | None = None,
+    rejected: np.ndarray | None = None,
+) -> Settled:
+    """Let the runs of `scores` compete for the text, for at most `budget` units.
+
+    `unsound`: bool (candidates,) under the verdict that those get which do not compete for
+    meaning; what only saves tokens may be torn. `glue`, bool (candidates,), comes last.
+
+    `accepted` and `rejected`, int64 rows of `candidates`: what people want, which competes as the
+    best there is, and what they do not want, which does not compete. An objective of compression
+    counts what is saved and heeds the second only.
+    """
+    rows = scores["candidate"].to_numpy()
+    worth = np.zeros(candidates.table.height)
+    worth[rows] = likeness.score
+    if glue is not None:
+        worth[glue] = np.minimum(worth[glue], LEAST_SCORE)
+    verdict = np.full(candidates.table.height, _CODE[Verdict.WEAK], np.int8)
+    chance = scores["log_likelihood"].to_numpy() < SURE
+    if rejected is not None:
+        rows, chance, likeness = _leave_out(rows, chance, likeness, rejected)
+    verdict[rows[chance]] = _CODE[Verdict.CHANCE]
+    if objective == "compression":
+        return _settle_for_savings(stream, candidates, worth, verdict, rows, budget=budget)
+    able = rows[~chance & (likeness.score >= LEAST_SCORE)]
+    for why, found in (unsound or {}).items():
+        verdict[rows[found[rows]]] = _CODE[why]
+        able = able[~found[able]]
+    bids = worth
+    if accepted is not None:
+        able, bids = np.union1d(able, accepted), worth.copy()
+        bids[accepted] = 1.0
+    settled = _settle_for_meaning(
+        stream, candidates, bids, verdict, able, budget=budget, min_count=min_count
+    )
+    return replace(settled, worth=worth)
+
+
+def _leave_out(
+    rows: np.ndarray, chance: np.ndarray, likeness: Likeness, rejected: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, Likeness]:
+    """Return what competes without the rejected rows."""
+    stays = ~np.isin(rows, rejected)
+    return rows[stays], chance[stays], replace(likeness, score=likeness.score[stays])
+
+
+def _settle_for_meaning(
+    stream: Stream,
+    candidates: Candidates,
+    worth: np.ndarray,
+    verdict: np.ndarray,
+    able: np.ndarray,
+    *,
+    budget: int,
+    min_count: int,
+) -> Settled:
+    """Best units first: the cut in which the best-scored unit of an overlap owns its place."""
+    lengths = candidates.table["length"].to_numpy()
+    units = np.zeros(len(worth), bool)
+    units[able] = True
+    verdict[able] = _CODE[Verdict.BUDGET]
+    rival = np.full(len(worth), -1, np.int64)
+    for again in (True, False):  # what yielded to a run that is not kept comes back, once
+        yields, winner = find_yielding(candidates, worth, units)
+        rival = np.where(yields, winner, rival)
+        verdict[yields] = _CODE[Verdict.FRAGMENT]
+        verdict[yields & (lengths[winner] < lengths)] = _CODE[Verdict.OUTBID]
+        units &= ~yields
+        units = _take_best(units, worth, int(budget * CROWD))
+        units, outbid = _settle_rounds(stream, candidates, worth, units, min_count=min_count)
+        verdict[outbid] = _CODE[Verdict.OUTBID]
+        if again:
+            units |= yields & ~units[winner]
+    good = units
+    units = _take_best(units, worth, budget)
+    verdict[good & ~units] = _CODE[Verdict.BUDGET]
+    values = _values(candidates, raise_bids(candidates, worth, units), units)
+    count = cut_stream(stream, candidates, values)
+    verdict[units] = _CODE[Verdict.KEPT]
+    return Settled(verdict, count, rival, worth, values)
+
+
+def _settle_rounds(
+    stream: Stream, candidates: Candidates, worth: np.ndarray, units: np.ndarray, *, min_count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cut the text again and again; return the units that own `min_count` places, and the rest."""
+    bid = raise_bids(candidates, worth, units)
+    outbid = np.zeros(len(worth), bool)
+    for share in ROUNDS:
+        values = _values(candidates, bid, units)
+        poor = units & (cut_stream(stream, candidates, values) < share * min_count)
+        outbid |= poor
+        units = units & ~poor
+    return units, outbid
+
+
+def _values(candidates: Candidates, bid: np.ndarray, units: np.ndarray) -> np.ndarray:
+    """Return what each unit is worth in a cut: the better, and the more text it joins, the more."""
+    joints = candidates.table["length"].to_numpy() - 1.0
+    return np.where(units, joints * np.exp(STEEPNESS * bid), 0.0)
+
+
+def raise_bids(candidates: Candidates, worth: np.ndarray, units: np.ndarray) -> np.ndarray:
+    """Return what each unit bids for its places: its worth, or just more than a part it contains.
+
+    A longer unit outbids its part where it holds some of the part's places (`SHARED`) and is not
+    much worse: `labor force participation` against `labor force`. Where it holds many (`LARGE`) it
+    must be nearly as good: `the united states` stays below `united states`.
+    """
+    counts = candidates.table["count"].to_numpy()
+    lengths = candidates.table["length"].to_numpy()
+    bid = np.where(units, worth, 0.0)
+    highest = np.where(units, np.arange(len(counts)), -1)  # the unit in a run that bids most
+    for length in range(3, int(lengths.max(initial=0)) + 1):
+        rows = np.flatnonzero(lengths == length)
+        for side in (candidates.parent, candidates.suffix):
+            part = highest[side[rows]]
+            share = np.where(part >= 0, counts[rows] / counts[part], 0.0)
+            offer = np.where(share >= SHARED, bid[part], -1.0)
+            lower = np.where(share < LARGE, ALLOWED, NEARLY)
+            raised = units[rows] & (share >= SHARED) & (worth[rows] >= offer - lower)
+            bid[rows] = np.where(raised, np.maximum(bid[rows], offer + 1e-6), bid[rows])
+            mine = np.where(highest[rows] >= 0, bid[highest[rows]], -1.0)
+            highest[rows] = np.where(offer > mine, part, highest[rows])
+    return bid
+
+
+def find_yielding(
+    candidates: Candidates, worth: np.ndarray, units: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mark the units that share nearly all places with a nested one and yield to it.
+
+    Of two nested units with `SWALLOWED` of the shorter one's places in common only one stays: the
+    longer if it is nearly as good (`in order to` over `in order`), else the shorter (`united
+    states` over `the united states`). Returns bool (rows,) and the row each of them yields to.
+    """
+    outbid, better = _find_outbid(candidates, worth, units)
+    swallowed, holder = _find_swallowed(candidates, units & ~outbid)
+    return outbid | swallowed, np.where(outbid, better, np.where(swallowed, holder, -1))
+
+
+def _find_outbid(
+    candidates: Candidates, worth: np.ndarray, units: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mark the units that contain a much better one in nearly all its places; return which."""
+    counts = candidates.table["count"].to_numpy()
+    lengths = candidates.table["length"].to_numpy()
+    champion = np.full(len(counts), -1, np.int64)  # the best unit so far that a run stands for
+    outbid = np.zeros(len(counts), bool)
+    better = np.full(len(counts), -1, np.int64)
+    for length in range(2, int(lengths.max(initial=0)) + 1):
+        rows = np.flatnonzero(lengths == length)
+        best, highest = np.full(len(rows), -1), np.full(len(rows), -1.0)
+        for side in (candidates.parent, candidates.suffix):
+            part = champion[side[rows]]
+            near = (part >= 0) & (counts[rows] >= SWALLOWED * counts[part])
+            always = (counts[rows] == counts[part]) & (counts[rows] >= ALWAYS)
+            value = np.where(near, worth[part] - np.where(always, ALLOWED, NEARLY), -1.0)
+            best, highest = np.where(value > highest, part, best), np.maximum(highest, value)
+        loses = units[rows] & (worth[rows] < highest)
+        outbid[rows[loses]], better[rows[loses]] = True, best[loses]
+        champion[rows] = np.where(units[rows] & ~loses, rows, best)
+    return outbid, better
+
+
+def _find_swallowed(candidates: Candidates, units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mark the units nearly all whose places lie inside one longer unit; return which."""
+    counts = candidates.table["count"].to_numpy()
+    lengths = candidates.table["length"].to_numpy()
+    holder = np.full(len(counts), -1, np.int64)  # the most frequent longer unit around a run
+    swallowed = np.zeros(len(counts), bool)
+    for length in range(int(lengths.max(initial=0)), 1, -1):
+        rows = np.flatnonzero(lengths == length)
+        inside = (holder[rows] >= 0) & (counts[holder[rows]] >= SWALLOWED * counts[rows])
+        swallowed[rows] = units[rows] & inside
+        around = np.where(units[rows] & ~swallowed[rows], rows, holder[rows])
+        order = np.argsort(np.where(around >= 0, counts[around], -1), kind="stable")
+        order = order[around[order] >= 0]
+        for side in (candidates.parent, candidates.suffix):
+            part, by = side[rows[order]], around[order]  # the most frequent is written last
+            larger = (holder[part] < 0) | (counts[by] >= counts[holder[part]])
+            holder[part[larger]] = by[larger]
+    return swallowed, holder
+
+
+def _take_best(units: np.ndarray, worth: np.ndarray, most: int) -> np.ndarray:
+    """Return the `most` units of the highest worth; ties go to the first row."""
+    rows = np.flatnonzero(units)
+    kept = np.zeros(len(units), bool)
+    kept[rows[np.argsort(-worth[rows], kind="stable")[:most]]] = True
+    return kept
+
+
+def _settle_for_savings(
+    stream: Stream,
+    candidates: Candidates,
+    worth: np.ndarray,
+    verdict: np.ndarray,
+    rows: np.ndarray,
+    *,
+    budget: int,
+) -> Settled:
+    """The units that make the text shortest: cut by the fewest pieces, prune, cut again.
+
+    A unit saves its settled count times the pieces that the text would pay without it. It must
+    stand in three documents, so that one long text does not buy units for itself.
+    """
+    counts = candidates.table["count"].to_numpy()
+    lengths = candidates.table["length"].to_numpy().astype(np.int64)
+    spread = candidates.table["documents"].to_numpy() >= min(3, len(stream.documents) - 1)
+    units = np.zeros(len(worth), bool)
+    units[rows] = True
+    units &= spread
+    units = _take_best(units, counts * (lengths - 1.0), 8 * budget)
+    considered = units.copy()
+    while True:
+        values = np.where(units, lengths - 1 + 1e-3 * worth, 0.0)
+        settled = cut_stream(stream, candidates, values)
+        savings = settled * (count_pieces(candidates, units) - 1.0)
+        size = int(units.sum())
+        if size <= budget and not np.any(units & (savings <= 0)):
+            break
+        units = _take_best(units & (savings > 0), savings, max(budget, int(size * PRUNED)))
+    verdict[considered] = _CODE[Verdict.OUTBID]
+    verdict[units] = _CODE[Verdict.KEPT]
+    ranked = np.where(considered, savings, 0.0)
+    rival = np.full(len(worth), -1, np.int64)
+    worth = ranked / max(ranked.max(initial=0.0), 1.0)
+    return Settled(verdict, settled, rival, worth, values)
+
+
+def name_kind(lengths: pl.Expr) -> pl.Expr:
+    """Return the kind of a run by its number of atoms."""
+    return pl.when(lengths <= LINK_ATOMS).then(pl.lit("link")).otherwise(pl.lit("hyperlexeme"))
+
+
+def tabulate_runs(
+    scores: pl.DataFrame, likeness: Likeness, settled: Settled, tokens: pl.Series
+) -> pl.DataFrame:
+    """Return one row per scored run with its statistics, its score, its verdict and its rival."""
+    rows = scores["candidate"].to_numpy()
+    place = np.full(len(settled.verdict) + 1, -1, np.int64)  # the last for rows without a rival
+    place[rows] = np.arange(len(rows))
+    rival = pl.Series(place[settled.rival[rows]])
+    names = np.array([str(verdict) for verdict in VERDICTS])
+    return scores.with_columns(
+        token=tokens,
+        kind=name_kind(pl.col("length")),
+        settled=pl.Series(settled.count[rows]),
+        score=pl.Series(settled.worth[rows]),
+        verdict=pl.Series(names[settled.verdict[rows]]),
+        rival=tokens.gather(rival.set(rival < 0, None)),
+        association=pl.Series(likeness.association),
+        freedom=pl.Series(likeness.freedom),
+        shown=pl.Series(likeness.shown),
+        confirmed=pl.Series(likeness.confirmed),
+        value=pl.Series(settled.value[rows]),
+        atom=pl.lit(None, pl.UInt32),
+    )
+
+
+def propose_atoms(
+    atoms: pl.DataFrame,
+    runs: pl.DataFrame,
+    candidates: Candidates,
+    *,
+    min_count: int,
+    objective: Objective,
+    patterns: Mapping[str, str] | None = None,
+) -> pl.DataFrame:
+    """Return a row for each single atom that must stay whole, in the columns of `runs`.
+
+    Formulas, symbols, markers and code nodes, what matches a pattern of the user, and, for
+    meaning, words that are runs written as one (`find_compounds`). The score is the share of all
+    candidates that are rarer.
+    """
+    alone = pl.col("text").str.contains(r"^\p{ASCII}$")  # `$` is a token without any help
+    whole = pl.concat(
+        [
+            _match_patterns(atoms, patterns or {}),
+            atoms.filter(pl.col("kind").is_in(list(WHOLE)) & ~alone & (pl.col("text") != LOST)),
+        ]
+    ).unique("atom", keep="first", maintain_order=True)
+    whole = whole.with_columns(kind=pl.col("kind").replace(WHOLE), length=pl.lit(1, pl.UInt8))
+    if objective == "meaning":
+        compounds = find_compounds(find_content_words(atoms, candidates), runs)
+        whole = pl.concat([whole, compounds])
+    found = whole.filter(pl.col("count") >= min_count)
+    counts = np.sort(runs["count"].to_numpy())
+    share = np.searchsorted(counts, found["count"].to_numpy()) / max(len(counts), 1)
+    rows = found.select(
+        "atom",
+        "kind",
+        "length",
+        "count",
+        pl.col("text").alias("token"),
+        settled="count",
+        score=pl.Series(LEAST_SCORE + (1 - LEAST_SCORE) * share, dtype=pl.Float64),
+        verdict=pl.lit(str(Verdict.KEPT)),
+    )
+    return pl.concat([runs.clear(), rows], how="diagonal").select(runs.columns)
+
+
+def _match_patterns(atoms: pl.DataFrame, patterns: Mapping[str, str]) -> pl.DataFrame:
+    """Return the atoms that a pattern matches whole; its name is their kind if it is one."""
+    found = [atoms.clear()]
+    for name, pattern in patterns.items():
+        expression = re.compile(pattern)
+        matches = [expression.fullmatch(text) is not None for text in atoms["surface"]]
+        kind = name if name in WHOLE.values() else "atom"
+        found.append(
+            atoms.filter(pl.Series(matches, dtype=pl.Boolean)).with_columns(kind=pl.lit(kind))
+        )
+    return pl.concat(found)
+
+
+def find_content_words(atoms: pl.DataFrame, candidates: Candidates) -> pl.DataFrame:
+    """Return the frequent words, with `content`: it ends clauses nearly as often as others do.
+
+    Words such as `the`, `of` and `при` hardly ever stand before a stop.
+    """
+    single = candidates.table.filter(pl.col("length") == 1)
+    closes, counts = single["right_stops"].to_numpy(), single["count"].to_numpy()
+    average = closes.sum() / max(counts.sum(), 1)
+    words = pl.DataFrame(
+        {
+            "atom": candidates.keys[single["candidate"].to_numpy(), 0] >> 1,
+            "content": closes >= CLOSES * average * counts,
+        }
+    )
+    return atoms.filter(pl.col("kind") == "word").join(words, on="atom", how="inner")
+
+
+def find_compounds(words: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
+    """Return the words that are runs written as one, by the kind of the run.
+
+    A word that is a kept run without its spaces (`жартишина` beside `жар тишина`), or such a run
+    with more words before or after it (`входтишинажар`), each more frequent than the whole. The
+    parts are content words of three letters and more: `передней` is not `перед ней`.
+    """
+    able = words.filter(pl.col("content") & (pl.col("text").str.len_chars() >= SHORTEST_PART))
+    counts = dict(able.select("text", "count").iter_rows())
+    glued = (
+        runs.filter((pl.col("verdict") == Verdict.KEPT) & pl.col("token").str.contains(" "))
+        .with_columns(parts=pl.col("token").str.split(" "))
+        .filter(pl.col("parts").list.eval(pl.element().is_in(list(counts))).list.all())
+        .select(pl.col("token").str.replace_all(" ", "").alias("text"), parts="length")
+        .unique("text", keep="first", maintain_order=True)
+    )
+    long = words.filter(pl.col("text").str.len_chars() >= 3 * SHORTEST_PART)
+    joined = dict(glued.iter_rows())
+    cut = [
+        _count_parts(text, counts, joined, count)
+        for text, count in long.select("text", "count").iter_rows()
+    ]
+    chained = long.select("text").with_columns(parts=pl.Series(cut, dtype=pl.UInt8))
+    parts = pl.concat([glued, chained.filter(pl.col("parts") > 0)]).unique(
+        "text", keep="first", maintain_order=True
+    )
+    found = words.join(parts, on="text", how="inner", maintain_order="left")
+    return found.with_columns(kind=name_kind(pl.col("parts")), length=pl.lit(1, pl.UInt8)).drop(
+        "parts", "content"
+    )
+
+
+def _count_parts(text: str, counts: dict[str, int], joined: dict[str, int], most: int) -> int:
+    """Return the most words that `text` falls into, one run at least among them, 0 if it does not.
+
+    `counts` of single words, which must be above `most`; `joined`: the words in a glued run.
+    """
+    plain, mixed = [0] + [0] * len(text), [0] + [0] * len(text)  # without and with a run so far
+    for end in range(SHORTEST_PART, len(text) + 1):
+        for start in [0, *range(SHORTEST_PART, end - SHORTEST_PART + 1)]:
+            part = text[start:end]
+            if start == 0 or plain[start]:
+                if counts.get(part, 0) > most:
+                    plain[end] = max(plain[end], plain[start] + 1)
+                if part in joined and len(part) < len(text):
+                    mixed[end] = max(mixed[end], plain[start] + joined[part])
+            if start and mixed[start] and (counts.get(part, 0) > most or part in joined):
+                mixed[end] = max(mixed[end], mixed[start] + joined.get(part, 1))
+    return mixed[-1]
+
+
+def list_units(proposals: pl.DataFrame, *, budget: int) -> pl.DataFrame:
+    """Return the proposals with `order`, 1 for the best kept one; at most `budget` stay kept."""
+    kept = pl.col("verdict") == Verdict.KEPT
+    ranked = proposals.with_row_index("row").sort(
+        [kept, "score", "count", "token", "row"], descending=[True, True, True, False, False]
+    )
+    return (
+        ranked.with_columns(order=pl.int_range(1, ranked.height + 1, dtype=pl.UInt32))
+        .with_columns(
+            verdict=pl.when(kept & (pl.col("order") > budget))
+            .then(pl.lit(str(Verdict.BUDGET)))
+            .otherwise("verdict")
+        )
+        .drop("row")
+    )

@@ -1,0 +1,1 @@
+"""A run on disk: how does it lie there, and what is in it?"""

@@ -1,0 +1,147 @@
+"""A run folder to what was mined: the tables and arrays of a finished run, opened again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from miner.errors import RunError
+from miner.mining.candidates import Candidates
+from miner.mining.embeddings import load_vectors
+from miner.runs.store import MANIFEST
+from miner.text.pretokens import MOST_ATOMS, Atoms, Stream, load_atoms
+from miner.text.profiles import PROFILES
+
+_CURE = "Copy the whole run folder, or mine again"
+_COLUMNS = {"candidate", "atom", "token", "kind", "count", "score", "verdict", "order", "value"}
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished run. What is large is read when it is first asked for.
+
+    `proposals` in the order of the run, a row each; `row` is its number.
+    """
+
+    folder: Path
+    manifest: dict[str, Any]
+    proposals: pl.DataFrame
+
+    @cached_property
+    def atoms(self) -> Atoms:
+        """The streams, left on disk, and the table of atoms."""
+        profile = PROFILES[self.manifest["profile"]]
+        with _told(self.folder):
+            atoms = load_atoms(self.folder / "1_atoms", profile=profile)
+            for stream in (atoms.mined, atoms.held):
+                _check_stream(stream, atoms.table.height)
+            _check_range(self.proposals["atom"].drop_nulls(), 1, atoms.table.height)
+            return atoms
+
+    @cached_property
+    def candidates(self) -> Candidates:
+        """Every run of atoms that was counted."""
+        folder = self.folder / "2_candidates"
+        with _told(self.folder):
+            keys, parent, suffix = (
+                np.load(folder / f"{name}.npy", allow_pickle=False)
+                for name in ("keys", "parent", "suffix")
+            )
+            table = pl.read_parquet(folder / "candidates.parquet")
+            if keys.ndim != 2 or not table.height == len(keys) == len(parent) == len(suffix):
+                raise ValueError("of different lengths")
+            for part in (parent, suffix):
+                _check_range(part, -1, table.height - 1)
+            _check_range(keys, 0, 2 * self.atoms.table.height + 1)
+            _check_range(table["place"], 0, len(self.atoms.mined.ids) - 1)
+            _check_range(self.proposals["candidate"].drop_nulls(), 0, table.height - 1)
+            return Candidates(table, keys, parent, suffix)
+
+    @cached_property
+    def vectors(self) -> np.ndarray:
+        """A row for each candidate, float16 (candidates, dim), left on disk."""
+        folder = self.folder / "4_vectors"
+        with _told(self.folder):
+            about = json.loads((folder / "encoder.json").read_text(encoding="utf-8"))
+            vectors = load_vectors(folder / "vectors.f16", int(about["dimension"]))
+            if len(vectors) != self.candidates.table.height:
+                raise ValueError("not a vector for each candidate")
+            return vectors
+
+    @cached_property
+    def units(self) -> pl.DataFrame:
+        """The vocabulary with its bookkeeping."""
+        with _told(self.folder):
+            return pl.read_parquet(self.folder / "6_vocabulary" / "units.parquet")
+
+    @property
+    def patterns(self) -> dict[str, str]:
+        """The user's regular expressions, by name."""
+        return dict(self.manifest["config"].get("patterns") or {})
+
+
+def _check_stream(stream: Stream, atoms: int) -> None:
+    """Raise ValueError where a stream would lead out of itself, or out of the table of atoms."""
+    ids, documents = stream.ids, stream.documents
+    if not len(ids) == len(stream.flags) or not len(documents) or ids[0]:
+        raise ValueError("of different lengths")
+    _check_range(documents, 1, len(ids) - MOST_ATOMS)
+    if (np.diff(documents) < 0).any() or ids[documents[-1] :].any():
+        raise ValueError("documents that are not one after the other")
+    _check_range(ids, 0, 2 * atoms + 1)
+
+
+def _check_range(values: np.ndarray | pl.Series, least: int, most: int) -> None:
+    values = np.asarray(values)
+    if len(values) and not least <= int(values.min()) <= int(values.max()) <= most:
+        raise ValueError(f"numbers beyond {least} to {most}")
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """Turn what a damaged stage raises into one line with its cure."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, EOFError, pl.exceptions.PolarsError) as error:
+        raise RunError(
+            f"a stage of the run cannot be read ({type(error).__name__})",
+            where=str(folder),
+            cure=_CURE,
+        ) from error
+
+
+def open_finished(folder: Path) -> Finished:
+    """Return a finished run; RunError where the folder holds none, or one that is damaged."""
+    manifest = read_manifest(folder)
+    with _told(folder):
+        proposals = pl.read_parquet(folder / "proposals.parquet")
+        if missing := _COLUMNS - set(proposals.columns):
+            raise KeyError(", ".join(sorted(missing)))
+    return Finished(folder, manifest, proposals.with_row_index("row"))
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return the manifest of a run; RunError where there is none, or one of something else."""
+    place = folder / MANIFEST
+    try:
+        manifest = json.loads(place.read_text(encoding="utf-8"))
+        known = manifest["profile"] in PROFILES and bool(manifest["config"]["objective"])
+    except OSError as error:
+        raise RunError(
+            "holds no run of miner",
+            where=str(folder),
+            cure="Name the folder that `miner mine --out` wrote",
+        ) from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise RunError("is no manifest of a run", where=str(place), cure=_CURE) from error
+    if not known:
+        raise RunError("names a profile that is not known", where=str(place), cure=_CURE)
+    return dict(manifest)

@@ -1,0 +1,1 @@
+"""Text to pre-tokens: what are the smallest things in it, whatever its script?"""

@@ -1,0 +1,231 @@
+"""Proposals: who wins when runs compete for the text."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+from conftest import mine_texts
+
+from miner.mining.candidates import Candidates
+from miner.mining.proposals import (
+    VERDICTS,
+    Objective,
+    Settled,
+    Verdict,
+    find_compounds,
+    find_content_words,
+    find_yielding,
+    list_units,
+    propose_atoms,
+    raise_bids,
+    settle_runs,
+    tabulate_runs,
+)
+from miner.mining.scores import find_splits, score_candidates
+from miner.mining.spelling import spell_runs
+from miner.mining.unithood import Likeness, judge_runs
+
+FILLER = ["one day {} came by", "we saw {}, at last", "is {} far away?", "then {} sang", "{}"]
+
+
+def name_rows(candidates: Candidates, texts: pl.Series) -> dict[str, int]:
+    return {name: row for row, name in enumerate(spell_runs(candidates.keys, texts))}
+
+
+def settle(
+    texts: list[str],
+    worth: dict[str, float],
+    *,
+    objective: Objective = "meaning",
+    budget: int = 100,
+    min_count: int = 3,
+) -> tuple[dict[str, Verdict], dict[str, int], Settled]:
+    """Return verdict and settled count of each run, with scores given by hand (0.1 otherwise)."""
+    atoms, candidates = mine_texts(texts, min_count=min_count)
+    total = int(atoms.table["count"].sum())
+    scores = score_candidates(candidates, find_splits(candidates), total=total)
+    scores = scores.with_columns(log_likelihood=pl.lit(100.0))
+    rows = name_rows(candidates, atoms.table["text"])
+    names = {row: name for name, row in rows.items()}
+    runs = scores["candidate"].to_list()
+    score = np.array([worth.get(names[row], 0.1) for row in runs])
+    likeness = Likeness(score, score, score, score, score, 0)
+    settled = settle_runs(
+        atoms.mined,
+        candidates,
+        scores,
+        likeness,
+        objective=objective,
+        budget=budget,
+        min_count=min_count,
+    )
+    verdicts = {names[row]: VERDICTS[settled.verdict[row]] for row in runs}
+    return verdicts, {names[row]: int(settled.count[row]) for row in runs}, settled
+
+
+def test_a_part_that_lives_inside_a_longer_unit_yields_to_it() -> None:
+    texts = [line.format("gross domestic product") for line in FILLER] * 2
+    verdicts, counts, _ = settle(
+        texts, {"gross domestic product": 0.9, "gross domestic": 0.93, "domestic product": 0.8}
+    )
+    assert verdicts["gross domestic product"] is Verdict.KEPT
+    assert counts["gross domestic product"] == 10
+    assert verdicts["gross domestic"] is Verdict.FRAGMENT
+    assert verdicts["domestic product"] is Verdict.FRAGMENT
+    assert counts["gross domestic"] == 0
+
+
+def test_a_longer_run_that_is_much_worse_yields_to_its_part() -> None:
+    texts = [line.format("the united states") for line in FILLER] * 2
+    verdicts, counts, settled = settle(
+        texts, {"the united states": 0.8, "united states": 0.98, "the united": 0.75}
+    )
+    assert verdicts["united states"] is Verdict.KEPT
+    assert counts["united states"] == 10
+    assert verdicts["the united states"] is Verdict.OUTBID
+    assert verdicts["the united"] in (Verdict.OUTBID, Verdict.FRAGMENT)
+    assert (settled.rival >= 0).any()
+
+
+def test_a_part_that_often_stands_alone_stays_beside_the_longer_unit() -> None:
+    texts = [line.format("supply chain") for line in FILLER] * 3
+    texts += [line.format("global supply chain risk") for line in FILLER]
+    verdicts, counts, _ = settle(texts, {"supply chain": 0.9, "global supply chain risk": 0.9})
+    assert verdicts["supply chain"] is Verdict.KEPT
+    assert verdicts["global supply chain risk"] is Verdict.KEPT
+    assert (counts["supply chain"], counts["global supply chain risk"]) == (15, 5)
+
+
+def test_what_loses_its_places_to_better_units_is_outbid() -> None:
+    texts = ["red hot iron", "red hot coal", "red hot sand", "red hot glass"] * 3
+    verdicts, counts, _ = settle(
+        texts, {"red hot": 0.95, "hot iron": 0.8, "hot coal": 0.8, "hot sand": 0.8}
+    )
+    assert verdicts["red hot"] is Verdict.KEPT
+    assert verdicts["hot iron"] is Verdict.OUTBID
+    assert counts["hot iron"] == 0
+
+
+def test_the_budget_keeps_the_best_and_says_so_of_the_rest() -> None:
+    texts = ["a b", "c d", "e f"] * 4
+    verdicts, _, _ = settle(texts, {"a b": 0.9, "c d": 0.95, "e f": 0.8}, budget=2)
+    assert [verdicts[run] for run in ("a b", "c d", "e f")] == [
+        Verdict.KEPT,
+        Verdict.KEPT,
+        Verdict.BUDGET,
+    ]
+
+
+def test_compression_keeps_what_saves_the_most_and_drops_what_saves_nothing() -> None:
+    texts = ["of the long river bank", "of the old river bank"] * 6
+    verdicts, counts, _ = settle(texts, {}, objective="compression", budget=3)
+    kept = {run for run, verdict in verdicts.items() if verdict is Verdict.KEPT}
+    assert all(counts[run] > 0 for run in kept)
+    covered = sum(counts[run] * run.count(" ") for run in kept)
+    assert covered == 12 * 4  # every line becomes one token
+
+
+def test_compression_does_not_buy_units_for_a_single_document() -> None:
+    texts = ["spam eggs " * 30, "x y", "x y", "x y", "z"]
+    verdicts, _, _ = settle(texts, {}, objective="compression", budget=5)
+    kept = {run for run, verdict in verdicts.items() if verdict is Verdict.KEPT}
+    assert kept == {"x y"}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_kept_unit_has_most_of_its_places_in_another(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    texts = [" ".join(random.choice(list("abcdef"), 6)) for _ in range(60)]
+    atoms, candidates = mine_texts(texts, min_count=2)
+    worth = random.random(candidates.table.height)
+    units = random.random(len(worth)) < 0.6
+    units &= candidates.parent >= 0
+    yields, rival = find_yielding(candidates, worth, units)
+    assert units[yields].all()
+    assert (rival[yields] >= 0).all()
+    kept = np.flatnonzero(units & ~yields)
+    counts = candidates.table["count"].to_numpy()
+    spelled = [f" {name} " for name in spell_runs(candidates.keys, atoms.table["text"])]
+    for short in kept:
+        for long in kept:
+            if short != long and spelled[short] in spelled[long]:
+                assert counts[long] < 0.8 * counts[short], (spelled[short], spelled[long])
+
+
+def test_a_longer_unit_bids_just_more_than_the_part_it_shares() -> None:
+    _, candidates = mine_texts(["a b c"] * 3 + ["a b"] * 3, min_count=3)
+    lengths = candidates.table["length"].to_numpy()
+    units = lengths > 1
+    worth = np.where(lengths == 3, 0.90, np.where(units, 0.92, 0.0))
+    bid = raise_bids(candidates, worth, units)
+    assert bid[lengths == 3] > bid[lengths == 2].max() > 0.9
+
+
+def tabulate(texts: list[str]) -> tuple[pl.DataFrame, pl.DataFrame, Candidates]:
+    """Return atoms, judged runs with the run of most words kept, and candidates."""
+    atoms, candidates = mine_texts(texts, min_count=2)
+    total = int(atoms.table["count"].sum())
+    scores = score_candidates(candidates, find_splits(candidates), total=total)
+    nobody = np.zeros(scores.height, bool)
+    likeness = judge_runs(candidates, scores, None, nobody, nobody, ~nobody, seed=0)
+    settled = settle_runs(
+        atoms.mined, candidates, scores, likeness, objective="meaning", budget=100, min_count=2
+    )
+    rows = scores["candidate"].to_numpy()
+    tokens = spell_runs(candidates.keys[rows], atoms.table["text"])
+    return atoms.table, tabulate_runs(scores, likeness, settled, tokens), candidates
+
+
+def test_formulas_symbols_markers_and_nodes_stay_whole() -> None:
+    texts = ["Δ41 and ⟁ with _RESO_ at VXS_ΔC1:R8K, then rain; 1 $ now"] * 3
+    atoms, runs, candidates = tabulate(texts)
+    whole = propose_atoms(atoms, runs, candidates, min_count=3, objective="meaning")
+    assert dict(whole.select("token", "kind").iter_rows()) == {
+        "δ41": "formula",
+        "⟁": "symbol",
+        "_reso_": "marker",
+        "vxs_δc1:r8k": "atom",
+    }
+    assert whole.columns == runs.columns
+
+
+def test_what_a_pattern_of_the_user_matches_stays_whole() -> None:
+    atoms, runs, candidates = tabulate(["ticket AB12 was closed, XY99 was not"] * 3)
+    whole = propose_atoms(
+        atoms,
+        runs,
+        candidates,
+        min_count=3,
+        objective="compression",
+        patterns={"ticket": "[A-Z]{2}[0-9]{2}", "formula": "XY99"},
+    )
+    assert dict(whole.select("token", "kind").iter_rows()) == {"ab12": "atom", "xy99": "atom"}
+
+
+def test_a_glued_compound_is_found_beside_its_run_only() -> None:
+    texts = ["жар тишина", "вход тишина жар", "она: тишина", "это жар", "мой вход"] * 4
+    texts += ["входтишинажар", "жартишина", "порогжар", "из дома", "издома"] * 2
+    atoms, runs, candidates = tabulate(texts)
+    kept = runs.with_columns(verdict=pl.lit(str(Verdict.KEPT)))
+    words = find_content_words(atoms, candidates)
+    found = dict(find_compounds(words, kept).select("text", "kind").iter_rows())
+    assert found == {"жартишина": "link", "входтишинажар": "link"}
+
+
+def test_units_are_ordered_by_score_and_cut_to_the_budget() -> None:
+    proposals = pl.DataFrame(
+        {
+            "token": ["a", "b", "c", "d"],
+            "score": [0.5, 0.9, 0.9, 1.0],
+            "count": [9, 1, 2, 9],
+            "verdict": ["kept", "kept", "kept", "weak"],
+        }
+    )
+    units = list_units(proposals, budget=2)
+    assert units.select("token", "order", "verdict").rows() == [
+        ("c", 1, "kept"),
+        ("b", 2, "kept"),
+        ("a", 3, "budget"),
+        ("d", 4, "weak"),
+    ]

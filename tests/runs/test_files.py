@@ -1,0 +1,98 @@
+"""Folders that may be a stranger's: a link, a pipe or a leftover leads nowhere."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from watched import MinedDemo
+
+from miner.commands.main import main
+from miner.errors import RunError
+from miner.review.lab import write_notebook
+from miner.runs.decisions import Log, name_log
+from miner.runs.files import make_plain_folder, open_plain, replace_file
+
+OWN = "alias ls=ls\n"
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    """A file of the user's that no run should touch."""
+    path = tmp_path / "profile"
+    path.write_text(OWN)
+    return path
+
+
+def test_a_link_in_the_way_is_taken_away_and_not_written_through(
+    mine: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.txt"
+    out.with_name("out.txt.partial").symlink_to(mine)
+    replace_file(out, b"new")
+    assert (out.read_bytes(), mine.read_text()) == (b"new", OWN)
+    out.unlink()
+    out.symlink_to(mine)
+    replace_file(out, b"newer")
+    assert not out.is_symlink()
+    assert (out.read_bytes(), mine.read_text()) == (b"newer", OWN)
+    assert {path.name for path in tmp_path.iterdir()} == {"out.txt", "profile"}
+
+
+def test_what_fails_leaves_the_old_file(tmp_path: Path) -> None:
+    out = tmp_path / "out.txt"
+    out.write_bytes(b"old")
+    (tmp_path / "out.txt.partial" / "x").mkdir(parents=True)
+    with pytest.raises(OSError, match=r"directory|permitted"):
+        replace_file(out, b"new")
+    assert out.read_bytes() == b"old"
+
+
+def test_links_pipes_and_devices_are_not_opened(mine: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(mine)
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("link", "dangling", "pipe"):
+        for append in (False, True):
+            with pytest.raises(OSError, match=r"link|plain|No such device"):
+                open_plain(tmp_path / name, append=append)
+    with pytest.raises(OSError, match="plain"):
+        open_plain(Path("/dev/null"))
+    (tmp_path / "elsewhere").symlink_to(tmp_path)
+    with pytest.raises(OSError, match="link"):
+        make_plain_folder(tmp_path / "elsewhere")
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.fixture
+def run(demo: MinedDemo, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(demo.folder, tmp_path / "run"))
+
+
+def test_a_log_that_is_a_link_is_neither_read_nor_written(
+    run: Path, mine: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = name_log(run, "anna")
+    path.parent.mkdir()
+    path.symlink_to(mine)
+    log = Log(path)
+    with pytest.raises(RunError, match="link to another place"):
+        log.set([("new york", ("new", "york"))], {"verdict": "accept"})
+    with pytest.raises(SystemExit) as end:
+        main(["export", str(run), "--out", str(tmp_path / "units.jsonl")])
+    assert end.value.code == 3
+    assert f"{path}" in capsys.readouterr().err
+    assert mine.read_text() == OWN
+
+
+def test_the_notebook_goes_through_no_link(run: Path, mine: Path, tmp_path: Path) -> None:
+    (run / "review").mkdir(exist_ok=True)
+    (run / "review" / "review.ipynb").symlink_to(mine)
+    write_notebook(run, "anna")
+    shutil.rmtree(run / "review")
+    (run / "review").symlink_to(tmp_path)
+    with pytest.raises(RunError, match="link to another place"):
+        write_notebook(run, "anna")
+    assert mine.read_text() == OWN

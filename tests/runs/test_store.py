@@ -1,0 +1,452 @@
+"""A run on disk: whole or not there, whatever kills it, and nothing of others is touched."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from miner.errors import RunError
+from miner.runs import store
+from miner.runs.store import MANIFEST, Existing, open_run, write_json
+
+KEY: dict[str, object] = {"config": {"seed": 0}, "inputs": ["sha"]}
+OTHER: dict[str, object] = {"config": {"seed": 1}, "inputs": ["sha"]}
+ROOT = Path(__file__).parents[2]
+
+
+class Killed(BaseException):
+    """The process is gone: no handler of errors sees this."""
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "outputs" / "run"
+
+
+def write_run(
+    out: Path,
+    *,
+    key: dict[str, object] = KEY,
+    existing: Existing = "refuse",
+    text: str = "new",
+    calls: list[str] | None = None,
+    fail: BaseException | None = None,
+    where: str = "",
+) -> None:
+    """Write a run of two stages; `fail` is raised `before`, `in` or `after` the second one."""
+    done = [] if calls is None else calls
+
+    def compute(name: str) -> Callable[[Path], int]:
+        def write(folder: Path) -> int:
+            done.append(name)
+            assert list(folder.iterdir()) == []
+            (folder / "rows.txt").write_text(f"{text} {name}")
+            if fail and name == "second" and where == "in":
+                raise fail
+            return len(name)
+
+        return write
+
+    with open_run(out, key, existing=existing) as run:
+        for name in ("first", "second"):
+            if fail and name == "second" and where == "before":
+                raise fail
+            found = run.stage(name, compute(name), lambda folder: (folder / "rows.txt").read_text())
+            assert found == f"{text} {name}"
+        if fail and where == "after":
+            raise fail
+        assert not (run.out / MANIFEST).exists() or existing != "refuse"
+        write_json(run.folder / MANIFEST, {"key": key, "stages": len(run.stages)})
+
+
+def kill_run(out: Path, where: str, **options: object) -> None:
+    with pytest.raises(Killed):
+        write_run(out, fail=Killed(), where=where, **options)  # type: ignore[arg-type]
+
+
+def listing(folder: Path) -> dict[str, str]:
+    """Every file below a folder with its text, but for what it cost."""
+    return {
+        str(path.relative_to(folder)): path.read_text() if path.name != "stage.json" else ""
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def refusal(out: Path, **options: object) -> RunError:
+    """The error, with a place and a cure in one line; what lies there stays as it was."""
+    before = listing(out.parent)
+    with pytest.raises(RunError) as caught:
+        write_run(out, **options)  # type: ignore[arg-type]
+    assert caught.value.where and caught.value.cure and "\n" not in str(caught.value)
+    assert listing(out.parent) == before
+    return caught.value
+
+
+def test_a_finished_run_is_one_folder_and_nothing_beside_it(out: Path) -> None:
+    write_run(out)
+    assert [path.name for path in out.parent.iterdir()] == ["run"]
+    assert sorted(listing(out)) == [
+        "1_first/rows.txt",
+        "1_first/stage.json",
+        "2_second/rows.txt",
+        "2_second/stage.json",
+        MANIFEST,
+    ]
+    record = json.loads((out / "2_second" / "stage.json").read_text())
+    assert record["name"] == "second" and record["rows"] == len("second")
+    assert record["seconds"] >= 0 and record["peak_mb"] > 1
+
+
+def test_the_folder_appears_only_at_the_end(out: Path) -> None:
+    with open_run(out, KEY, existing="refuse") as run:
+        run.stage("first", lambda folder: (folder / "a").write_text("a"), lambda _: None)
+        write_json(run.folder / MANIFEST, {"key": KEY})
+        assert not out.exists()
+    assert out.exists()
+
+
+@pytest.mark.parametrize("where", ["before", "in", "after"])
+def test_a_killed_run_goes_on_behind_its_last_whole_stage(out: Path, where: str) -> None:
+    kill_run(out, where)
+    assert not out.exists()
+    calls: list[str] = []
+    write_run(out, existing="resume", calls=calls)
+    assert calls == ([] if where == "after" else ["second"])
+    resumed = listing(out)
+    write_run(out, existing="overwrite")
+    assert listing(out) == resumed
+
+
+def test_a_draft_of_a_killed_stage_is_thrown_away(out: Path) -> None:
+    kill_run(out, "in")
+    draft = out.with_name("run.partial") / "2_second.tmp"
+    assert (draft / "rows.txt").exists()
+    write_run(out, existing="resume")
+    assert (out / "2_second" / "rows.txt").read_text() == "new second"
+    assert not list(out.rglob("*.tmp"))
+
+
+def test_a_run_that_was_killed_before_it_said_its_key_is_no_obstacle(out: Path) -> None:
+    for leftover in ("", '{"key": {"con'):
+        partial = out.with_name("run.partial")
+        partial.mkdir(parents=True)
+        if leftover:
+            (partial / "run.json").write_text(leftover)
+        write_run(out, existing="resume" if leftover else "refuse")
+        assert (out / MANIFEST).exists()
+        assert not partial.exists()
+        store.shutil.rmtree(out)
+
+
+def test_resume_where_nothing_is_yet_starts_afresh(out: Path) -> None:
+    write_run(out, existing="resume")
+    assert (out / MANIFEST).exists()
+
+
+def test_resume_of_other_settings_is_refused(out: Path) -> None:
+    kill_run(out, "in")
+    assert "other settings" in refusal(out, key=OTHER, existing="resume").problem
+    write_run(out, existing="resume")
+    assert "another run" in refusal(out, key=OTHER, existing="resume").problem
+    assert "already finished" in refusal(out, existing="resume").problem
+
+
+def test_an_unfinished_run_is_not_replaced_unasked(out: Path) -> None:
+    kill_run(out, "in")
+    assert "unfinished" in refusal(out).problem
+    calls: list[str] = []
+    write_run(out, key=OTHER, existing="overwrite", calls=calls, text="other")
+    assert calls == ["first", "second"]
+    assert "other first" in listing(out).values()
+
+
+@pytest.mark.parametrize("where", ["before", "in", "after"])
+def test_an_error_leaves_nothing(out: Path, where: str) -> None:
+    for error in (RunError("nothing to count"), ValueError("a bug")):
+        with pytest.raises(type(error), match=str(error)):
+            write_run(out, fail=error, where=where)
+        assert not out.parent.exists()
+
+
+def test_an_error_leaves_folders_that_were_there(out: Path) -> None:
+    out.parent.mkdir()
+    (out.parent / "notes.txt").write_text("mine")
+    with pytest.raises(RunError):
+        write_run(out, fail=RunError("no"), where="in")
+    assert listing(out.parent) == {"notes.txt": "mine"}
+
+
+def test_an_error_of_a_resumed_run_keeps_what_was_done(out: Path) -> None:
+    kill_run(out, "in")
+    with pytest.raises(RunError):
+        write_run(out, existing="resume", fail=RunError("the disk is full"), where="before")
+    calls: list[str] = []
+    write_run(out, existing="resume", calls=calls)
+    assert calls == ["second"]
+
+
+# ---------------------------------------------------------------- a run that is there already
+
+
+@pytest.fixture
+def old(out: Path) -> dict[str, str]:
+    """The files of a finished run at `out`."""
+    write_run(out, text="old")
+    return listing(out)
+
+
+@pytest.mark.usefixtures("old")
+def test_another_run_is_kept_unless_given_up(out: Path) -> None:
+    assert "--overwrite" in str(refusal(out))
+    write_run(out, existing="overwrite")
+    assert "new first" in listing(out).values() and "old first" not in listing(out).values()
+    assert [path.name for path in out.parent.iterdir()] == ["run"]
+
+
+@pytest.mark.parametrize("where", ["before", "in", "after"])
+@pytest.mark.parametrize("fail", [Killed(), RunError("no")])
+def test_the_old_run_stays_until_the_new_one_stands(
+    out: Path, old: dict[str, str], where: str, fail: BaseException
+) -> None:
+    with pytest.raises(type(fail)):
+        write_run(out, existing="overwrite", fail=fail, where=where)
+    assert listing(out) == old
+
+
+@pytest.mark.usefixtures("old")
+def test_a_killed_replacement_can_be_resumed(out: Path) -> None:
+    kill_run(out, "in", existing="overwrite")
+    calls: list[str] = []
+    write_run(out, existing="resume", calls=calls)
+    assert calls == ["second"]
+    assert "new first" in listing(out).values()
+
+
+@pytest.mark.usefixtures("old")
+@pytest.mark.parametrize("renames", [0, 1, 2])
+def test_a_swap_that_was_cut_off_is_put_right(
+    out: Path, renames: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before, between or behind the two renames of the swap, the new run comes through."""
+    moved: list[str] = []
+    rename, remove = Path.rename, store.shutil.rmtree
+
+    def rename_or_die(path: Path, target: Path) -> Path:
+        if not path.name.endswith(".tmp"):  # the swap, not a stage
+            if len(moved) == renames:
+                raise Killed
+            moved.append(path.name)
+        return rename(path, target)
+
+    def remove_or_die(path: Path, *, ignore_errors: bool = False) -> None:
+        if path.name.endswith(".old"):
+            raise Killed
+        remove(path, ignore_errors=ignore_errors)
+
+    monkeypatch.setattr(Path, "rename", rename_or_die)
+    monkeypatch.setattr(store.shutil, "rmtree", remove_or_die)
+    with pytest.raises(Killed):
+        write_run(out, existing="overwrite")
+    monkeypatch.undo()
+    assert moved == ["run", "run.partial"][:renames]
+    if renames < 2:
+        calls: list[str] = []
+        write_run(out, existing="resume", calls=calls)
+        assert calls == []
+    else:
+        with pytest.raises(RunError, match="already finished"):
+            write_run(out, existing="resume")
+    assert "new second" in listing(out).values() and "old second" not in listing(out).values()
+    assert [path.name for path in out.parent.iterdir()] == ["run"]
+
+
+def test_an_old_run_comes_back_if_nothing_resumes_it(out: Path, old: dict[str, str]) -> None:
+    out.rename(out.with_name("run.old"))
+    with pytest.raises(RunError, match="another run"):
+        write_run(out)
+    assert listing(out) == old
+
+
+@pytest.mark.parametrize("existing", ["refuse", "overwrite", "resume"])
+@pytest.mark.parametrize("name", ["thesis.docx", MANIFEST, "1_first/rows.txt"])
+def test_a_folder_of_others_is_never_touched(out: Path, existing: Existing, name: str) -> None:
+    (out / name).parent.mkdir(parents=True)
+    (out / name).write_text('{"name": "an app of somebody"}')
+    assert "something other than a run" in refusal(out, existing=existing).problem
+
+
+@pytest.mark.parametrize("existing", ["refuse", "overwrite", "resume"])
+@pytest.mark.parametrize("ending", ["", ".partial"])
+def test_a_file_of_others_is_never_touched(out: Path, existing: Existing, ending: str) -> None:
+    out.parent.mkdir()
+    out.with_name("run" + ending).write_text("mine")
+    assert "something other than a run" in refusal(out, existing=existing).problem
+
+
+@pytest.mark.parametrize("existing", ["refuse", "overwrite", "resume"])
+@pytest.mark.parametrize("ending", ["partial", "old"])
+def test_folders_of_others_beside_the_run_are_never_touched(
+    out: Path, existing: Existing, ending: str
+) -> None:
+    theirs = out.with_name(f"run.{ending}")
+    theirs.mkdir(parents=True)
+    (theirs / "thesis.docx").write_text("mine")
+    if ending == "old":
+        write_run(out, existing=existing)
+        existing = "overwrite"
+    assert "something other than a run" in refusal(out, existing=existing).problem
+    assert listing(theirs) == {"thesis.docx": "mine"}
+
+
+def test_an_empty_folder_is_taken(out: Path) -> None:
+    out.mkdir(parents=True)
+    write_run(out)
+    assert (out / MANIFEST).exists()
+
+
+@pytest.mark.parametrize("name", [".", "/", ".."])
+def test_a_run_needs_a_name(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RunError, match="no name for a run"):
+        write_run(Path(name))
+    assert list(tmp_path.iterdir()) == []
+
+
+# ---------------------------------------------------------------- two processes, a full disk
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from miner.runs.store import open_run
+with open_run(Path(sys.argv[1]), {}, existing="refuse") as run:
+    run.stage("first", lambda folder: (folder / "a").write_text("a"), lambda _: None)
+    print("holding", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def holder(out: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that writes the run."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(out)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert process.stdout
+    with process:
+        assert process.stdout.readline() == "holding\n"
+        yield process
+        process.kill()
+
+
+def refuse_work(folder: Path) -> int:
+    raise AssertionError(f"{folder} was done")
+
+
+def test_two_processes_never_write_one_run(out: Path, holder: subprocess.Popen[str]) -> None:
+    for existing in ("refuse", "overwrite", "resume"):
+        error = refusal(out, key={}, existing=existing)
+        assert "another process" in error.problem, existing
+    holder.kill()
+    holder.wait()
+    with open_run(out, {}, existing="resume") as run:
+        run.stage("first", refuse_work, lambda _: None)
+        write_json(run.folder / MANIFEST, {"key": {}})
+
+
+def test_a_lock_that_its_holder_removed_is_no_lock(out: Path) -> None:
+    out.parent.mkdir()
+    path = out.with_name("run.lock")
+    with path.open("w") as late:
+        path.unlink()
+        assert not store._lock(late, path)
+        path.write_text("of a third process")
+        assert not store._lock(late, path)
+
+
+def fill_by_python(folder: Path) -> int:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder / "x"))
+
+
+def fill_by_quota(folder: Path) -> int:
+    raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT), str(folder / "x"))
+
+
+def fill_by_numpy(folder: Path) -> int:
+    del folder
+    raise OSError("100000 requested and 8176 written")
+
+
+def fill_by_polars(folder: Path) -> int:
+    del folder
+    raise pl.exceptions.ComputeError("underlying IO error: No space left on device (os error 28)")
+
+
+@pytest.mark.parametrize("fill", [fill_by_python, fill_by_quota, fill_by_numpy, fill_by_polars])
+def test_a_full_disk_is_one_line_and_leaves_nothing(out: Path, fill: Callable[[Path], int]) -> None:
+    with pytest.raises(RunError) as caught, open_run(out, KEY, existing="refuse") as run:
+        run.stage("first", fill, lambda _: None)
+    assert caught.value.exit_code == 3
+    assert str(caught.value).startswith(f"{out}: no space is left on the disk. Free some")
+    assert not out.parent.exists()
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or os.geteuid() != 0, reason="only root makes a disk of 64 KB"
+)
+@pytest.mark.parametrize("library", ["python", "numpy", "polars"])
+def test_a_disk_that_is_really_full(tmp_path: Path, library: str) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no tmpfs may be mounted here")
+    numbers = np.random.default_rng(0).random(100_000)
+    write: dict[str, Callable[[Path], object]] = {
+        "python": lambda folder: (folder / "a").write_bytes(numbers.tobytes()),
+        "numpy": lambda folder: np.save(folder / "a.npy", numbers),
+        "polars": lambda folder: pl.DataFrame({"a": numbers}).write_parquet(folder / "a.parquet"),
+    }
+    try:
+        with (
+            pytest.raises(RunError, match="no space is left"),
+            open_run(disk / "run", KEY, existing="refuse") as run,
+        ):
+            run.stage("first", lambda folder: len(str(write[library](folder))), print)
+        assert list(disk.iterdir()) == []
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "file" / "run", tmp_path / ("x" * 300)):
+        with pytest.raises(RunError) as caught:
+            write_run(out)
+        assert "cannot be read or written" in str(caught.value) and "\n" not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_stage_times_are_measured(out: Path) -> None:
+    def sleep(folder: Path) -> int:
+        time.sleep(0.02)
+        return len(list(folder.iterdir())) + 7
+
+    with open_run(out, KEY, existing="refuse") as run:
+        run.stage("sleep", sleep, lambda _: None)
+        write_json(run.folder / MANIFEST, {"key": KEY})
+        (stage,) = run.stages
+    assert stage.rows == 7 and 0.02 <= stage.seconds < 10 and stage.cpu_seconds <= stage.seconds + 1
