@@ -86,20 +86,10 @@ def main() -> None:
                 del base
 
 
-class Quiet:
-    """A watcher that says nothing."""
-
-    def progress(self, name: str, total: int, unit: str):  # noqa: ARG002
-        """Return a context that tells nobody."""
-        from contextlib import nullcontext
-
-        return nullcontext(lambda _: None)
-
-
 def mine_widely(corpus: Path, min_count: int, folder: Path) -> Path:
     """Return a run of the corpus with all its candidates."""
     config = MineConfig(corpus=(str(corpus),), min_count=min_count, vocab_size=100_000)
-    mine(config, folder / "run", Quiet())
+    mine(config, folder / "run")
     return folder / "run"
 
 

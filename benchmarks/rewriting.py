@@ -13,8 +13,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import ahocorasick_rs
@@ -82,21 +81,11 @@ def measure(work: Callable[[], object]) -> float:
 def list_texts(corpus: Path, count: int) -> list[str]:
     """Return the most frequent runs of a corpus, of two words and more."""
     with tempfile.TemporaryDirectory() as folder:
-        mine(MineConfig(corpus=(str(corpus),), vocab_size=count), Path(folder, "run"), Silent())
+        mine(MineConfig(corpus=(str(corpus),), vocab_size=count), Path(folder, "run"))
         proposals = pl.read_parquet(Path(folder, "run", "proposals.parquet"))
     runs = proposals.filter(pl.col("token").str.contains(" "))
     tokens = runs.sort("count", descending=True)["token"].unique(maintain_order=True)
     return tokens.head(count).to_list()
-
-
-class Silent:
-    """A watcher that says nothing."""
-
-    @contextmanager
-    def progress(self, name: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
-        """Say nothing."""
-        del name, total, unit
-        yield lambda _: None
 
 
 if __name__ == "__main__":

@@ -11,14 +11,13 @@ import logging
 import os
 import platform
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -43,6 +42,7 @@ from miner.mining.spelling import list_keys, spell_runs
 from miner.mining.syntax import find_glue, find_torn, find_values
 from miner.mining.unithood import find_shown, judge_runs, mark_runs, read_seeds
 from miner.mining.vocabulary import order_merges, write_vocabulary
+from miner.progress import SILENT, Progress
 from miner.report import CONTEXTS, list_shown, write_report
 from miner.runs.annotations import (
     Applied,
@@ -71,15 +71,6 @@ PLACES, REACH = 2, 48  # of a unit in the report, and the characters on each sid
 _FALLING = [True, False]  # by number, then by name
 
 
-class Watcher(Protocol):
-    """Who is told how far a run is."""
-
-    def progress(
-        self, name: str, total: int, unit: str
-    ) -> AbstractContextManager[Callable[[int], None]]:
-        """Yield a function to call with how many of `total` are newly done."""
-
-
 @dataclass(frozen=True)
 class Mined:
     """What a run found, for those who called it."""
@@ -90,17 +81,17 @@ class Mined:
 
 
 def mine(
-    config: MineConfig, out: Path, watcher: Watcher, *, existing: Existing = "refuse"
+    config: MineConfig, out: Path, *, existing: Existing = "refuse", progress: Progress = SILENT
 ) -> Mined:
     """Mine a corpus: cut, count, score, embed, let runs compete, prove, write the run folder."""
     sources = find_sources(config.corpus, as_bytes=config.profile == "bytes")
     key = describe_input(config, sources)
     with open_run(out, key, existing=existing) as run:
         encoder = find_encoder(config)
-        atoms = cut_corpus(run, config, sources, watcher)
-        candidates, min_count = count_runs(run, config, atoms, watcher)
+        atoms = cut_corpus(run, config, sources, progress)
+        candidates, min_count = count_runs(run, config, atoms, progress)
         scores = score_runs(run, atoms, candidates)
-        vectors = embed_runs(run, config, atoms, candidates, encoder, watcher)
+        vectors = embed_runs(run, config, atoms, candidates, encoder, progress)
         decisions = read_decisions(config)
         proposals = propose(
             run, config, atoms, candidates, scores, vectors, min_count, decisions=decisions
@@ -177,19 +168,19 @@ def find_encoder(config: MineConfig) -> Encoder | None:
 
 
 def cut_corpus(
-    run: Run, config: MineConfig, sources: tuple[Source, ...], watcher: Watcher
+    run: Run, config: MineConfig, sources: tuple[Source, ...], progress: Progress
 ) -> Atoms:
     """Read the corpus and cut it into atoms."""
 
     def compute(folder: Path) -> int:
         skipped: list[Skipped] = []
-        with watcher.progress("cutting", sum(source.bytes for source in sources), "B") as progress:
+        with progress.task("cutting", sum(source.bytes for source in sources), "B") as advance:
             chunks = read_chunks(
                 sources,
                 text_column=config.text_column,
                 on_error=config.on_error,
                 skipped=skipped,
-                progress=progress,
+                advance=advance,
             )
             first = next(chunks, None)
             if first is None:
@@ -235,7 +226,7 @@ def choose_profile(config: MineConfig, sources: tuple[Source, ...], first: Chunk
 
 
 def count_runs(
-    run: Run, config: MineConfig, atoms: Atoms, watcher: Watcher
+    run: Run, config: MineConfig, atoms: Atoms, progress: Progress
 ) -> tuple[Candidates, int]:
     """Count every run of atoms that repeats."""
     counts = atoms.table["count"].to_numpy()
@@ -243,14 +234,14 @@ def count_runs(
     min_count = config.min_count or default_min_count(total)
 
     def compute(folder: Path) -> int:
-        with watcher.progress("counting", int(counts[counts >= min_count].sum()), "atom") as done:
+        with progress.task("counting", int(counts[counts >= min_count].sum()), "atom") as advance:
             candidates = count_candidates(
                 atoms.mined,
                 counts,
                 min_count=min_count,
                 longest=config.max_length,
                 memory=parse_size(config.memory) if config.memory else None,
-                progress=done,
+                advance=advance,
             )
         found = int((candidates.parent >= 0).sum())
         if found == 0:
@@ -289,7 +280,7 @@ def embed_runs(
     atoms: Atoms,
     candidates: Candidates,
     named: Encoder | None,
-    watcher: Watcher,
+    progress: Progress,
 ) -> np.ndarray:
     """Embed every candidate, with the encoder named or with one trained on the corpus."""
 
@@ -302,13 +293,9 @@ def embed_runs(
             )
             (folder / "encoder").mkdir()
             save_encoder(folder / "encoder", encoder, profile=atoms.profile.name)
-        with watcher.progress("embedding", len(candidates.keys), "run") as progress:
+        with progress.task("embedding", len(candidates.keys), "run") as advance:
             dimension = embed_candidates(
-                folder / "vectors.f16",
-                encoder,
-                candidates,
-                atoms.table["surface"],
-                progress=progress,
+                folder / "vectors.f16", encoder, candidates, atoms.table["surface"], advance=advance
             )
         about = {
             "encoder": config.encoder,

@@ -16,7 +16,7 @@ from miner.mining.candidates import Candidates, count_candidates
 from miner.text.pretokens import Atoms, cut_chunks
 from miner.text.profiles import PROFILES
 
-__all__ = ["Silent", "demo", "make_chunk", "mine_texts", "shared"]
+__all__ = ["Recorder", "demo", "make_chunk", "mine_texts", "shared"]
 SHARED = Path(__file__).parents[2] / "shared"
 LONG = ("test_review_lab.py", "test_tokenizer_train.py")
 
@@ -26,13 +26,31 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name not in LONG)
 
 
-class Silent:
-    """A watcher who does not care."""
+class Recorder:
+    """Keeps what it is told: the notes, and the steps of all tasks; both may be watched."""
+
+    def __init__(
+        self,
+        on_note: Callable[[str], None] = lambda _: None,
+        on_step: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self.notes: list[str] = []
+        self.steps: list[int] = []
+        self.on_note, self.on_step = on_note, on_step
 
     @contextmanager
-    def progress(self, name: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+    def task(self, name: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
         del name, total, unit
-        yield lambda _: None
+
+        def advance(steps: int) -> None:
+            self.steps.append(steps)
+            self.on_step(steps)
+
+        yield advance
+
+    def note(self, line: str) -> None:
+        self.notes.append(line)
+        self.on_note(line)
 
 
 @pytest.fixture

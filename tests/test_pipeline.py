@@ -21,7 +21,6 @@ import numpy as np
 import polars as pl
 import pytest
 import zstandard
-from conftest import Silent
 from watched import DEMO, ROOT, MinedDemo
 
 from miner import pipeline
@@ -53,7 +52,7 @@ def mine_text(
     path = folder / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     config = MineConfig(corpus=(str(path),), **settings)
-    return mine(config, folder / "run", Silent(), existing=existing)
+    return mine(config, folder / "run", existing=existing)
 
 
 def results(folder: Path) -> dict[str, bytes]:
@@ -315,7 +314,7 @@ def config_of(whole: Path, **settings: Any) -> MineConfig:
 
 
 def test_the_same_config_gives_the_same_bytes(whole: Path, tmp_path: Path) -> None:
-    mine(config_of(whole), tmp_path / "run", Silent())
+    mine(config_of(whole), tmp_path / "run")
     assert results(tmp_path / "run") == results(whole / "run")
     for name in ("model.safetensors", "tokenizer.json", "modules.json"):
         once, twice = (folder / "run" / "encoder" / name for folder in (whole, tmp_path))
@@ -326,7 +325,7 @@ def test_memory_and_threads_change_no_byte(
     whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 1)
-    mine(config_of(whole, memory="1MiB"), tmp_path / "run", Silent())
+    mine(config_of(whole, memory="1MiB"), tmp_path / "run")
     assert results(tmp_path / "run") == results(whole / "run")
 
 
@@ -368,7 +367,7 @@ def test_a_run_that_dies_in_any_stage_goes_on_to_the_same_bytes(
     with monkeypatch.context() as patch:
         kill_at(patch, victim, "in", raise_killed)
         with pytest.raises(Killed):
-            mine(config_of(whole), tmp_path / "run", Silent())
+            mine(config_of(whole), tmp_path / "run")
     assert not (tmp_path / "run").exists()
     done: list[str] = []
     real = Run.stage
@@ -381,7 +380,7 @@ def test_a_run_that_dies_in_any_stage_goes_on_to_the_same_bytes(
         return real(run, name, noted, load)
 
     monkeypatch.setattr(Run, "stage", stage)
-    mined = mine(config_of(whole), tmp_path / "run", Silent(), existing="resume")
+    mined = mine(config_of(whole), tmp_path / "run", existing="resume")
     assert done == list(STAGES[STAGES.index(victim) :])
     assert results(tmp_path / "run") == results(whole / "run")
     assert [entry["name"] for entry in mined.manifest["stages"]] == list(STAGES)
@@ -393,7 +392,7 @@ from pathlib import Path
 import pytest
 from miner import pipeline
 from miner.pipeline import mine
-from test_pipeline import Silent, config_of, kill_at
+from test_pipeline import config_of, kill_at
 
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
@@ -403,7 +402,7 @@ if victim in ("write_report", "write_json"):
     setattr(pipeline, victim, lambda *_, **__: die())
 else:
     kill_at(pytest.MonkeyPatch(), victim, where, die)
-mine(config_of(Path(whole)), Path(out), Silent(), existing="resume")
+mine(config_of(Path(whole)), Path(out), existing="resume")
 """
 
 
@@ -413,7 +412,7 @@ def check_kill(whole: Path, tmp_path: Path, victim: str, where: str) -> None:
     done = subprocess.run(command, env={**os.environ, "PYTHONPATH": paths}, check=False)
     assert done.returncode == -signal.SIGKILL
     assert not (tmp_path / "run").exists()
-    mine(config_of(whole), tmp_path / "run", Silent(), existing="resume")
+    mine(config_of(whole), tmp_path / "run", existing="resume")
     assert results(tmp_path / "run") == results(whole / "run")
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {"run"}
@@ -440,14 +439,14 @@ def test_other_settings_do_not_go_on_with_a_run(
     with monkeypatch.context() as patch:
         kill_at(patch, "scores", "before", raise_killed)
         with pytest.raises(Killed):
-            mine(config_of(whole), out, Silent())
+            mine(config_of(whole), out)
     for config in (config_of(whole, seed=1), config_of(whole, vocab_size=10)):
         with pytest.raises(RunError, match="other settings or another corpus"):
-            mine(config, out, Silent(), existing="resume")
+            mine(config, out, existing="resume")
     copy = tmp_path / "corpus.txt"
     copy.write_text("Another corpus of another text\n" * 50)
     with pytest.raises(RunError, match="other settings or another corpus"):
-        mine(MineConfig(corpus=(str(copy),)), out, Silent(), existing="resume")
+        mine(MineConfig(corpus=(str(copy),)), out, existing="resume")
 
 
 def test_a_changed_corpus_is_another_corpus(tmp_path: Path) -> None:
@@ -463,19 +462,19 @@ def test_a_changed_corpus_is_another_corpus(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("objective", ["meaning", "compression"])
 def test_vocab_size_is_the_most_units(whole: Path, tmp_path: Path, objective: str) -> None:
-    small = mine(config_of(whole, vocab_size=25, objective=objective), tmp_path / "small", Silent())
+    small = mine(config_of(whole, vocab_size=25, objective=objective), tmp_path / "small")
     assert small.vocabulary.height == 25
     assert small.manifest["verdicts"]["kept"] == 25
 
 
 def test_the_best_units_do_not_depend_on_how_many_are_kept(whole: Path, tmp_path: Path) -> None:
-    few = mine(config_of(whole, vocab_size=30), tmp_path / "few", Silent())
+    few = mine(config_of(whole, vocab_size=30), tmp_path / "few")
     many = pl.read_ndjson(whole / "run" / "vocabulary.jsonl", infer_schema_length=None)
     assert few.vocabulary["token"].to_list()[:20] == many["token"].to_list()[:20]
 
 
 def test_min_count_and_max_length_bound_the_units(whole: Path, tmp_path: Path) -> None:
-    mined = mine(config_of(whole, min_count=6, max_length=2), tmp_path / "run", Silent())
+    mined = mine(config_of(whole, min_count=6, max_length=2), tmp_path / "run")
     assert mined.vocabulary["count"].min() >= 6  # type: ignore[operator]
     assert mined.vocabulary["atoms"].list.len().max() == 2
     proposals = pl.read_parquet(tmp_path / "run" / "proposals.parquet")
@@ -635,7 +634,7 @@ def test_every_form_of_a_corpus_gives_the_same_units(
     for name, paths in forms.items():
         stdin = io.TextIOWrapper(io.BytesIO((tmp_path / "a.txt").read_bytes()))
         monkeypatch.setattr(sys, "stdin", stdin)
-        mine(MineConfig(corpus=tuple(paths)), tmp_path / f"run-{name}", Silent())
+        mine(MineConfig(corpus=tuple(paths)), tmp_path / f"run-{name}")
         found[name] = results(tmp_path / f"run-{name}")
     assert b"new york" in found["a.txt"]["vocabulary.jsonl"]
     for name in forms:
@@ -647,7 +646,7 @@ def test_a_run_names_no_place_but_those_the_user_gave(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("corpus.txt").write_text(chatter(100))
-    mine(MineConfig(corpus=("corpus.txt",)), Path("run"), Silent())
+    mine(MineConfig(corpus=("corpus.txt",)), Path("run"))
     places = {str(tmp_path), str(tmp_path.resolve()), str(ROOT), str(Path.home()), sys.prefix}
     for path in Path("run").rglob("*"):
         content = path.read_bytes() if path.is_file() else b""
@@ -710,6 +709,6 @@ def test_the_weights_of_a_model_end_to_end(tmp_path: Path) -> None:
     path = REAL / "model_weights.safetensors"
     if not path.exists():
         pytest.skip(f"{path.name} is not here")
-    mined = mine(MineConfig(corpus=(str(path),)), tmp_path / "run", Silent())
+    mined = mine(MineConfig(corpus=(str(path),)), tmp_path / "run")
     assert mined.manifest["profile"] == "bytes"
     check_run(tmp_path / "run", mined)

@@ -8,8 +8,6 @@ import logging
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -19,36 +17,14 @@ import click
 from miner import __version__
 from miner.config import CHOICES, DEFAULT_VOCABULARY, MineConfig, read_config
 from miner.errors import MinerError, UsageError
+from miner.progress import Bars
 
 if TYPE_CHECKING:
     from miner.runs.store import Existing
 
+BARS = Bars(shown=None)
 STOPPED = 130
 WRONG_USE = 2
-
-
-class ShowProgress:
-    """Bars with rates on standard error; silent where that is no terminal."""
-
-    @contextmanager
-    def progress(self, name: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
-        """Show a bar while the block runs."""
-        from tqdm import tqdm
-
-        with tqdm(
-            total=total,
-            desc=name,
-            unit=unit,
-            unit_scale=True,
-            file=sys.stderr,
-            disable=None,
-            leave=False,
-        ) as bar:
-
-            def advance(steps: int) -> None:
-                bar.update(steps)
-
-            yield advance
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -195,7 +171,7 @@ def mine(
 
     folder = out or Path("outputs", name_run(config.corpus[0]))
     existing: Existing = "resume" if resume else "overwrite" if overwrite else "refuse"
-    mined = mine_corpus(config, folder, ShowProgress(), existing=existing)
+    mined = mine_corpus(config, folder, existing=existing, progress=BARS)
     if as_json:
         click.echo(json.dumps(mined.manifest))
     else:
@@ -287,7 +263,7 @@ def train(overwrite: bool, as_json: bool, out: Path, **options: Any) -> None:
     from miner.tokenizer.reading.card import summarize_card
     from miner.tokenizer.training.training import TrainConfig, train_tokenizer
 
-    trained = train_tokenizer(TrainConfig(**options), out, overwrite=overwrite, told=_tell)
+    trained = train_tokenizer(TrainConfig(**options), out, overwrite=overwrite, progress=BARS)
     click.echo(json.dumps(trained.card) if as_json else summarize_card(trained.card, str(out)))
 
 
@@ -333,7 +309,7 @@ def adopt(overwrite: bool, as_json: bool, out: Path, **options: Any) -> None:
     from miner.model.adopting import AdoptConfig, adopt_model
     from miner.model.view import summarize_model
 
-    adopted = adopt_model(AdoptConfig(**options), out, overwrite=overwrite, told=_tell)
+    adopted = adopt_model(AdoptConfig(**options), out, overwrite=overwrite, progress=BARS)
     click.echo(json.dumps(adopted.card) if as_json else summarize_model(adopted))
 
 
@@ -397,13 +373,13 @@ def tune(
 
     config = TuneConfig(**options)
     if template:
-        write_elsewhere(config, out, overwrite=overwrite, told=_tell)
+        write_elsewhere(config, out, overwrite=overwrite, progress=BARS)
         click.echo(f"Next: read {out}/README.md")
         return 0
     try:
-        tuned = tune_model(config, out, resume=resume, overwrite=overwrite, told=_tell)
+        tuned = tune_model(config, out, resume=resume, overwrite=overwrite, progress=BARS)
     except KeyboardInterrupt:
-        _tell("stopped; the same command with --resume goes on behind the last whole step")
+        BARS.note("stopped; the same command with --resume goes on behind the last whole step")
         return STOPPED
     click.echo(json.dumps(tuned.card) if as_json else summarize_tuned(tuned.card, str(out)))
     return 0
@@ -524,7 +500,7 @@ def compare(tokenizers: tuple[Path, ...], page: Path | None, as_json: bool, **op
         raise UsageError("no corpus is named", cure="Add --corpus PATH")
     if page is not None and page.is_dir():
         raise UsageError(f"--html {page} is a folder", cure="Name a file, such as compare.html")
-    comparison = compare_tokenizers(tokenizers, told=_tell, **options)
+    comparison = compare_tokenizers(tokenizers, progress=BARS, **options)
     click.echo(json.dumps(comparison.record()) if as_json else summarize_comparison(comparison))
     if page is not None:
         write_page(page, comparison)
@@ -562,7 +538,7 @@ def export(run: Path, form: str, out: Path, policy: Any) -> None:
         return
     exported = export_vocabulary(run, out, form=form, policy=policy)
     for note in exported.notes:
-        _tell(note)
+        BARS.note(note)
     said = ", ".join(f"{count:,} {name}" for name, count in exported.counts.items())
     click.echo(f"{exported.units:,} units in {out}; decisions: {said or 'none'}")
 
@@ -635,9 +611,7 @@ def inspect(paths: tuple[str, ...], page: Path | None, as_json: bool, **options:
     if page is not None and page.is_dir():
         raise UsageError(f"--html {page} is a folder", cure="Name a file, such as corpus.html")
     config = InspectConfig(paths, **options)
-    size = sum(Path(path).stat().st_size for path in paths if Path(path).is_file())
-    with ShowProgress().progress("reading", size, "B") as progress:
-        record = inspect_corpus(config, progress)
+    record = inspect_corpus(config, progress=BARS)
     click.echo(json.dumps(record) if as_json else describe_inspection(record))
     if page is not None:
         write_inspection(page, record)
@@ -845,7 +819,7 @@ def fields(
     from miner.lexicon.filling import FieldsConfig, fill_fields
 
     config = FieldsConfig(run, facets, layers, attach, encoder, drop, filled, reviewer, policy)
-    click.echo(fill_fields(config, told=_tell))
+    click.echo(fill_fields(config, progress=BARS))
 
 
 @commands.command()
@@ -884,8 +858,7 @@ def synth(as_json: bool, **options: Any) -> None:
     from miner.synth.writing import SynthConfig, write_language
 
     config = SynthConfig(**options)
-    with ShowProgress().progress("writing", config.lines, "line") as progress:
-        told = write_language(config, progress=progress)
+    told = write_language(config, progress=BARS)
     if as_json:
         click.echo(json.dumps(told))
         return
@@ -1020,17 +993,10 @@ def _convert_corpus(
     from miner.rewriting.jobs import RewriteConfig, describe_done, restore_corpus, rewrite_corpus
 
     config = RewriteConfig(**options)
-    size = Path(config.corpus).stat().st_size if Path(config.corpus).is_file() else 0
-    with ShowProgress().progress("restoring" if back else "rewriting", size, "B") as progress:
-        work = restore_corpus if back else rewrite_corpus
-        done = work(config, told=_tell, resume=resume, overwrite=overwrite, progress=progress)
+    work = restore_corpus if back else rewrite_corpus
+    done = work(config, resume=resume, overwrite=overwrite, progress=BARS)
     told = vars(done) if as_json else describe_done(done, config, back=back)
     click.echo(json.dumps(told) if as_json else told)
-
-
-def _tell(line: str) -> None:
-    """Write how far a command is to standard error."""
-    click.echo(line, err=True)
 
 
 def name_run(corpus: str) -> str:

@@ -21,6 +21,7 @@ from miner.corpus.sources import find_sources, hash_sources, is_bytes
 from miner.corpus.streams import Stream
 from miner.corpus.tables import read_parquet
 from miner.corpus.text import LONGEST_RECORD, read_lines
+from miner.progress import Advance, idle
 
 __all__ = ["Chunk", "Skipped", "Source", "find_sources", "hash_sources", "is_bytes", "read_chunks"]
 
@@ -43,12 +44,12 @@ def read_chunks(
     chunk_bytes: int = 16 << 20,
     on_error: str = "stop",
     skipped: list[Skipped] | None = None,
-    progress: Callable[[int], None] | None = None,
+    advance: Advance = idle,
 ) -> Iterator[Chunk]:
     """The documents of a corpus in order, about `chunk_bytes` at a time.
 
     A document is never cut: a longer one makes a larger chunk. CorpusError where something cannot
-    be read, or, with `on_error="skip"`, a line in `skipped`, and the rest goes on. `progress` is
+    be read, or, with `on_error="skip"`, a line in `skipped`, and the rest goes on. `advance` is
     called with the bytes of files read since the last call; they sum up to the sources' bytes.
     """
     if on_error not in ("stop", "skip"):
@@ -58,19 +59,17 @@ def read_chunks(
     reading = Reading(
         text_column, chunk_bytes, on_error == "stop", [] if skipped is None else skipped
     )
-    return _read_sources(sources, reading, progress or (lambda _: None))
+    return _read_sources(sources, reading, advance)
 
 
-def _read_sources(
-    sources: Sequence[Source], reading: Reading, progress: Callable[[int], None]
-) -> Iterator[Chunk]:
+def _read_sources(sources: Sequence[Source], reading: Reading, advance: Advance) -> Iterator[Chunk]:
     for source in sources:
         done = 0
         for position, chunk in _read_source(source, reading):
-            progress(position - done)
+            advance(position - done)
             done = position
             yield chunk
-        progress(source.bytes - done)
+        advance(source.bytes - done)
 
 
 def _read_source(source: Source, reading: Reading) -> Iterator[tuple[int, Chunk]]:

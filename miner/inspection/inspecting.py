@@ -6,7 +6,7 @@ import math
 import shlex
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from miner.inspection.encodings import Encoding, guess_encoding
 from miner.inspection.raw import tell_bytes
 from miner.inspection.reading import HEAD, LOOKS_BINARY, PIECE, Reading, Tally, read_corpus
 from miner.inspection.scripts import LETTERS_PER_WORD, guess_languages, name_script, share_scripts
+from miner.progress import SILENT, Progress
 from miner.text.profiles import PROFILES, detect_profile
 from miner.text.unicode import CODE_POINTS
 from miner.tokenizer.reading.loading import LoadedTokenizer, load_tokenizer
@@ -43,7 +44,6 @@ FULL_BYTES = (1_000_000_000, 3_000_000_000)
 BYTES_PER_LINE = 100  # what stands for a line where there are none
 LARGE = 1_000_000_000  # from here on `miner mine` is told how much memory to use
 TOKEN_PIECES = 64  # of a sample on which tokens are counted: 1 MB
-Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class InspectConfig:
     on_error: str = "stop"
 
 
-def inspect_corpus(config: InspectConfig, progress: Progress = lambda _: None) -> dict[str, Any]:
+def inspect_corpus(config: InspectConfig, *, progress: Progress = SILENT) -> dict[str, Any]:
     """Return all figures of a corpus as data for JSON.
 
     CorpusError where a file is not there or, unless errors are skipped, cannot be read.
@@ -66,9 +66,10 @@ def inspect_corpus(config: InspectConfig, progress: Progress = lambda _: None) -
         raise ValueError(f"profile must be auto or one of {', '.join(PROFILES)}")
     tokenizer = load_tokenizer(config.tokenizer) if config.tokenizer else None
     sources = find_sources(config.paths, as_bytes=config.profile == "bytes")
-    reading = read_corpus(
-        sources, text_column=config.text_column, on_error=config.on_error, progress=progress
-    )
+    with progress.task("reading", sum(source.bytes for source in sources), "B") as advance:
+        reading = read_corpus(
+            sources, text_column=config.text_column, on_error=config.on_error, advance=advance
+        )
     if not reading.texts.size and reading.skipped:
         entry = reading.skipped[0]
         raise CorpusError(entry.problem, where=entry.path, cure="There is nothing to inspect")

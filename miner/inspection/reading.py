@@ -6,7 +6,7 @@ sampled by the hash where it is full, and evenly spread pieces of the text.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -17,6 +17,7 @@ from miner.corpus import Chunk, Skipped, Source, is_bytes, read_chunks
 from miner.corpus.streams import Stream
 from miner.errors import CorpusError, ModelError
 from miner.inspection import kernel
+from miner.progress import Advance, idle
 from miner.text.unicode import CODE_POINTS
 from miner.vectors.tensors import Tensor, list_tensors
 
@@ -29,7 +30,6 @@ NOT_UTF8 = "bad UTF-8"
 EMPTY_CURE = "Leave it away, or go on without it by --on-error skip"
 LOOKS_BINARY = 0.02  # share of bytes that are no text, from which a file is none
 MOST_TROUBLES = 1_000  # that are kept
-Progress = Callable[[int], None]
 Documents = tuple[np.ndarray, np.ndarray]  # hash and size of those that are not empty
 
 
@@ -259,7 +259,7 @@ def white_points() -> np.ndarray:
 
 
 def read_corpus(
-    sources: Sequence[Source], *, text_column: str | None, on_error: str, progress: Progress
+    sources: Sequence[Source], *, text_column: str | None, on_error: str, advance: Advance
 ) -> Reading:
     """Count all that is in a corpus, file by file.
 
@@ -269,22 +269,22 @@ def read_corpus(
     reading = Reading(tuple(sources), Troubles(stop=on_error == "stop"))
     for source in sources:
         if is_bytes(source.form):
-            _read_binary(source, reading, progress)
+            _read_binary(source, reading, advance)
         elif source.form == "lines":
-            _read_lines(source, reading, reading.texts, progress)
+            _read_lines(source, reading, reading.texts, advance)
         else:
-            _read_documents(source, reading, text_column, progress)
+            _read_documents(source, reading, text_column, advance)
     return reading
 
 
 def _read_lines(
-    source: Source, reading: Reading, tally: Tally, progress: Progress, *, raw: bool = False
+    source: Source, reading: Reading, tally: Tally, advance: Advance, *, raw: bool = False
 ) -> None:
     """Count a file whose lines are documents; of a `raw` one only what is wrong with its bytes."""
     tally.open()
     held, seen, known, odd = b"", 0, reading.skipped.total, tally.strange()
     skipped = [] if raw else reading.skipped  # the reader of documents tells it again
-    for fresh, final in _read_blocks(source, skipped, progress):
+    for fresh, final in _read_blocks(source, skipped, advance):
         if not seen and fresh.startswith(BYTE_ORDER_MARK):
             reading.marks.append(source.path)
         seen += len(fresh)
@@ -308,7 +308,7 @@ def _keep(reading: Reading, content: memoryview) -> None:
 
 
 def _read_blocks(
-    source: Source, skipped: list[Skipped], progress: Progress
+    source: Source, skipped: list[Skipped], advance: Advance
 ) -> Iterator[tuple[bytes, bool]]:
     """Yield the unpacked bytes of a file, and whether they are the last; trouble is noted."""
     done = 0
@@ -318,7 +318,7 @@ def _read_blocks(
             while not final:
                 fresh = stream.read(BLOCK)
                 final = len(fresh) < BLOCK
-                progress(stream.position - done)
+                advance(stream.position - done)
                 done = stream.position
                 yield fresh, final
             if stream.failure is not None:
@@ -329,12 +329,12 @@ def _read_blocks(
 
 
 def _read_documents(
-    source: Source, reading: Reading, text_column: str | None, progress: Progress
+    source: Source, reading: Reading, text_column: str | None, advance: Advance
 ) -> None:
     """Count the documents of a table or of JSON lines, and the bytes of the file itself."""
     if source.form != "parquet":
         reading.files = reading.files or Tally()
-        _read_lines(source, reading, reading.files, lambda _: None, raw=True)
+        _read_lines(source, reading, reading.files, idle, raw=True)
     reading.texts.open()
     chunks = read_chunks(
         [source],
@@ -342,7 +342,7 @@ def _read_documents(
         chunk_bytes=BLOCK,
         on_error="skip",
         skipped=reading.skipped,
-        progress=progress,
+        advance=advance,
     )
     for chunk in chunks:
         if not reading.head:
@@ -353,17 +353,17 @@ def _read_documents(
         reading.repeats.note(*reading.texts.scan_chunk(chunk))
 
 
-def _read_binary(source: Source, reading: Reading, progress: Progress) -> None:
+def _read_binary(source: Source, reading: Reading, advance: Advance) -> None:
     """Count the values of bytes; those of tensors by their form."""
     weights, known = reading.weights, reading.skipped.total
     if source.form == "safetensors" and source.compression is None:
         _read_tensors(source, reading)
-        progress(source.bytes)
+        advance(source.bytes)
         return
     if source.form == "bytes":
-        blocks = (fresh for fresh, _ in _read_blocks(source, reading.skipped, progress))
+        blocks = (fresh for fresh, _ in _read_blocks(source, reading.skipped, advance))
     else:
-        chunks = read_chunks([source], on_error="skip", skipped=reading.skipped, progress=progress)
+        chunks = read_chunks([source], on_error="skip", skipped=reading.skipped, advance=advance)
         blocks = (chunk.buffer.tobytes() for chunk in chunks)
     size = 0
     for block in blocks:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +12,12 @@ from miner.fields import Fields, remake_fields
 from miner.fields.layers import Layer, drop_layer, read_texts, read_vectors, write_layer
 from miner.lexicon.lexicon import Lexicon
 from miner.lexicon.semiotic import read_map
+from miner.progress import SILENT, Progress
 from miner.report import spell
 from miner.runs.decisions import Policy
 from miner.runs.finished import read_manifest
 
 SHOWN = 5
-Told = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class FieldsConfig:
     policy: Policy = "majority"
 
 
-def fill_fields(config: FieldsConfig, told: Told = lambda _: None) -> str:
+def fill_fields(config: FieldsConfig, progress: Progress = SILENT) -> str:
     """Take over what people bring, tell the fields anew, and return what they are now."""
     read_manifest(config.run)
     brought = [layer for file in config.layers for layer in read_texts(file)]
@@ -54,7 +54,9 @@ def fill_fields(config: FieldsConfig, told: Told = lambda _: None) -> str:
         taken = read_map(lexicon, config.filled, reviewer=config.reviewer or getpass.getuser())
         lines.append(f"map: {taken.operations:,} operations and {taken.meanings:,} meanings taken")
         if taken.unknown:
-            told(f"{len(taken.unknown):,} tokens are no units, such as {spell(taken.unknown[0])}")
+            progress.note(
+                f"{len(taken.unknown):,} tokens are no units, such as {spell(taken.unknown[0])}"
+            )
     return "\n".join(lines)
 
 

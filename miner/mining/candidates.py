@@ -11,7 +11,6 @@ visit. A run keeps its spaces: `𒀭|𒂗` and `𒀭 𒂗` are two candidates.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ import numpy as np
 import polars as pl
 from numba import njit
 
+from miner.progress import Advance, idle
 from miner.tables import CANDIDATES, checked
 from miner.text.pretokenization import CAPITAL, STARTS
 from miner.text.pretokens import MOST_ATOMS, Stream
@@ -323,14 +323,14 @@ def count_candidates(
     longest: int = MOST_ATOMS,
     memory: int | None = None,
     threads: int | None = None,
-    progress: Callable[[int], None] | None = None,
+    advance: Advance = idle,
 ) -> Candidates:
     """Count every run of 1..`longest` atoms that occurs `min_count` times, exactly.
 
     `longest` is at most `MOST_ATOMS`. `atom_counts` int64 (atoms,): how often atom i + 1 stands
     in the stream, falling. `memory`, in bytes, bounds what is held beside the rows themselves: a
     larger corpus is counted in more passes, to the same rows; it cannot fall below what the most
-    frequent atom needs. `progress` is called with the number of places done. Length 1 is
+    frequent atom needs. `advance` is called with the number of places done. Length 1 is
     included: the statistics of a run need the counts of its parts.
     """
     threads = threads or min(os.cpu_count() or 1, MOST_THREADS, 1 + len(stream.ids) // THREAD)
@@ -341,8 +341,7 @@ def count_candidates(
         counted = pool.map(counter.count_range, ranges)
         for (first, last), found in zip(ranges, counted, strict=True):
             rows += found
-            if progress:
-                progress(int(atom_counts[first - 1 : last - 1].sum()))
+            advance(int(atom_counts[first - 1 : last - 1].sum()))
     return _assemble(rows, longest=longest)
 
 

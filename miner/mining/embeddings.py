@@ -11,14 +11,13 @@ import polars as pl
 from miner.mining.candidates import Candidates
 from miner.mining.scores import Splits
 from miner.mining.spelling import spell_runs
+from miner.progress import Advance, idle
 from miner.vectors.corpus_encoder import CorpusEncoder, embed_runs
 from miner.vectors.encoder import Encoder
 from miner.vectors.neighbors import measure_pairs, unit_rows
 
 BLOCK = 1 << 16
 STORED = np.float16  # twice the rows on disk; a cosine moves by less than 0.001
-
-Progress = Callable[[int], None]
 
 
 def embed_candidates(
@@ -27,7 +26,7 @@ def embed_candidates(
     candidates: Candidates,
     surfaces: pl.Series,
     *,
-    progress: Progress | None = None,
+    advance: Advance = idle,
 ) -> int:
     """Write a unit row for each candidate, single atoms too, to `path`; return the dimension.
 
@@ -42,8 +41,7 @@ def embed_candidates(
             else:
                 vectors = encoder.encode(spell_runs(keys, surfaces))
             rows.write(vectors.astype(STORED).data)
-            if progress:
-                progress(len(keys))
+            advance(len(keys))
     return encoder.dimension
 
 

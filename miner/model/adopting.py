@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import numpy as np
 from miner.errors import ModelError, TokenizerError, UsageError
 from miner.model.folder import CONFIG, DANGEROUS, INDEX, ModelFolder, open_model, read_json
 from miner.model.rows import Init, make_rows, split_counts
+from miner.progress import SILENT, Progress
 from miner.runs.decisions import Policy
 from miner.runs.store import open_folder
 from miner.tokenizer.checking.checking import read_unit_ids
@@ -39,7 +40,6 @@ STALE = {
     "sentencepiece.bpe.model", "tokenizer.json", "README.md", INDEX, CONFIG, CARD, "units.jsonl",
 }  # fmt: skip
 COPIED = {".json", ".jinja", ".txt", ".md", ""}  # of files beside the weights; no code
-Told = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Adopted:
 
 
 def adopt_model(
-    config: AdoptConfig, out: Path, *, overwrite: bool = False, told: Told = lambda _: None
+    config: AdoptConfig, out: Path, *, overwrite: bool = False, progress: Progress = SILENT
 ) -> Adopted:
     """Write the model of `config` with an id and a row for the units of the run to `out`.
 
@@ -75,19 +75,19 @@ def adopt_model(
     """
     model, old = open_model(config.model), load_tokenizer(config.model)
     check_fit(model, old)
-    told(f"{model.family}: {model.rows:,} rows of {model.width:,}, {name_tying(model)}")
+    progress.note(f"{model.family}: {model.rows:,} rows of {model.width:,}, {name_tying(model)}")
     with open_folder(out, marker=CARD, overwrite=overwrite) as folder:
-        card = extend_tokenizer(config, folder, told)
+        card = extend_tokenizer(config, folder, progress)
         if card["vocab_size"] == old.size:
             raise UsageError(
                 "no unit of the run gets an id: none pays on this text",
                 cure="Name a larger --corpus, or more --units",
             )
         parts = list_parts(folder, old, card["vocab_size"])
-        counts = count_ids(config, folder, told) if config.init == "calibrated" else None
+        counts = count_ids(config, folder, progress) if config.init == "calibrated" else None
         growths = grow_tables(model, old.size, parts, config, counts)
         check_disk(model, growths, folder)
-        write_weights(model, growths, folder, told)
+        write_weights(model, growths, folder, progress)
         prove_rows(model, folder, old.size)
         write_settings(model, growths, folder)
         difference = diff_tokenizers(old, load_tokenizer(folder), list(SAMPLE))
@@ -133,10 +133,10 @@ def ask_tokenizer(config: AdoptConfig) -> TrainConfig:
     )
 
 
-def extend_tokenizer(config: AdoptConfig, folder: Path, told: Told) -> dict[str, Any]:
+def extend_tokenizer(config: AdoptConfig, folder: Path, progress: Progress) -> dict[str, Any]:
     """Put the tokenizer with more ids into the folder; return its card."""
     place = folder / "tokenizer"
-    card = train_tokenizer(ask_tokenizer(config), place, told=told).card
+    card = train_tokenizer(ask_tokenizer(config), place, progress=progress).card
     for file in place.iterdir():
         file.replace(folder / file.name)
     place.rmdir()
@@ -165,15 +165,15 @@ def list_parts(folder: Path, old: LoadedTokenizer, size: int) -> list[list[int]]
     return parts
 
 
-def count_ids(config: AdoptConfig, folder: Path, told: Told = lambda _: None) -> np.ndarray:
+def count_ids(config: AdoptConfig, folder: Path, progress: Progress = SILENT) -> np.ndarray:
     """Return how often each id of the new tokenizer occurs in the text, int64 (ids,).
 
     Of a large text a share of each batch is cut, `COUNTED` bytes in all.
     """
-    told("counting how often each id occurs")
+    progress.note("counting how often each id occurs")
     tokenizer = load_tokenizer(folder)
     as_bytes = tokenizer.card["profile"] == "bytes"
-    corpus = open_texts(ask_tokenizer(config), as_bytes=as_bytes, told=lambda _: None)
+    corpus = open_texts(ask_tokenizer(config), as_bytes=as_bytes, progress=SILENT)
     share = min(COUNTED / max(corpus.bytes, 1), 1.0)
     counts = np.zeros(tokenizer.size, np.int64)
     for texts in corpus.all():
@@ -263,12 +263,12 @@ def check_disk(model: ModelFolder, growths: Mapping[str, Growth], folder: Path) 
 
 
 def write_weights(
-    model: ModelFolder, growths: Mapping[str, Growth], folder: Path, told: Told
+    model: ModelFolder, growths: Mapping[str, Growth], folder: Path, progress: Progress
 ) -> None:
     """Write every file of the weights, and the index where there are several."""
     total = 0
     for number, file in enumerate(model.files, 1):
-        told(f"writing {file.name}, {number} of {len(model.files)}")
+        progress.note(f"writing {file.name}, {number} of {len(model.files)}")
         total += copy_tensors(file, folder / file.name, growths)
     if (model.path / INDEX).is_file():
         index = read_json(model.path / INDEX)

@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from miner.model.adopting import Told
 from miner.model.checkpoints import State, load_checkpoint, write_checkpoint
 from miner.model.packing import Packing, Place, Sample
 from miner.model.steps import Pace, make_optimizer, measure_bits, take_step
+from miner.progress import Progress
 
 MEASURES = 10  # times that held-back text is measured on the way
 TOLD, SAVED = 10.0, 300.0  # seconds after which a line is told, a checkpoint written, at the latest
@@ -42,7 +42,7 @@ def train_parts(
     sample: Sample,
     pace: Pace,
     saving: Saving,
-    told: Told,
+    progress: Progress,
 ) -> list[dict[str, Any]]:
     """Take the steps that are left; return a line for each.
 
@@ -51,10 +51,12 @@ def train_parts(
     optimizer = make_optimizer(list(learning.values()), pace.rate)
     if saving.last is None:
         state = State(0, Place(), [{"step": 0, "bits_per_byte": measure_bits(model, sample, pace)}])
-        told(f"before: {state.history[0]['bits_per_byte']:.4f} bits per byte of held-back text")
+        progress.note(
+            f"before: {state.history[0]['bits_per_byte']:.4f} bits per byte of held-back text"
+        )
     else:
         state = load_checkpoint(saving.last, learning, optimizer)
-        told(f"going on behind step {state.step:,} of {pace.steps:,}")
+        progress.note(f"going on behind step {state.step:,} of {pace.steps:,}")
     every = max(pace.steps // MEASURES, 1)
     start, first = time.monotonic(), state.step
     said = saved = start
@@ -78,13 +80,13 @@ def train_parts(
             now = time.monotonic()
             if measures or now - said > TOLD:
                 left = (now - start) / (state.step - first) * (pace.steps - state.step)
-                told(describe_step(line, pace.steps, left))
+                progress.note(describe_step(line, pace.steps, left))
                 said = now
             if measures or is_stopped() or now - saved > SAVED:
                 write_checkpoint(saving.folder, saving.key, state, learning, optimizer)
                 saved = now
         if is_stopped() and state.step < pace.steps:
-            told(f"step {state.step:,} of {pace.steps:,} is saved in {saving.folder}")
+            progress.note(f"step {state.step:,} of {pace.steps:,} is saved in {saving.folder}")
             raise KeyboardInterrupt
     return state.history
 

@@ -12,12 +12,13 @@ from typing import Any
 
 from miner.errors import ModelError
 from miner.model.adapters import merge_parts
-from miner.model.adopting import COPIED, LARGEST_BESIDE, Told, read_bytes, write_json
+from miner.model.adopting import COPIED, LARGEST_BESIDE, read_bytes, write_json
 from miner.model.checkpoints import HISTORY, write_history
 from miner.model.curve import draw_training
 from miner.model.folder import CONFIG, DANGEROUS, INDEX, open_model
 from miner.model.tunable import Tunable
 from miner.model.tuned_view import describe_tuned
+from miner.progress import Progress
 from miner.tokenizer.reading.card import CARD
 
 CURVE = "curve.svg"
@@ -29,9 +30,9 @@ OF_TOKENIZER = {
 WRITTEN = {CONFIG, INDEX, CARD, "README.md", "generation_config.json"}  # by the merge itself
 
 
-def write_whole(base: Tunable, folder: Path, told: Told) -> None:
+def write_whole(base: Tunable, folder: Path, progress: Progress) -> None:
     """Put the whole model in the place of the adapter, and prove that old rows are as they were."""
-    told("writing the whole model")
+    progress.note("writing the whole model")
     parts = folder / "adapter"
     parts.mkdir()
     for file in [path for path in folder.iterdir() if path.name.startswith("adapter_")]:

@@ -28,7 +28,6 @@ from miner.model.adapters import (
     save_parts,
     spare_memory,
 )
-from miner.model.adopting import Told
 from miner.model.checkpoints import find_last, open_checkpoints, remove_checkpoints
 from miner.model.packing import Packing, Sample, make_sample
 from miner.model.steps import Pace, choose_micro
@@ -36,6 +35,7 @@ from miner.model.templates import STEPS, write_template
 from miner.model.training import Saving, train_parts
 from miner.model.tunable import Tunable, open_tunable
 from miner.model.tuned import write_beside, write_whole
+from miner.progress import SILENT, Progress
 from miner.runs.store import open_folder
 from miner.tokenizer.reading.card import CARD
 from miner.tokenizer.reading.texts import Corpus, open_corpus, open_mined
@@ -80,7 +80,7 @@ def tune_model(
     *,
     resume: bool = False,
     overwrite: bool = False,
-    told: Told = lambda _: None,
+    progress: Progress = SILENT,
 ) -> Tuned:
     """Write an adapter for the model of `config` to `out`, or with `merge` the whole model.
 
@@ -90,25 +90,25 @@ def tune_model(
     check_libraries(four_bit=config.four_bit)
     device = choose_device(config.device, four_bit=config.four_bit)
     base = open_base(config)
-    corpus = open_text(config, told)
+    corpus = open_text(config, progress)
     packing = Packing(corpus, base.reader.encode, base.reader.end, base.context, config.seed)
     place = out.with_name(f"{out.name}.checkpoint")
     replaces = overwrite or (resume and find_last(place) is not None)
     with open_folder(out, marker=CARD, overwrite=replaces) as folder, told_tensors(out):
-        pace = plan_pace(config, base, packing, device, told)
-        told(describe_start(config, base, pace))
+        pace = plan_pace(config, base, packing, device, progress)
+        progress.note(describe_start(config, base, pace))
         key = list_settings(config, base, corpus, pace)
         last = open_checkpoints(place, key, resume=resume, overwrite=overwrite)
         model = prepare_model(config, base, pace)
         sample = make_sample(packing, base.reader.begin)
         learning = list_learning(model)
         saving = Saving(place, key, last)
-        history = train_parts(model, learning, packing, sample, pace, saving, told)
+        history = train_parts(model, learning, packing, sample, pace, saving, progress)
         save_parts(model, folder)
         tables = sorted(name_tables(model.get_base_model(), base.ids, tied=base.files.tied))
         del model, learning
         if config.merge:
-            write_whole(base, folder, told)
+            write_whole(base, folder, progress)
         card = make_card(config, base, key, history, corpus, sample)
         card["tuned"] |= {"device": device, "tables": tables}
         write_beside(base, folder, card, history)
@@ -117,7 +117,7 @@ def tune_model(
 
 
 def write_elsewhere(
-    config: TuneConfig, out: Path, *, overwrite: bool = False, told: Told = lambda _: None
+    config: TuneConfig, out: Path, *, overwrite: bool = False, progress: Progress = SILENT
 ) -> Path:
     """Write what trains the model elsewhere to `out`; nothing is trained here."""
     check_numbers(config)
@@ -143,7 +143,7 @@ def write_elsewhere(
     }
     with open_folder(out, marker=CARD, overwrite=overwrite) as folder:
         write_template(folder, settings, {"template": settings})
-    told(f"{len(base.ids):,} new rows in {' and '.join(tables) or 'no table'}")
+    progress.note(f"{len(base.ids):,} new rows in {' and '.join(tables) or 'no table'}")
     return out
 
 
@@ -185,23 +185,27 @@ def open_base(config: TuneConfig) -> Tunable:
     return base
 
 
-def open_text(config: TuneConfig, told: Told) -> Corpus:
+def open_text(config: TuneConfig, progress: Progress) -> Corpus:
     """Return the corpus to train on: files, or the text that a run was mined from."""
     if config.run is not None:
-        return open_mined(config.run, told)
-    corpus = open_corpus(config.corpus, text_column=config.text_column, told=told)
+        return open_mined(config.run, progress)
+    corpus = open_corpus(config.corpus, text_column=config.text_column, progress=progress)
     if not corpus.has_held:
-        told("warning: too few documents to hold some back; it is measured on what it learns from")
+        progress.note(
+            "warning: too few documents to hold some back; it is measured on what it learns from"
+        )
     return corpus
 
 
-def plan_pace(config: TuneConfig, base: Tunable, packing: Packing, device: str, told: Told) -> Pace:
+def plan_pace(
+    config: TuneConfig, base: Tunable, packing: Packing, device: str, progress: Progress
+) -> Pace:
     """Return how the model learns; without --steps the text is read once to count them."""
     blocks = max(config.batch // base.context, 1)
     steps = config.steps
     if steps is None:
         count = packing.count()
-        told(f"the text is {count:,} blocks of {base.context:,} ids")
+        progress.note(f"the text is {count:,} blocks of {base.context:,} ids")
         steps = max(count * (config.epochs or 1) // blocks, 1)
     micro = choose_micro(blocks, base.context, base.files.rows, device)
     precision = choose_precision(config.precision, device)

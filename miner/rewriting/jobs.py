@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from miner.errors import UsageError
+from miner.progress import SILENT, Progress
 from miner.rewriting.entries import Entry, make_plan, number_signs
 from miner.rewriting.patterns import Pattern
 from miner.rewriting.reading import KINDS, Style, read_dictionary, read_run
 from miner.rewriting.streaming import Done, Form, Job, run_job
 from miner.runs.decisions import Policy
-
-Told = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class RewriteConfig:
     policy: Policy = "majority"
 
 
-def open_job(config: RewriteConfig, *, back: bool, told: Told = lambda _: None) -> Job:
+def open_job(config: RewriteConfig, *, back: bool, progress: Progress = SILENT) -> Job:
     """Return the job of a command; UsageError where options have no meaning together."""
     if (config.run is None) == (config.dictionary is None):
         raise UsageError("name what stands for what", cure="Give either --run or --dictionary")
@@ -60,9 +58,9 @@ def open_job(config: RewriteConfig, *, back: bool, told: Told = lambda _: None) 
             raise UsageError(f"--{name} is for --run", cure="Leave it away")
     if config.alphabet is not None and config.style != "signs":
         raise UsageError("--alphabet is for --style signs", cure="Name both, or neither")
-    entries, patterns = read_entries(config, told)
+    entries, patterns = read_entries(config, progress)
     near = f", patterns: {len(patterns):,}" if patterns else ""
-    told(f"texts with a sign: {len(entries):,}{near}")
+    progress.note(f"texts with a sign: {len(entries):,}{near}")
     plan = make_plan(entries, patterns, share=config.density, seed=config.seed)
     key = {
         "corpus": config.corpus,
@@ -76,7 +74,7 @@ def open_job(config: RewriteConfig, *, back: bool, told: Told = lambda _: None) 
     return Job(config.corpus, config.out, plan, config.form, back, key, patterns, numbers)
 
 
-def read_entries(config: RewriteConfig, told: Told) -> tuple[list[Entry], list[Pattern]]:
+def read_entries(config: RewriteConfig, progress: Progress) -> tuple[list[Entry], list[Pattern]]:
     """Return the texts of a run, or the texts and patterns of a dictionary."""
     if config.run is not None:
         kinds = KINDS[:1] if config.links else KINDS
@@ -89,7 +87,9 @@ def read_entries(config: RewriteConfig, told: Told) -> tuple[list[Entry], list[P
             markers=config.markers,
         )
         if bare:
-            told(f"{bare:,} units have no sign: none is left, or one of ␛ ␚ ⟨ ⟩ would be in it")
+            progress.note(
+                f"{bare:,} units have no sign: none is left, or one of ␛ ␚ ⟨ ⟩ would be in it"
+            )
         return entries, []
     return read_dictionary(
         config.dictionary or Path(), any_case=config.any_case, inflect=config.inflect
@@ -103,14 +103,14 @@ def hash_entries(entries: list[Entry], patterns: list[Pattern]) -> str:
     return hashlib.sha256("".join(rows).encode()).hexdigest()
 
 
-def rewrite_corpus(config: RewriteConfig, *, told: Told = lambda _: None, **how: Any) -> Done:
+def rewrite_corpus(config: RewriteConfig, *, progress: Progress = SILENT, **how: Any) -> Done:
     """Write a corpus as hyperword text."""
-    return run_job(open_job(config, back=False, told=told), **how)
+    return run_job(open_job(config, back=False, progress=progress), progress=progress, **how)
 
 
-def restore_corpus(config: RewriteConfig, *, told: Told = lambda _: None, **how: Any) -> Done:
+def restore_corpus(config: RewriteConfig, *, progress: Progress = SILENT, **how: Any) -> Done:
     """Write hyperword text as it was, with the options that it was written with."""
-    return run_job(open_job(config, back=True, told=told), **how)
+    return run_job(open_job(config, back=True, progress=progress), progress=progress, **how)
 
 
 def describe_done(done: Done, config: RewriteConfig, *, back: bool) -> str:

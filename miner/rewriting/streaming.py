@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,6 +21,7 @@ import numpy as np
 from miner.corpus import find_sources
 from miner.corpus.streams import Stream
 from miner.errors import CorpusError, RunError, UsageError
+from miner.progress import SILENT, Advance, Progress
 from miner.rewriting.kernel import LITERAL, Plan, restore_lines, rewrite_lines
 from miner.rewriting.patterns import Pattern, find_spans
 from miner.runs.store import write_json
@@ -71,7 +72,7 @@ def run_job(
     *,
     resume: bool = False,
     overwrite: bool = False,
-    progress: Callable[[int], None] = lambda _: None,
+    progress: Progress = SILENT,
     threads: int | None = None,
 ) -> Done:
     """Read a file, rewrite or restore it, and write another, which appears when it is whole."""
@@ -86,11 +87,15 @@ def run_job(
     done = _read_journal(journal, partial_, job.key) if resume else Done()
     try:
         job.out.parent.mkdir(parents=True, exist_ok=True)
-        with Stream(source) as stream, partial_.open("r+b" if done.read else "wb") as target:
+        with (
+            Stream(source) as stream,
+            partial_.open("r+b" if done.read else "wb") as target,
+            progress.task("restoring" if job.back else "rewriting", source.bytes, "B") as advance,
+        ):
             _skip(stream, done.read)
             target.seek(done.written)
             target.truncate()
-            _write_blocks(job, stream, target, done, journal, progress, threads)
+            _write_blocks(job, stream, target, done, journal, advance, threads)
             if stream.failure is not None:
                 raise CorpusError(
                     "the archive is not whole", where=job.source, cure="Fetch it anew"
@@ -138,7 +143,7 @@ def _write_blocks(
     target: Any,
     done: Done,
     journal: Path,
-    progress: Callable[[int], None],
+    advance: Advance,
     threads: int | None,
 ) -> None:
     """Write what comes of each block in order; some are worked on at the same time."""
@@ -154,7 +159,7 @@ def _write_blocks(
             done.read += size
             done.written += len(content)
             done.add(counts)
-            progress(size)
+            advance(size)
 
         for block, part in read_blocks(stream, back=job.back):
             work = partial(convert_block, block, part, job)

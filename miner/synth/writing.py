@@ -8,7 +8,7 @@ grammar.json   the alphabet, the endings, the function words, the rules; and wha
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from miner.errors import UsageError
+from miner.progress import SILENT, Progress
 from miner.runs.store import open_folder, write_json
 from miner.synth.alphabet import SCRIPTS
 from miner.synth.language import Language, draw_language
@@ -60,12 +61,10 @@ def count_words(config: SynthConfig) -> tuple[int, int]:
     return words, config.units or min(max(config.lines // LINES_A_UNIT, FEWEST), MOST)
 
 
-def write_language(
-    config: SynthConfig, *, progress: Callable[[int], None] = lambda _: None
-) -> dict[str, Any]:
+def write_language(config: SynthConfig, *, progress: Progress = SILENT) -> dict[str, Any]:
     """Write a made-up language; return what it has: lines, bytes, words, units placed.
 
-    `progress` is told the lines. The same settings give the same bytes.
+    The same settings give the same bytes.
     """
     check_config(config)
     words, units = count_words(config)
@@ -73,10 +72,13 @@ def write_language(
     counts = np.zeros(len(language.starts), np.int64)
     size = 0
     with open_folder(config.out, marker="key.jsonl", overwrite=config.overwrite) as folder:
-        with (folder / "corpus.txt").open("wb") as target:
+        with (
+            (folder / "corpus.txt").open("wb") as target,
+            progress.task("writing", config.lines, "line") as advance,
+        ):
             for block, number in write_blocks(language, config, counts):
                 size += target.write(block)
-                progress(number)
+                advance(number)
         placed = write_key(language, counts, folder / "key.jsonl")
         told = {"lines": config.lines, "bytes": size, "words": words, "units": len(language.units)}
         made = told | {"seed": config.seed, "script": config.script}

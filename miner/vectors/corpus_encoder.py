@@ -8,7 +8,7 @@ vectors in seconds; what is saved is an ordinary sentence-transformers folder.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -20,6 +20,7 @@ from numba import njit
 from threadpoolctl import threadpool_limits
 
 from miner.errors import EncoderError
+from miner.progress import Advance, idle
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -247,9 +248,7 @@ class StaticEncoder:
         """Columns of a vector."""
         return int(self.rows.shape[1])
 
-    def encode(
-        self, texts: Sequence[str] | pl.Series, *, progress: Callable[[int], None] | None = None
-    ) -> np.ndarray:
+    def encode(self, texts: Sequence[str] | pl.Series, *, advance: Advance = idle) -> np.ndarray:
         """Return float32 unit rows in the order of `texts`; zeros where no token is known."""
         parts = [np.zeros((0, self.dimension), np.float32)]
         weights = np.ones(self.rows.shape[0], np.float32)
@@ -260,8 +259,7 @@ class StaticEncoder:
             offsets = np.cumsum([0, *map(len, tokens)])
             flat = np.fromiter(chain.from_iterable(tokens), np.int64, offsets[-1])
             parts.append(embed_runs(self.rows, weights, flat + 1, offsets))
-            if progress:
-                progress(len(batch))
+            advance(len(batch))
         return np.concatenate(parts)
 
 

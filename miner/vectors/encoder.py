@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 
 from miner.errors import EncoderError
+from miner.progress import Advance, idle
 from miner.vectors.corpus_encoder import load_static_encoder
 
 if TYPE_CHECKING:
@@ -59,10 +60,8 @@ class Encoder(Protocol):
     def precision(self) -> str:
         """`float32`, `bfloat16` or `float16`: what the model computes in."""
 
-    def encode(
-        self, texts: Sequence[str] | pl.Series, *, progress: Callable[[int], None] | None = None
-    ) -> np.ndarray:
-        """Return one row per text, in order; `progress` is told how many texts came out."""
+    def encode(self, texts: Sequence[str] | pl.Series, *, advance: Advance = idle) -> np.ndarray:
+        """Return one row per text, in order; `advance` is told how many texts came out."""
 
 
 def load_encoder(name: str | Path, *, device: str = "auto", precision: str = "auto") -> Encoder:
@@ -99,17 +98,15 @@ class SentenceEncoder:
     device: str
     precision: str
 
-    def encode(
-        self, texts: Sequence[str] | pl.Series, *, progress: Callable[[int], None] | None = None
-    ) -> np.ndarray:
+    def encode(self, texts: Sequence[str] | pl.Series, *, advance: Advance = idle) -> np.ndarray:
         """Return float32 unit rows in the order of `texts`; the same text is read once."""
         which, distinct = _number(pl.Series("text", texts, pl.String))
         rows = [np.zeros((0, self.dimension), np.float32)]
         for first in range(0, len(distinct), TEXTS_AT_ONCE):
-            rows.append(self._embed(distinct[first : first + TEXTS_AT_ONCE], progress))
+            rows.append(self._embed(distinct[first : first + TEXTS_AT_ONCE], advance))
         return np.concatenate(rows)[which]
 
-    def _embed(self, texts: pl.Series, progress: Callable[[int], None] | None) -> np.ndarray:
+    def _embed(self, texts: pl.Series, advance: Advance) -> np.ndarray:
         import torch
 
         tokens = self.reader(texts) if self.reader else None
@@ -126,7 +123,7 @@ class SentenceEncoder:
             embed,
             tokens_at_once=TOKENS_AT_ONCE[self.device],
             out_of_memory=torch.OutOfMemoryError,
-            progress=progress,
+            advance=advance,
         )
 
 
@@ -136,7 +133,7 @@ def embed_by_length(
     *,
     tokens_at_once: int,
     out_of_memory: type[Exception],
-    progress: Callable[[int], None] | None = None,
+    advance: Advance = idle,
 ) -> np.ndarray:
     """Return float32 unit rows (n, dim) of `embed(chosen rows)`, called on rows of like length.
 
@@ -160,8 +157,7 @@ def embed_by_length(
             tokens_at_once = chosen.shape[0] // 2 * length
             continue
         done += chosen.shape[0]
-        if progress:
-            progress(chosen.shape[0])
+        advance(chosen.shape[0])
     if not parts:
         return np.zeros((0, 0), np.float32)
     rows = np.empty((order.shape[0], parts[0].shape[1]), np.float32)

@@ -389,7 +389,7 @@ def test_progress_sums_up_to_the_files(folder, chunk_bytes) -> None:
     make(folder / "b.txt.gz", gzip.compress(b"one\n" * 1000)[:-9])
     make(folder / "c.txt", b"")
     sources, seen = find_sources([str(folder)]), list[int]()
-    for _ in read_chunks(sources, chunk_bytes=chunk_bytes, on_error="skip", progress=seen.append):
+    for _ in read_chunks(sources, chunk_bytes=chunk_bytes, on_error="skip", advance=seen.append):
         assert sum(seen) <= sum(source.bytes for source in sources)
     assert sum(seen) == sum(source.bytes for source in sources)
     assert min(seen) >= 0

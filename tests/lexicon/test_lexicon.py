@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from conftest import Silent, mine_texts
+from conftest import mine_texts
 from watched import MinedDemo, watch_command
 
 from miner.config import MineConfig
@@ -186,7 +186,7 @@ def test_runs_of_real_text_come_back(
     shared: Path, tmp_path: Path, corpus: str, least: float
 ) -> None:
     source = shared / "corpora" / f"{corpus}.txt.gz"
-    mine(MineConfig(corpus=(str(source),)), tmp_path / "run", Silent())
+    mine(MineConfig(corpus=(str(source),)), tmp_path / "run")
     atoms = Lexicon(tmp_path / "run").run.atoms
     candidates = Lexicon(tmp_path / "run").run.candidates
     texts, ids = atoms.table["text"].to_list(), np.asarray(atoms.held.ids)
@@ -391,7 +391,7 @@ def test_nothing_of_a_stranger_acts_on_a_terminal(tmp_path: Path) -> None:
     bad = "evil \u202egnp.exe\x1b[31m"
     corpus = tmp_path / "corpus.txt"
     corpus.write_text("\n".join([f"{bad} word one", "plain word one"] * 40), encoding="utf-8")
-    mine(MineConfig(corpus=(str(corpus),)), tmp_path / "run", Silent())
+    mine(MineConfig(corpus=(str(corpus),)), tmp_path / "run")
     lexicon = Lexicon(tmp_path / "run")
     (tmp_path / "senses.jsonl").write_text(
         json.dumps({"token": "word one", "smell": "\x1b]0;x\x07\u202e"})
@@ -424,7 +424,7 @@ def test_a_run_of_an_earlier_version_names_the_cure(run: Path, tmp_path: Path) -
 def test_any_text_has_a_lexicon(tmp_path: Path, texts: list[str]) -> None:
     corpus = tmp_path / "corpus.txt"
     corpus.write_text("\n".join(texts), encoding="utf-8")
-    mine(MineConfig(corpus=(str(corpus),)), tmp_path / "run", Silent())
+    mine(MineConfig(corpus=(str(corpus),)), tmp_path / "run")
     lexicon = Lexicon(tmp_path / "run")
     for rank in range(1, len(lexicon) + 1):
         found = look_up(lexicon, lexicon.unit(rank)["token"])
@@ -434,7 +434,7 @@ def test_any_text_has_a_lexicon(tmp_path: Path, texts: list[str]) -> None:
 
 def test_bytes_have_a_lexicon(tmp_path: Path) -> None:
     (tmp_path / "a.bin").write_bytes(b"\x7fELF\x02\x01\x01\x00abcd" * 50)
-    mine(MineConfig(corpus=(str(tmp_path / "a.bin"),)), tmp_path / "run", Silent())
+    mine(MineConfig(corpus=(str(tmp_path / "a.bin"),)), tmp_path / "run")
     lexicon = Lexicon(tmp_path / "run")
     token = lexicon.unit(1)["token"]
     found = look_up(lexicon, token)

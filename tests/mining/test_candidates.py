@@ -146,7 +146,7 @@ def test_the_places_told_to_progress_are_all_places_of_frequent_atoms() -> None:
     atoms = cut(make_long_text())
     told: list[int] = []
     counts = atoms.table["count"].to_numpy()
-    count_candidates(atoms.mined, counts, min_count=5, threads=3, progress=told.append)
+    count_candidates(atoms.mined, counts, min_count=5, threads=3, advance=told.append)
     assert len(told) == 3 and sum(told) == counts[counts >= 5].sum()
 
 

@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import torch
+from conftest import Recorder
 from safetensors import SafetensorError
 from test_model_adopt import adopt, configure, load, make_model, pickle_it, read_tensors
 from transformers import (
@@ -76,7 +77,9 @@ def _measure_little() -> Iterator[None]:
 
 def tune(model: Path, out: Path, **options: Any) -> Tuned:
     """Tune on the demo corpus, on the CPU; what is no setting goes to `tune_model`."""
-    given = {name: options.pop(name) for name in ("resume", "overwrite", "told") if name in options}
+    given = {
+        name: options.pop(name) for name in ("resume", "overwrite", "progress") if name in options
+    }
     wanted = {"corpus": (str(DEMO),), "steps": 8, "device": "cpu", **QUICK, **options}
     return tune_model(TuneConfig(model, **wanted), out, **given)
 
@@ -205,16 +208,16 @@ with torch.no_grad():
 
 def test_a_model_without_new_rows_gets_adapters_alone(tmp_path: Path) -> None:
     base = make_model(tmp_path / "base", "gpt2")
-    told: list[str] = []
-    out = tune(base, tmp_path / "out", told=told.append, steps=3)
-    assert any("no new rows of miner adopt" in line for line in told)
+    told = Recorder()
+    out = tune(base, tmp_path / "out", progress=told, steps=3)
+    assert any("no new rows of miner adopt" in line for line in told.notes)
     assert out.card["tuned"]["new_rows"] == 0 and out.card["tuned"]["tables"] == []
     with pytest.raises(UsageError, match="no new rows"):
         tune(base, tmp_path / "other", rows_only=True)
 
 
 def test_it_learns_from_the_text_of_a_run(demo: MinedDemo, adopted: Path, tmp_path: Path) -> None:
-    told: list[str] = []
+    told = Recorder()
     out = tune(
         adopted,
         tmp_path / "out",
@@ -223,10 +226,10 @@ def test_it_learns_from_the_text_of_a_run(demo: MinedDemo, adopted: Path, tmp_pa
         steps=None,
         epochs=1,
         batch=16_384,
-        told=told.append,
+        progress=told,
     )
     about = out.card["tuned"]
-    assert any("the text is" in line and "blocks of 32 ids" in line for line in told)
+    assert any("the text is" in line and "blocks of 32 ids" in line for line in told.notes)
     assert about["batch"] == 16_384 and about["steps"] == len(read_history(out.folder)) - 1 > 2
 
 
@@ -391,10 +394,10 @@ def stop_at(step: int) -> Callable[[str], None]:
 
 def test_a_stopped_training_goes_on_to_the_same_result(adopted: Path, tmp_path: Path) -> None:
     whole = tune(adopted, tmp_path / "whole", steps=12)
-    out, told = tmp_path / "out", []
+    out, told = tmp_path / "out", Recorder()
     for step in (3, 7):
         with pytest.raises(KeyboardInterrupt):
-            tune(adopted, out, steps=12, told=stop_at(step), resume=step > 3)
+            tune(adopted, out, steps=12, progress=Recorder(on_note=stop_at(step)), resume=step > 3)
         assert not out.exists() and find_last(tmp_path / "out.checkpoint")
     files = {path.suffix for path in (tmp_path / "out.checkpoint").rglob("*") if path.is_file()}
     assert files == {".json", ".jsonl", ".safetensors"}, "no pickle"
@@ -402,8 +405,8 @@ def test_a_stopped_training_goes_on_to_the_same_result(adopted: Path, tmp_path: 
         tune(adopted, out, steps=12)
     with pytest.raises(RunError, match="other settings"):
         tune(adopted, out, steps=12, seed=5, resume=True)
-    done = tune(adopted, out, steps=12, resume=True, told=told.append)
-    assert "going on behind step 7 of 12" in told and same_training(done, whole)
+    done = tune(adopted, out, steps=12, resume=True, progress=told)
+    assert "going on behind step 7 of 12" in told.notes and same_training(done, whole)
     assert {path.name for path in tmp_path.iterdir()} == {"whole", "out"}
     with pytest.raises(RunError, match="already there"):
         tune(adopted, out, steps=12, resume=True)
@@ -418,13 +421,15 @@ import os, torch
 from pathlib import Path
 from miner.model import packing
 from miner.model.tuning import TuneConfig, tune_model
+from miner.progress import Silent
 packing.MEASURED = 4_000
 torch.set_num_threads(1)
-def told(line):
-    if line.startswith("step 6 "):
-        os.kill(os.getpid(), 9)
+class Killer(Silent):
+    def note(self, line):
+        if line.startswith("step 6 "):
+            os.kill(os.getpid(), 9)
 tune_model(TuneConfig(Path({str(model)!r}), ({str(DEMO)!r},), steps=10, device="cpu", **{QUICK!r}),
-           Path({str(out)!r}), told=told)
+           Path({str(out)!r}), progress=Killer())
 """
     done = subprocess.run(
         [sys.executable, "-c", script],
@@ -452,9 +457,9 @@ def test_an_error_leaves_the_checkpoint_and_what_was_there(
     assert (out / "adapter_config.json").exists() and first.card == json.loads(
         (out / "miner.json").read_text()
     )
-    told: list[str] = []
-    done = tune(adopted, out, steps=3, merge=True, resume=True, told=told.append)
-    assert "going on behind step 3 of 3" in told and done.card["tuned"]["kind"] == "model"
+    told = Recorder()
+    done = tune(adopted, out, steps=3, merge=True, resume=True, progress=told)
+    assert "going on behind step 3 of 3" in told.notes and done.card["tuned"]["kind"] == "model"
     assert AutoModelForCausalLM.from_pretrained(out) is not None
 
 

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from conftest import Silent
 from watched import DEMO, MinedDemo, watch_command
 
 from miner.config import MineConfig
@@ -39,7 +38,7 @@ def open_mined(folder: Path, texts: Sequence[str] | Path, **settings: Any) -> Ex
     if not isinstance(texts, Path):
         lines = [json.dumps({"text": text}) for text in texts]
         corpus.write_text("\n".join(lines), encoding="utf-8")
-    mine(MineConfig(corpus=(str(corpus),), **settings), folder / "run", Silent())
+    mine(MineConfig(corpus=(str(corpus),), **settings), folder / "run")
     return Explainer(open_finished(folder / "run"))
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from conftest import Silent
+from conftest import Recorder
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from watched import DEMO, MinedDemo
@@ -319,14 +319,12 @@ def test_what_was_cut_off_goes_on_to_the_same_bytes(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_job(job(tmp_path / "in.txt", tmp_path / "out.txt"), progress=stop)
+        run_job(job(tmp_path / "in.txt", tmp_path / "out.txt"), progress=Recorder(on_step=stop))
     assert not (tmp_path / "out.txt").exists()
-    read: list[int] = []
-    done = run_job(
-        job(tmp_path / "in.txt", tmp_path / "out.txt"), resume=True, progress=read.append
-    )
+    reading = Recorder()
+    done = run_job(job(tmp_path / "in.txt", tmp_path / "out.txt"), resume=True, progress=reading)
     assert (tmp_path / "out.txt").read_bytes() == (tmp_path / "whole.txt").read_bytes()
-    assert sum(read) < len(content) and done == whole
+    assert sum(reading.steps) < len(content) and done == whole
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.txt", "out.txt", "whole.txt"]
 
 
@@ -562,7 +560,7 @@ def test_a_unit_with_a_mark_of_ours_has_nothing_and_the_others_have(tmp_path: Pa
     """Where a corpus has ⟨ in a unit, as of APL, the run is taken all the same."""
     source = "".join(f"the ⟨ sign ␛ and x{i} in the house\n" for i in range(300))
     (tmp_path / "in.txt").write_text(source, encoding="utf-8")
-    mine(MineConfig(corpus=(str(tmp_path / "in.txt"),)), tmp_path / "run", Silent())
+    mine(MineConfig(corpus=(str(tmp_path / "in.txt"),)), tmp_path / "run")
     entries, bare = read_run(tmp_path / "run")
     assert bare and entries and not any(set(OPEN + ESCAPE) & set(one.sign) for one in entries)
     for style in ("glued", "signs"):

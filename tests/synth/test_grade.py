@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from conftest import Silent
 
 from miner.commands.main import commands
 from miner.config import MineConfig
@@ -23,7 +22,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Return a run of a made-up language, and the folder of the language."""
     folder = tmp_path_factory.mktemp("made")
     write_language(SynthConfig(4_000, folder / "language", seed=3))
-    mine(MineConfig(corpus=(str(folder / "language/corpus.txt"),)), folder / "run", Silent())
+    mine(MineConfig(corpus=(str(folder / "language/corpus.txt"),)), folder / "run")
     return folder / "run", folder / "language"
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 import pytest
 from click.testing import CliRunner
+from conftest import Recorder
 
 from miner.commands.main import commands
 from miner.errors import RunError, TokenizerError, UsageError
@@ -354,10 +355,10 @@ def test_a_tokenizer_that_lists_no_units_leaves_the_word_to_the_next(tmp_path: P
 def test_a_damaged_list_of_units_is_told_before_the_counting(tmp_path: Path) -> None:
     units = write_units(tmp_path / "units")
     (units / "units.jsonl").write_text("no JSON")
-    told: list[str] = []
+    told = Recorder()
     with pytest.raises(TokenizerError, match="no list of units"):
-        compare_tokenizers([units], [write_text(tmp_path, "ab")], told=told.append)
-    assert told == []
+        compare_tokenizers([units], [write_text(tmp_path, "ab")], progress=told)
+    assert told.notes == []
 
 
 def test_numbers_are_gathered_as_one_union_gives_them() -> None:
@@ -379,17 +380,17 @@ def test_a_text_in_many_batches_has_the_figures_of_one(
 ) -> None:
     paths = [write_tokenizer(tmp_path, "a.json", merged=True), write_units(tmp_path / "units")]
     text = write_text(tmp_path, *("ab (ab) " * n + "c b" for n in range(1, 40)))
-    told: list[str] = []
+    told = Recorder()
     once = compare_tokenizers(paths, [text])
     monkeypatch.setattr("miner.tokenizer.reading.loading.BATCH", 100)
-    again = compare_tokenizers(paths, [text], told=told.append)
+    again = compare_tokenizers(paths, [text], progress=told)
     assert again.corpus == once.corpus and again.units == once.units
     drop = {"examples"}  # of the first batch
     for one, other in zip(once.tokenizers, again.tokenizers, strict=True):
         assert {k: v for k, v in one.items() if k not in drop} == {
             k: v for k, v in other.items() if k not in drop
         }
-    assert told[-1] == "counted: 100% of the text" and len(told) <= 11
+    assert told.notes[-1] == "counted: 100% of the text" and len(told.notes) <= 11
 
 
 def test_names_tell_tokenizers_apart(tmp_path: Path) -> None:

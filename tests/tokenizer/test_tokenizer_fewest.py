@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from conftest import Recorder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
@@ -134,9 +135,10 @@ def test_pruning_keeps_what_saves_most() -> None:
 
 
 def test_pruning_stops_at_the_size_and_falls_all_the_way() -> None:
-    left: list[int] = []
+    told = Recorder()
     pieces = [f"{a}{b}" for a in "abcdefghij" for b in "klmnopqrst"] + list("abcdefghijklmnopqrst")
-    kept, uses = prune_pieces(Text.join(["akblcm"] * 9), pieces, 7, told=left.append)
+    kept, uses = prune_pieces(Text.join(["akblcm"] * 9), pieces, 7, progress=told)
+    left = [int(note.split()[0].replace(",", "")) for note in told.notes]
     assert len(kept) == len(uses) == 7
     assert {"ak", "bl", "cm"} <= set(kept)
     assert left[0] == 120

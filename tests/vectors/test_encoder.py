@@ -85,7 +85,7 @@ def test_batches_are_halved_until_they_fit() -> None:
         return np.stack([np.cos(chosen / 9), np.sin(chosen / 9)], axis=1)
 
     rows = embed_by_length(
-        np.full(10, 4), embed, tokens_at_once=32, out_of_memory=OutOfRoomError, progress=told.append
+        np.full(10, 4), embed, tokens_at_once=32, out_of_memory=OutOfRoomError, advance=told.append
     )
     assert tried == [8, 4, 2, 2, 2, 2, 2]
     assert sum(told) == 10
@@ -209,7 +209,7 @@ def plain_rows() -> np.ndarray:
 @pytest.mark.slow
 def test_rows_are_those_of_sentence_transformers(loaded: Encoder, plain_rows: np.ndarray) -> None:
     told: list[int] = []
-    rows = loaded.encode(TEXTS, progress=told.append)
+    rows = loaded.encode(TEXTS, advance=told.append)
     assert rows.dtype == np.float32
     assert rows.shape == (len(TEXTS), loaded.dimension)
     assert np.abs(rows - plain_rows).max() < 1e-5

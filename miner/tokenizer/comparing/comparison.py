@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from miner.progress import SILENT, Progress
 from miner.tokenizer.comparing.batches import choose_examples, read_batches
 from miner.tokenizer.comparing.figures import SHAPES, list_figures
 from miner.tokenizer.comparing.places import UnitFinder, choose_units, count_near, read_vectors
@@ -63,7 +64,7 @@ def compare_tokenizers(
     shape: str = "llama-3-8b",
     text_column: str | None = None,
     on_error: str = "stop",
-    told: Callable[[str], None] = lambda _: None,
+    progress: Progress = SILENT,
 ) -> Comparison:
     """Return the figures of the tokenizers at `paths` on a corpus that none was trained on.
 
@@ -74,8 +75,8 @@ def compare_tokenizers(
     units = finder.texts if finder else []
     vectors = read_vectors(run, units) if run and units else None
     tallies = [Tally(tokenizer, len(units)) for tokenizer in tokenizers]
-    held = open_corpus(corpus, text_column=text_column, on_error=on_error, told=told)
-    counted = count_corpus(held, tallies, finder, told)
+    held = open_corpus(corpus, text_column=text_column, on_error=on_error, progress=progress)
+    counted = count_corpus(held, tallies, finder, progress)
     near = None
     if vectors is not None:
         seen = np.flatnonzero(np.any([tally.whole_units > 0 for tally in tallies], axis=0))
@@ -117,7 +118,7 @@ def compare_tokenizers(
 
 
 def count_corpus(
-    corpus: Corpus, tallies: Sequence[Tally], finder: UnitFinder | None, told: Callable[[str], None]
+    corpus: Corpus, tallies: Sequence[Tally], finder: UnitFinder | None, progress: Progress
 ) -> Counted:
     """Add a corpus to the tallies, a batch at a time, and return what they share."""
     sizes = [np.zeros(0, np.int64)]
@@ -133,7 +134,7 @@ def count_corpus(
         sizes.append(batch.sizes)
         before, done = done, done + int(batch.sizes.sum())
         if 10 * before // corpus.bytes < 10 * done // corpus.bytes:
-            told(f"counted: {done / corpus.bytes:.0%} of the text")
+            progress.note(f"counted: {done / corpus.bytes:.0%} of the text")
     return Counted(np.concatenate(sizes), words, scenes, total, texts)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from miner.corpus import Chunk, Skipped, find_sources, is_bytes, read_chunks
 from miner.errors import CorpusError
+from miner.progress import SILENT, Progress
 from miner.runs.concordance import open_originals
 from miner.text.pretokens import choose_held
 
@@ -84,7 +85,7 @@ def open_corpus(
     text_column: str | None = None,
     on_error: str = "stop",
     as_bytes: bool = False,
-    told: Callable[[str], None] = lambda _: None,
+    progress: Progress = SILENT,
 ) -> Corpus:
     """Return a corpus whose files have been read once; CorpusError where they cannot be."""
     sources = find_sources(paths, as_bytes=as_bytes)
@@ -98,16 +99,16 @@ def open_corpus(
     corpus.count()
     if corpus.documents == 0:
         raise CorpusError("no document in it", where=", ".join(paths), cure="Name other files")
-    told(f"corpus: {corpus.documents:,} documents, {corpus.bytes:,} bytes")
+    progress.note(f"corpus: {corpus.documents:,} documents, {corpus.bytes:,} bytes")
     return corpus
 
 
-def open_mined(run: Path, told: Callable[[str], None] = lambda _: None) -> Corpus:
+def open_mined(run: Path, progress: Progress = SILENT) -> Corpus:
     """Return the corpus that a run was mined from; RunError where it has no copy of it."""
     originals = open_originals(run)
     corpus = Corpus(lambda _: originals.read_chunks())
     corpus.count()
-    told(f"the run's own corpus: {corpus.documents:,} documents, {corpus.bytes:,} bytes")
+    progress.note(f"the run's own corpus: {corpus.documents:,} documents, {corpus.bytes:,} bytes")
     return corpus
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from miner.progress import Progress
 from miner.tokenizer.reading.loading import TOKENIZER_JSON, HuggingFaceEngine
 from miner.tokenizer.training.entries import Entries
 from miner.tokenizer.training.hugging_face import (
@@ -40,7 +41,6 @@ from miner.tokenizer.training.superwords import (
 Trainer = Literal["hf-bpe", "hf-unigram", "sentencepiece-bpe", "sentencepiece-unigram"]
 MODEL = "tokenizer.model"
 SMALL = 2000  # ids of a model that is trained for its rules only
-Told = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,13 @@ class Built:
 
 
 def build(
-    trainer: Trainer, entries: Entries, batches: Batches, size: int, *, fewest: bool, told: Told
+    trainer: Trainer,
+    entries: Entries,
+    batches: Batches,
+    size: int,
+    *,
+    fewest: bool,
+    progress: Progress,
 ) -> Built:
     """Train the rest around the units, to `size` ids at most.
 
@@ -67,11 +73,11 @@ def build(
     if trainer == "hf-bpe":
         return build_bpe_around(entries, batches, size)
     if trainer == "hf-unigram" and fewest:
-        return build_fewest(entries, batches, size, told)
+        return build_fewest(entries, batches, size, progress)
     if trainer == "hf-unigram":
         return build_unigram_around(entries, batches, size)
     if fewest:
-        return build_fewest_sentencepiece(entries, batches, size, told)
+        return build_fewest_sentencepiece(entries, batches, size, progress)
     return build_sentencepiece(entries, batches, size, trainer.removeprefix("sentencepiece-"))
 
 
@@ -98,14 +104,16 @@ def build_unigram_around(entries: Entries, batches: Batches, size: int) -> Built
     return Built(TOKENIZER_JSON, dump(spec), list_ways(pieces), dump(_hide(spec, pieces)))
 
 
-def build_fewest(entries: Entries, batches: Batches, size: int, told: Told) -> Built:
+def build_fewest(entries: Entries, batches: Batches, size: int, progress: Progress) -> Built:
     """Choose the pieces, units among them, with which the corpus is shortest.
 
     What the user named stays whole all the same.
     """
     form, wanted = entries.form, entries.wanted
     room = size - len(SPECIALS) - len(BYTES) - len(wanted)
-    chosen = choose_superwords(batches, form, entries.normal, room, wanted=wanted, told=told)
+    chosen = choose_superwords(
+        batches, form, entries.normal, room, wanted=wanted, progress=progress
+    )
     spec = build_superwords(form, wanted, score_superwords(chosen))
     whole = mark_units(form, wanted, phrases=True)
     pieces = {
@@ -137,7 +145,9 @@ def build_sentencepiece(entries: Entries, batches: Batches, size: int, kind: str
     return Built(MODEL, model, spelled, b"")
 
 
-def build_fewest_sentencepiece(entries: Entries, batches: Batches, size: int, told: Told) -> Built:
+def build_fewest_sentencepiece(
+    entries: Entries, batches: Batches, size: int, progress: Progress
+) -> Built:
     """Choose the pieces with which the corpus is shortest, and put them into a Unigram model."""
     seen, rules = _read_corpus(entries, batches)
     wanted = spell_units(entries.form, [text for text in entries.wanted if "\0" not in text])
@@ -153,7 +163,7 @@ def build_fewest_sentencepiece(entries: Entries, batches: Batches, size: int, to
     )
     room = size - len(SPECIALS) - len(BYTES) - len(symbols)
     chosen = choose_superwords(
-        batches, entries.form, entries.normal, room, wanted=list(wanted), told=told
+        batches, entries.form, entries.normal, room, wanted=list(wanted), progress=progress
     )
     pieces = {text: [text.replace(" ", MARK)] for text in entries.normal if text in chosen}
     scores = score_superwords({text: uses for text, uses in chosen.items() if "\0" not in text})

@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 
 from miner.errors import TokenizerError, UsageError
+from miner.progress import Progress
 from miner.tokenizer.reading.loading import (
     TOKENIZER_JSON,
     HuggingFaceEngine,
@@ -27,7 +28,7 @@ from miner.tokenizer.reading.loading import (
 )
 from miner.tokenizer.reading.texts import Corpus
 from miner.tokenizer.reading.units import Units, list_forms
-from miner.tokenizer.training.building import MODEL, Built, Told, dump
+from miner.tokenizer.training.building import MODEL, Built, dump
 from miner.tokenizer.training.entries import Entries, check_room, keep_attested, order_entries
 from miner.tokenizer.training.hugging_face import BYTES, Batches, sequence, spell_bytes, split
 from miner.tokenizer.training.normal_form import MARK, NormalForm, Spec, list_signs
@@ -49,7 +50,7 @@ def extend(
     *,
     number: int | None,
     size: int | None,
-    told: Told,
+    progress: Progress,
 ) -> tuple[Entries, Built]:
     """Give units ids behind those of a pretrained tokenizer, in the spellings of the corpus.
 
@@ -60,10 +61,10 @@ def extend(
             f"--vocab-size {size:,} leaves no id: {tokenizer.name} has {tokenizer.size:,}",
             cure="Give more, or leave it away: then as many units get ids as pay",
         )
-    told(f"extending {tokenizer.name}, {tokenizer.size:,} ids")
+    progress.note(f"extending {tokenizer.name}, {tokenizer.size:,} ids")
     base = open_base(tokenizer)
     entries = choose_units(base, units, corpus, number=number, size=size)
-    told(f"{entries.units:,} units in {entries.table.height:,} spellings get ids")
+    progress.note(f"{entries.units:,} units in {entries.table.height:,} spellings get ids")
     spelled = {text: [base.spell(text)] for text in entries.normal}
     if base.spec:
         content = dump(extend_spec(base, entries.normal))

@@ -10,12 +10,14 @@ nothing, cuts in the same way, so the result loads wherever such models load.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
+
+from miner.progress import SILENT, Progress
 
 # Above so many times the wanted number: the share of the pieces that is kept
 FAST, SLOW, SLOWEST = (4.0, 0.7), (1.5, 0.85), (0.0, 0.93)
@@ -256,12 +258,11 @@ def cost_without(pieces: Text, costs: np.ndarray | None = None) -> np.ndarray:
 
 
 def prune_pieces(
-    text: Text, pieces: Sequence[str], size: int, *, told: Callable[[int], None] = lambda _: None
+    text: Text, pieces: Sequence[str], size: int, *, progress: Progress = SILENT
 ) -> tuple[list[str], np.ndarray]:
     """Return the `size` pieces that make `text` shortest, and how often each is used, most first.
 
-    ValueError where a piece is empty or longer than `LONGEST`. `told` is called with the number of
-    pieces left after each round.
+    ValueError where a piece is empty or longer than `LONGEST`.
     """
     if any(not 0 < len(piece) <= LONGEST for piece in pieces):
         raise ValueError(f"a piece has 1 to {LONGEST} characters")
@@ -270,7 +271,7 @@ def prune_pieces(
     while True:
         joined = Text.join(left.tolist())
         uses, _ = cut_fewest(text, joined, costs)
-        told(len(left))
+        progress.note(f"{len(left):,} pieces left")
         if len(left) <= size:
             break
         share = next(share for above, share in (FAST, SLOW, SLOWEST) if len(left) > above * size)

@@ -10,7 +10,7 @@ most half a percent longer than that: units are what it is for.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from miner.progress import Progress
 from miner.tokenizer.reading.loading import LoadedTokenizer
 from miner.tokenizer.training.hugging_face import (
     ALPHABET,
@@ -86,7 +87,7 @@ def measure_shares(
     merges: Sequence[tuple[str, str]],
     size: int,
     *,
-    told: Callable[[str], None],
+    progress: Progress,
 ) -> list[Point]:
     """Return the tokens of `held` for growing numbers of units; entries[u] are the forms of unit u.
 
@@ -100,7 +101,7 @@ def measure_shares(
         units = [text for forms in entries[:number] for text in forms]
         spec = build_bpe(form, units, merges, size=size)
         points.append(Point(number, len(units), count_tokens(spec, held)))
-        told(f"{number:,} units in {len(units):,} ids: {points[-1].tokens:,} tokens")
+        progress.note(f"{number:,} units in {len(units):,} ids: {points[-1].tokens:,} tokens")
     return points
 
 

@@ -14,12 +14,13 @@ sixteenth is left out or roots are summed.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 import numpy as np
 
 from miner.mining.candidates import Candidates, count_candidates
+from miner.progress import Progress
 from miner.text.pretokens import Stream
 from miner.tokenizer.training.fewest import LONGEST, Text, list_costs, prune_pieces
 from miner.tokenizer.training.hugging_face import (
@@ -41,8 +42,6 @@ RARE = 6  # times that a run of the pool occurs at least
 BYTE_NAME = r"<(?=0x[0-9A-F]{2}>)"  # such a text is not the byte, and must not be taken for it
 _BYTE = {letter: byte for byte, letter in enumerate(ALPHABET)}
 
-Told = Callable[[str], None]
-
 
 def choose_superwords(
     batches: Batches,
@@ -51,7 +50,7 @@ def choose_superwords(
     size: int,
     *,
     wanted: Sequence[str] = (),
-    told: Told,
+    progress: Progress,
 ) -> dict[str, int]:
     """Return at most `size` pieces in the normal form, and how often each is used, most first.
 
@@ -60,11 +59,9 @@ def choose_superwords(
     documents = take_documents(batches)
     pool = {*build_pool(documents, form, size), *(unit for unit in units if len(unit) <= LONGEST)}
     pool -= {*wanted}
-    told(f"{len(pool):,} pieces to choose from")
+    progress.note(f"{len(pool):,} pieces to choose from")
     text = Text.join(cut_out(form.normalize(documents), form, wanted))
-    chosen, uses = prune_pieces(
-        text, list(pool), size, told=lambda left: told(f"{left:,} pieces left")
-    )
+    chosen, uses = prune_pieces(text, list(pool), size, progress=progress)
     return dict(zip(chosen, uses.tolist(), strict=True))
 
 

@@ -5,7 +5,7 @@ Read `train_tokenizer` aloud and you know what `miner train` does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from miner.errors import UsageError
+from miner.progress import SILENT, Progress
 from miner.runs.decisions import Policy
 from miner.runs.store import open_folder
 from miner.tokenizer.reading.card import CARD, FEWEST, write_card
@@ -33,7 +34,6 @@ TRAINERS: tuple[Trainer, ...] = (
 )  # fmt: skip
 LEAST_SIZE = 300  # ids: bytes and special tokens, and something to learn
 DEFAULT_SIZE = 32_768
-Told = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -86,29 +86,37 @@ class Trained:
 
 
 def train_tokenizer(
-    config: TrainConfig, out: Path, *, overwrite: bool = False, told: Told = lambda _: None
+    config: TrainConfig, out: Path, *, overwrite: bool = False, progress: Progress = SILENT
 ) -> Trained:
     """Train a tokenizer that has the units of a run, or extend one, and write its folder."""
     units = read_units(config.run, config.policy)
     for note in units.about.get("notes", []):
-        told(note)
+        progress.note(note)
     if config.tokens:
         units = add_tokens(units, read_tokens(config.tokens, profile=units.profile))
     base = load_tokenizer(config.base) if config.base else None
     with open_folder(out, marker=CARD, overwrite=overwrite) as folder:
-        corpus = open_texts(config, as_bytes=units.profile.name == "bytes", told=told)
+        corpus = open_texts(config, as_bytes=units.profile.name == "bytes", progress=progress)
         held = corpus.held()
         if base:
             entries, built = extend(
-                units, base, corpus, held, number=config.units, size=config.vocab_size, told=told
+                units,
+                base,
+                corpus,
+                held,
+                number=config.units,
+                size=config.vocab_size,
+                progress=progress,
             )
             points: list[Point] = []
         else:
-            entries, points = find_entries(config, units, corpus, held, told)
-            told(f"training {config.trainer} with {entries.units:,} units")
+            entries, points = find_entries(config, units, corpus, held, progress)
+            progress.note(f"training {config.trainer} with {entries.units:,} units")
             whole = cuts_fewest(config, units)  # nothing is settled on what is held back
             batches = corpus.all if whole else corpus.train
-            built = build(config.trainer, entries, batches, config.size, fewest=whole, told=told)
+            built = build(
+                config.trainer, entries, batches, config.size, fewest=whole, progress=progress
+            )
         unseen = corpus.has_held and not cuts_fewest(config, units)
         (folder / built.file).write_bytes(built.content)
         tokenizer = load_tokenizer(folder / built.file)
@@ -126,21 +134,21 @@ def train_tokenizer(
     return Trained(out, card)
 
 
-def open_texts(config: TrainConfig, *, as_bytes: bool, told: Told) -> Corpus:
+def open_texts(config: TrainConfig, *, as_bytes: bool, progress: Progress) -> Corpus:
     """Return the corpus that was named, or else the run's own."""
     if not config.corpus:
-        return open_mined(config.run, told)
+        return open_mined(config.run, progress)
     return open_corpus(
         config.corpus,
         text_column=config.text_column,
         on_error=config.on_error,
         as_bytes=as_bytes,
-        told=told,
+        progress=progress,
     )
 
 
 def find_entries(
-    config: TrainConfig, units: Units, corpus: Corpus, held: Sequence[str], told: Told
+    config: TrainConfig, units: Units, corpus: Corpus, held: Sequence[str], progress: Progress
 ) -> tuple[Entries, list[Point]]:
     """Return the spellings that get a place, and how the number of them was found."""
     marked = config.trainer != "hf-bpe"
@@ -153,7 +161,7 @@ def find_entries(
     )
     form = NormalForm(units.profile, exact, marked, cased)
     sides = units.profile.name == "code" and config.trainer.startswith("hf")
-    told(f"looking for {len(units.table):,} units")
+    progress.note(f"looking for {len(units.table):,} units")
     entries = list_entries(units, form, corpus, sides=sides)
     if cuts_fewest(config, units):
         return entries if config.units is None else entries.take(config.units), []
@@ -163,7 +171,7 @@ def find_entries(
     room = config.size - len(SPECIALS) - len(ALPHABET)
     if config.units is not None:
         return check_room(entries.take(config.units), room), []
-    points = measure_shares(held, form, entries.grouped(), merges, config.size, told=told)
+    points = measure_shares(held, form, entries.grouped(), merges, config.size, progress=progress)
     return check_room(entries.take(choose_share(points, units.objective)), room), points
 
 
