@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
+import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, SupportsIndex
 
 from miner.errors import ConfigError, UsageError
 
@@ -59,7 +61,7 @@ class MineConfig:
     decisions: str | None = _setting(
         None, "What reviewers decided on another run: that run, a folder of logs, or one log."
     )
-    policy: str = _setting(
+    policy: Literal["majority", "latest", "unanimous"] = _setting(
         "majority", "majority, latest or unanimous: what holds where reviewers differ."
     )
     text_column: str | None = _setting(
@@ -75,7 +77,10 @@ class MineConfig:
     )
 
     def __post_init__(self) -> None:
-        """Refuse values that have no meaning, with the rule and the cure."""
+        """Bring values to their types; refuse those that have no meaning, with the rule."""
+        for entry in dataclasses.fields(self):
+            value = check_type(entry.name, getattr(self, entry.name))
+            object.__setattr__(self, entry.name, value)
         for name, value in _texts(self):
             _require(value != "", name, value, "something, or left away")
             known = all(sign != "\0" and not "\ud800" <= sign <= "\udfff" for sign in value)
@@ -117,6 +122,41 @@ def _texts(config: MineConfig) -> Iterator[tuple[str, str]]:
         yield from ((entry.name, text) for text in texts)
 
 
+NUMBERS = ("vocab_size", "min_count", "max_length", "seed")
+OPTIONAL = ("min_count", "seeds", "facets", "decisions", "text_column", "memory")
+
+
+def check_type(name: str, value: Any) -> Any:
+    """Return the value of a setting as its type; UsageError where it is of another.
+
+    A path may come as one, a corpus as one path or several.
+
+    >>> check_type("corpus", "x.txt"), check_type("seeds", Path("terms.txt"))
+    (('x.txt',), 'terms.txt')
+    """
+    if value is None and name in OPTIONAL:
+        return None
+    if name == "corpus":
+        paths = (value,) if isinstance(value, str | os.PathLike) else value
+        right = isinstance(paths, list | tuple) and all(
+            isinstance(path, str | os.PathLike) for path in paths
+        )
+        _require(right, name, value, "a path or several")
+        return tuple(os.fspath(path) for path in paths)
+    if name == "patterns":
+        right = isinstance(value, Mapping) and all(
+            isinstance(part, str) for pair in value.items() for part in pair
+        )
+        _require(right, name, value, "a table of texts")
+        return dict(value)
+    if name in NUMBERS:
+        right = isinstance(value, SupportsIndex) and not isinstance(value, bool)
+        _require(right, name, value, "a whole number")
+        return operator.index(value)
+    _require(isinstance(value, str | os.PathLike), name, value, "a text")
+    return os.fspath(value)
+
+
 def _check_pattern(name: str, pattern: str) -> None:
     """Refuse what is no regular expression, or one that matches nothing at all."""
     try:
@@ -155,11 +195,11 @@ def read_config(path: Path) -> dict[str, Any]:
             raise ConfigError(f"unknown setting {written!r}", where=str(path), cure=cure)
         if name.replace("-", "_") in settings:
             raise ConfigError(f"{name} is there twice", where=str(path), cure="Remove one of them")
-        _check_type(path, name, value)
-        settings[name.replace("-", "_")] = value
-    if "corpus" in settings:
-        paths = settings["corpus"]
-        settings["corpus"] = (paths,) if isinstance(paths, str) else tuple(paths)
+        setting = name.replace("-", "_")
+        try:
+            settings[setting] = check_type(setting, value)
+        except UsageError as error:
+            raise ConfigError(error.problem, where=str(path), cure=error.cure) from error
     return settings
 
 
@@ -173,21 +213,6 @@ def _read_toml(path: Path) -> dict[str, Any]:
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"not TOML: {error}", where=str(path), cure="Mend that line") from error
-
-
-def _check_type(path: Path, name: str, value: object) -> None:
-    """Refuse a value of another type than the setting has."""
-    number = ((int,), "a whole number")
-    wanted: dict[str, tuple[tuple[type, ...], str]] = {
-        "corpus": ((str, list), "a text or a list of texts"),
-        "patterns": ((dict,), "a table of texts"),
-        **dict.fromkeys(("vocab-size", "min-count", "max-length", "seed"), number),
-    }
-    types, rule = wanted.get(name, ((str,), "a text, in quotes"))
-    parts = value if isinstance(value, list) else value.values() if isinstance(value, dict) else ()
-    fits = isinstance(value, types) and not isinstance(value, bool)
-    if not fits or not all(isinstance(part, str) for part in parts):
-        raise ConfigError(f"{name} is {value!r}", where=str(path), cure=f"It must be {rule}")
 
 
 def write_config(config: MineConfig) -> str:

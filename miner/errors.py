@@ -10,7 +10,7 @@ MinerError
     |-- TokenizerError    a tokenizer's file, or a text that it cannot cut
     `-- ModelError        a model's folder or its weights
 
-Wrong arguments of a function, a programmer's mistake, are `ValueError`.
+A `UsageError` is a `ValueError` too: it is what a wrong argument of a public function raises.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class MinerError(Exception):
         return f"{line}. {self.cure}" if self.cure else line
 
 
-class UsageError(MinerError):
-    """A command or an option was used in a way that has no meaning."""
+class UsageError(MinerError, ValueError):
+    """A command, an option or an argument was used in a way that has no meaning."""
 
     exit_code = 2
 

@@ -5,16 +5,11 @@ Read `mine` aloud and you know what `miner mine` does.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
-import os
-import platform
-import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -22,43 +17,34 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from miner import __version__
-from miner.config import MineConfig, parse_size, write_config
-from miner.corpus import Chunk, Skipped, Source, find_sources, hash_sources, is_bytes, read_chunks
-from miner.errors import ConfigError, CorpusError, RunError
+from miner.config import MineConfig, parse_size
+from miner.corpus import Chunk, Skipped, Source, find_sources, is_bytes, read_chunks
+from miner.errors import CorpusError
 from miner.fields import DEFAULT, Anchors, make_fields, open_encoder, read_anchors
 from miner.mining.candidates import Candidates, count_candidates, default_min_count
-from miner.mining.embeddings import (
-    embed_candidates,
-    load_vectors,
-    measure_closeness,
-    measure_wholeness,
-)
+from miner.mining.embeddings import embed_candidates, measure_closeness, measure_wholeness
 from miner.mining.proposals import Verdict, list_units, propose_atoms, settle_runs, tabulate_runs
-from miner.mining.ranking import final_values, prove_proposals
+from miner.mining.ranking import final_values, gather_families, prove_proposals, rank_kept
 from miner.mining.savings import find_knee, measure_savings
 from miner.mining.scores import find_splits, score_candidates
-from miner.mining.spelling import list_keys, spell_runs
+from miner.mining.spelling import spell_runs
 from miner.mining.syntax import find_glue, find_torn, find_values
 from miner.mining.unithood import find_shown, judge_runs, mark_runs, read_seeds
 from miner.mining.vocabulary import order_merges, write_vocabulary
 from miner.progress import SILENT, Progress
-from miner.report import CONTEXTS, list_shown, write_report
-from miner.runs.annotations import (
-    Applied,
-    apply_decisions,
-    count_decisions,
-    find_units,
-    list_wishes,
-    rank_reviewed,
-    review_run,
-    tell_outcome,
-)
-from miner.runs.concordance import open_originals, record_documents
-from miner.runs.decisions import Conflict, Policy, Settled, Unit, name_log, read_logs, settle_logs
-from miner.runs.finished import open_finished
-from miner.runs.store import MANIFEST, Existing, Run, open_run, write_json
-from miner.text.pretokens import Atoms, Stream, cut_chunks, load_atoms
+from miner.report.drawing import draw_report
+from miner.runs import stages
+from miner.runs.annotations import count_decisions, move_families, tell_outcome
+from miner.runs.concordance import record_documents
+from miner.runs.decisions import Settled, read_logs, settle_logs
+from miner.runs.describing import describe_run
+from miner.runs.keys import list_inputs, make_key
+from miner.runs.manifest import Manifest
+from miner.runs.names import ABOUT_VECTORS, CURVE, MANIFEST, PROPOSALS, UNITS, VECTORS
+from miner.runs.obeying import Applied, apply_decisions, find_wanted
+from miner.runs.publishing import publish_files
+from miner.runs.store import Draft, Existing, draft_run, write_json
+from miner.text.pretokens import Atoms, cut_chunks, has_documents
 from miner.text.profiles import PROFILES, Profile, detect_profile
 from miner.vectors.corpus_encoder import save_encoder, train_encoder
 from miner.vectors.encoder import Encoder, load_encoder
@@ -67,8 +53,6 @@ from miner.vectors.neighbors import choose_device
 
 LOG = logging.getLogger(__name__)
 SAMPLE = 1 << 20  # bytes from which the profile is told
-PLACES, REACH = 2, 48  # of a unit in the report, and the characters on each side
-_FALLING = [True, False]  # by number, then by name
 
 
 @dataclass(frozen=True)
@@ -77,7 +61,7 @@ class Mined:
 
     folder: Path
     vocabulary: pl.DataFrame
-    manifest: dict[str, Any]
+    manifest: Manifest
 
 
 def mine(
@@ -85,44 +69,26 @@ def mine(
 ) -> Mined:
     """Mine a corpus: cut, count, score, embed, let runs compete, prove, write the run folder."""
     sources = find_sources(config.corpus, as_bytes=config.profile == "bytes")
-    key = describe_input(config, sources)
-    with open_run(out, key, existing=existing) as run:
-        encoder = find_encoder(config)
+    inputs, anchors, decisions = list_inputs(sources), find_anchors(config), find_decisions(config)
+    key = make_key(config, inputs, anchors)
+    with draft_run(out, key, existing=existing) as run:
+        named = find_encoder(config)
         atoms = cut_corpus(run, config, sources, progress)
-        candidates, min_count = count_runs(run, config, atoms, progress)
+        candidates = count_runs(run, config, atoms, progress)
         scores = score_runs(run, atoms, candidates)
-        vectors = embed_runs(run, config, atoms, candidates, encoder, progress)
-        decisions = read_decisions(config)
-        proposals = propose(
-            run, config, atoms, candidates, scores, vectors, min_count, decisions=decisions
-        )
-        vocabulary, curve, proposals = rank_units(
-            run, config, atoms, candidates, proposals, vectors, decisions=decisions
-        )
-        tell_fields(run, config, atoms, candidates, vocabulary, vectors, encoder)
+        vectors = embed_runs(run, config, atoms, candidates, named, progress)
+        proposals = propose(run, config, atoms, candidates, scores, vectors, decisions)
+        ranked = rank_units(run, config, atoms, candidates, proposals, vectors, decisions)
+        tell_fields(run, config, atoms, candidates, ranked.units, vectors, named, anchors)
+        counts = count_decisions(decisions) if decisions else None
         manifest = describe_run(
-            run, key, sources, atoms, candidates, proposals, curve, decisions=decisions
+            run, config, key, inputs, atoms, candidates, ranked, decisions=counts
         )
-        write_run(
-            run, config, candidates, vocabulary, proposals, curve, manifest, decisions=decisions
-        )
-    return Mined(out, vocabulary, manifest)
-
-
-def describe_input(config: MineConfig, sources: tuple[Source, ...]) -> dict[str, Any]:
-    """Return what a run depends on: the settings, the corpus, the version."""
-    hashes = hash_sources(list(sources))
-    inputs = [
-        {"path": source.path, "bytes": source.bytes, "sha256": digest}
-        for source, digest in zip(sources, hashes, strict=True)
-    ]
-    seeds = hash_seeds(config.seeds) if config.seeds else None
-    key = {"miner": __version__, "config": asdict(config), "inputs": inputs, "seeds": seeds}
-    if config.facets:
-        key["facets"] = {name: list(words) for name, words in find_anchors(config).items()}
-    if config.decisions:
-        key["decisions"] = hash_logs(Path(config.decisions))
-    return dict(json.loads(json.dumps(key)))
+        publish_files(run.folder, config)
+        conflicts = decisions.conflicts if decisions else ()
+        draw_report(run.folder, candidates, ranked, manifest, decisions=counts, conflicts=conflicts)
+        write_json(run.folder / MANIFEST, manifest.to_json())
+    return Mined(out, ranked.units, manifest)
 
 
 def find_anchors(config: MineConfig) -> Anchors:
@@ -130,29 +96,11 @@ def find_anchors(config: MineConfig) -> Anchors:
     return read_anchors(Path(config.facets)) if config.facets else DEFAULT
 
 
-def hash_logs(place: Path) -> str:
-    """Return the SHA-256 of all that reviewers decided."""
-    logs = [log.path.read_bytes() for log in read_logs(place)]
-    return hashlib.sha256(b"\0".join(logs)).hexdigest()
-
-
-def read_decisions(config: MineConfig) -> Settled | None:
+def find_decisions(config: MineConfig) -> Settled | None:
     """Return what holds of the decisions that the user named."""
     if not config.decisions:
         return None
-    policy: Any = config.policy
-    return settle_logs(read_logs(Path(config.decisions)), policy)
-
-
-def hash_seeds(path: str) -> str:
-    """Return the SHA-256 of the user's file of seeds."""
-    try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise ConfigError(
-            f"the file of seeds cannot be read ({reason})", where=path, cure="Check --seeds"
-        ) from error
+    return settle_logs(read_logs(Path(config.decisions)), config.policy)
 
 
 def find_encoder(config: MineConfig) -> Encoder | None:
@@ -168,12 +116,13 @@ def find_encoder(config: MineConfig) -> Encoder | None:
 
 
 def cut_corpus(
-    run: Run, config: MineConfig, sources: tuple[Source, ...], progress: Progress
+    run: Draft, config: MineConfig, sources: tuple[Source, ...], progress: Progress
 ) -> Atoms:
     """Read the corpus and cut it into atoms."""
 
     def compute(folder: Path) -> int:
         skipped: list[Skipped] = []
+        sizes: list[int] = []
         with progress.task("cutting", sum(source.bytes for source in sources), "B") as advance:
             chunks = read_chunks(
                 sources,
@@ -188,25 +137,20 @@ def cut_corpus(
                     "no document in it", where=", ".join(config.corpus), cure="Name other files"
                 )
             profile = choose_profile(config, sources, first)
-            text_bytes: list[int] = []
-            documents = _weigh(chain([first], chunks), text_bytes)
+            documents = _weigh(chain([first], chunks), sizes)
             if profile.name != "bytes":
                 documents = record_documents(documents, folder)
             atoms = cut_chunks(documents, folder, profile=profile, patterns=config.patterns)
-        reading = {
-            "profile": profile.name,
-            "patterns": config.patterns,
-            "text_bytes": sum(text_bytes),
-            "skipped": [asdict(entry) for entry in skipped],
-        }
-        write_json(folder / "reading.json", reading)
+        stages.save_reading(
+            folder,
+            profile=profile.name,
+            patterns=config.patterns,
+            text_bytes=sum(sizes),
+            skipped=skipped,
+        )
         return int(atoms.table["count"].sum())
 
-    def load(folder: Path) -> Atoms:
-        reading = json.loads((folder / "reading.json").read_text(encoding="utf-8"))
-        return load_atoms(folder, profile=PROFILES[reading["profile"]])
-
-    return run.stage("atoms", compute, load)
+    return run.stage("atoms", compute, stages.load_cut)
 
 
 def _weigh(chunks: Iterable[Chunk], sizes: list[int]) -> Iterator[Chunk]:
@@ -225,20 +169,22 @@ def choose_profile(config: MineConfig, sources: tuple[Source, ...], first: Chunk
     return detect_profile(first.buffer[:SAMPLE].tobytes())
 
 
-def count_runs(
-    run: Run, config: MineConfig, atoms: Atoms, progress: Progress
-) -> tuple[Candidates, int]:
+def choose_min_count(config: MineConfig, atoms: Atoms) -> int:
+    """Return how often a run must occur."""
+    return config.min_count or default_min_count(int(atoms.table["count"].sum()))
+
+
+def count_runs(run: Draft, config: MineConfig, atoms: Atoms, progress: Progress) -> Candidates:
     """Count every run of atoms that repeats."""
     counts = atoms.table["count"].to_numpy()
-    total = int(counts.sum())
-    min_count = config.min_count or default_min_count(total)
+    least = choose_min_count(config, atoms)
 
     def compute(folder: Path) -> int:
-        with progress.task("counting", int(counts[counts >= min_count].sum()), "atom") as advance:
+        with progress.task("counting", int(counts[counts >= least].sum()), "atom") as advance:
             candidates = count_candidates(
                 atoms.mined,
                 counts,
-                min_count=min_count,
+                min_count=least,
                 longest=config.max_length,
                 memory=parse_size(config.memory) if config.memory else None,
                 advance=advance,
@@ -246,36 +192,30 @@ def count_runs(
         found = int((candidates.parent >= 0).sum())
         if found == 0:
             raise CorpusError(
-                f"no run of atoms occurs {min_count} times among {total:,} atoms",
+                f"no run of atoms occurs {least} times among {int(counts.sum()):,} atoms",
                 where=", ".join(config.corpus),
                 cure="Lower --min-count, or mine a larger corpus",
             )
-        candidates.table.write_parquet(folder / "candidates.parquet")
-        for name in ("keys", "parent", "suffix"):
-            np.save(folder / f"{name}.npy", getattr(candidates, name))
+        stages.save_candidates(folder, candidates)
         return found
 
-    def load(folder: Path) -> Candidates:
-        arrays = [np.load(folder / f"{name}.npy") for name in ("keys", "parent", "suffix")]
-        return Candidates(pl.read_parquet(folder / "candidates.parquet"), *arrays)
-
-    return run.stage("candidates", compute, load), min_count
+    return run.stage("candidates", compute, stages.load_candidates)
 
 
-def score_runs(run: Run, atoms: Atoms, candidates: Candidates) -> pl.DataFrame:
+def score_runs(run: Draft, atoms: Atoms, candidates: Candidates) -> pl.DataFrame:
     """Compute the statistics of every run."""
 
     def compute(folder: Path) -> int:
         total = int(atoms.table["count"].sum())
         scores = score_candidates(candidates, find_splits(candidates), total=total)
-        scores.write_parquet(folder / "scores.parquet")
+        scores.write_parquet(folder / stages.SCORES)
         return scores.height
 
-    return run.stage("scores", compute, lambda folder: pl.read_parquet(folder / "scores.parquet"))
+    return run.stage("scores", compute, stages.load_scores)
 
 
 def embed_runs(
-    run: Run,
+    run: Draft,
     config: MineConfig,
     atoms: Atoms,
     candidates: Candidates,
@@ -295,7 +235,7 @@ def embed_runs(
             save_encoder(folder / "encoder", encoder, profile=atoms.profile.name)
         with progress.task("embedding", len(candidates.keys), "run") as advance:
             dimension = embed_candidates(
-                folder / "vectors.f16", encoder, candidates, atoms.table["surface"], advance=advance
+                folder / VECTORS, encoder, candidates, atoms.table["surface"], advance=advance
             )
         about = {
             "encoder": config.encoder,
@@ -304,26 +244,20 @@ def embed_runs(
             "device": getattr(encoder, "device", "cpu"),
             "precision": getattr(encoder, "precision", "float32"),
         }
-        write_json(folder / "encoder.json", about)
+        write_json(folder / ABOUT_VECTORS, about)
         return len(candidates.keys)
 
-    def load(folder: Path) -> np.ndarray:
-        about = json.loads((folder / "encoder.json").read_text(encoding="utf-8"))
-        return load_vectors(folder / "vectors.f16", about["dimension"])
-
-    return run.stage("vectors", compute, load)
+    return run.stage("vectors", compute, stages.load_rows)
 
 
 def propose(
-    run: Run,
+    run: Draft,
     config: MineConfig,
     atoms: Atoms,
     candidates: Candidates,
     scores: pl.DataFrame,
     vectors: np.ndarray,
-    min_count: int,
-    *,
-    decisions: Settled | None = None,
+    decisions: Settled | None,
 ) -> pl.DataFrame:
     """Weigh the evidence, let the runs compete for the text and prove what is left."""
 
@@ -343,7 +277,7 @@ def propose(
             likeness,
             objective=config.objective,
             budget=config.vocab_size,
-            min_count=min_count,
+            min_count=choose_min_count(config, atoms),
             unsound={Verdict.VALUE: values, Verdict.TORN: torn},
             glue=find_glue(candidates, atoms),
             **find_wanted(decisions, candidates, tokens, rows, atoms, config.patterns),
@@ -357,108 +291,102 @@ def propose(
             atoms.table,
             runs,
             candidates,
-            min_count=min_count,
+            min_count=choose_min_count(config, atoms),
             objective=config.objective,
             patterns=config.patterns,
         )
         proposals = list_units(pl.concat([runs, whole]), budget=config.vocab_size)
         proposals = prove_proposals(proposals, atoms, candidates, patterns=config.patterns)
-        proposals.write_parquet(folder / "proposals.parquet")
+        proposals.write_parquet(folder / PROPOSALS)
         return proposals.height
 
-    return run.stage(
-        "proposals", compute, lambda folder: pl.read_parquet(folder / "proposals.parquet")
-    )
-
-
-def find_wanted(
-    decisions: Settled | None,
-    candidates: Candidates,
-    tokens: pl.Series,
-    rows: np.ndarray,
-    atoms: Atoms,
-    patterns: Mapping[str, str],
-) -> dict[str, np.ndarray]:
-    """Return the rows of the candidates that people accepted and rejected, for `settle_runs`."""
-    if decisions is None:
-        return {}
-    table = pl.DataFrame({"token": tokens, "candidate": pl.Series(rows, dtype=pl.UInt32)})
-    table = table.with_columns(atom=pl.lit(None, pl.UInt32))
-    known = find_units(table, decisions.decisions, atoms, candidates)
-    wishes, _ = list_wishes(decisions.decisions, atoms, patterns, known=known)
-    wanted: dict[str, list[Unit]] = {
-        "accepted": [wish.form.unit for wish in wishes],
-        "rejected": [unit for unit, said in decisions.decisions.items() if said.verdict == "reject"]
-        + [wish.source for wish in wishes if wish.form.unit != wish.source],
-    }
-    return {
-        name: rows[list(find_units(table, units, atoms, candidates).values())]
-        for name, units in wanted.items()
-        if units
-    }
+    return run.stage("proposals", compute, stages.load_proposals)
 
 
 def rank_units(
-    run: Run,
+    run: Draft,
     config: MineConfig,
     atoms: Atoms,
     candidates: Candidates,
     proposals: pl.DataFrame,
     vectors: np.ndarray,
-    *,
-    decisions: Settled | None = None,
-) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    decisions: Settled | None,
+) -> stages.Ranked:
     """Rank what was kept, order its merges, gather families and measure what it saves.
 
-    Decisions of reviewers are obeyed: the proposals come back as they leave them.
+    Decisions of reviewers change the proposals before.
     """
 
     def compute(folder: Path) -> int:
-        applied = Applied(proposals, atoms, candidates)
+        table, words, runs = proposals, atoms, candidates
+        families: Mapping[str, str] = {}
+        rejected: frozenset[str] = frozenset()
         if decisions is not None:
-            applied = apply_decisions(
-                proposals,
-                decisions.decisions,
-                atoms,
-                candidates,
-                patterns=config.patterns,
-                objective=config.objective,
-            )
-            for note in tell_outcome(decisions, applied):
-                LOG.warning("%s", note)
-            known = applied.proposals[: proposals.height].drop("place")
-            known.sort("order").write_parquet(folder / "proposals.parquet")
-        units, rows, near = rank_reviewed(applied, vectors, device=config.device, seed=config.seed)
+            applied = obey(decisions, proposals, atoms, candidates, config)
+            table, words, runs = applied.proposals, applied.atoms, applied.candidates
+            families, rejected = applied.families, applied.rejected
+            known = table[: proposals.height].drop("place")
+            known.sort("order").write_parquet(folder / PROPOSALS)
+            table = table.drop("place")
+        units = rank_kept(table, words, runs)
+        units, rows, near = gather_families(units, vectors, device=config.device, seed=config.seed)
+        units = move_families(units, families) if families else units
         spaced = atoms.profile.name in ("words", "transliteration")
         with ThreadPoolExecutor(1) as drawing:  # beside the rest: it is as long
             drawn = drawing.submit(lay_out, rows, near.table, seed=config.seed)
-            merges = order_merges(units, avoid=applied.rejected)
-            write_vocabulary(folder, units, merges, spaced=spaced)
-            units.write_parquet(folder / "units.parquet")
-            curve = _measure_curve(units, atoms, applied.candidates, seed=config.seed)
-            curve.write_parquet(folder / "savings.parquet")
-            _write_map(folder, units, drawn.result(), len(vectors))
-        about = {"index": near.index, "recall_at_10": near.recall, "device": near.device}
-        write_json(folder / "search.json", {**about, "knee": find_knee(curve)})
+            write_vocabulary(folder, units, order_merges(units, avoid=rejected), spaced=spaced)
+            units.write_parquet(folder / UNITS)
+            curve = measure_curve(units, atoms, runs, seed=config.seed)
+            curve.write_parquet(folder / CURVE)
+            stages.save_map(folder, units, drawn.result(), len(vectors))
+        stages.save_search(
+            folder, index=near.index, recall=near.recall, device=near.device, knee=find_knee(curve)
+        )
         return units.height
 
-    def load(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-        units = pl.read_parquet(folder / "units.parquet")
-        decided = folder / "proposals.parquet"
-        left = pl.read_parquet(decided) if decided.exists() else proposals
-        return units, pl.read_parquet(folder / "savings.parquet"), left
+    return run.stage("vocabulary", compute, partial(stages.load_ranked, proposals=proposals))
 
-    return run.stage("vocabulary", compute, load)
+
+def obey(
+    decisions: Settled,
+    proposals: pl.DataFrame,
+    atoms: Atoms,
+    candidates: Candidates,
+    config: MineConfig,
+) -> Applied:
+    """Return the proposals as decisions leave them, and tell what came of these."""
+    applied = apply_decisions(
+        proposals,
+        decisions.decisions,
+        atoms,
+        candidates,
+        patterns=config.patterns,
+        objective=config.objective,
+    )
+    for note in tell_outcome(decisions, applied):
+        LOG.warning("%s", note)
+    return applied
+
+
+def measure_curve(
+    units: pl.DataFrame, atoms: Atoms, candidates: Candidates, *, seed: int
+) -> pl.DataFrame:
+    """Return how much of the held-back text the first k units save, or of the mined one."""
+    runs = units.filter(pl.col("candidate").is_not_null())
+    slice_ = atoms.held if has_documents(atoms.held) else atoms.mined
+    order = runs["candidate"].to_numpy().astype(np.int64)
+    return measure_savings(slice_, candidates, final_values(runs, candidates), order, seed=seed)
 
 
 def tell_fields(
-    run: Run,
+    run: Draft,
     config: MineConfig,
     atoms: Atoms,
     candidates: Candidates,
     units: pl.DataFrame,
     vectors: np.ndarray,
     named: Encoder | None,
+    anchors: Anchors,
 ) -> None:
     """Write what is known of each unit beyond its text: facets, contexts, addresses and more."""
 
@@ -471,231 +399,9 @@ def tell_fields(
             vectors,
             named or open_encoder(run.folder)[0],
             trained=named is None,
-            anchors=find_anchors(config),
+            anchors=anchors,
             patterns=config.patterns,
             seed=config.seed,
         )
 
     run.stage("fields", compute, lambda _: None)
-
-
-def _write_map(folder: Path, units: pl.DataFrame, points: np.ndarray, vectors: int) -> None:
-    """Write where each unit that has one of the vectors lies on the map."""
-    ranks = units.filter(pl.col("candidate") < vectors)["rank"]
-    x, y = points.T
-    pl.DataFrame({"rank": ranks, "x": x, "y": y}).write_parquet(folder / "map.parquet")
-
-
-def _measure_curve(
-    units: pl.DataFrame, atoms: Atoms, candidates: Candidates, *, seed: int
-) -> pl.DataFrame:
-    """Return how much of the held-back text the first k units save, or of the mined one."""
-    runs = units.filter(pl.col("candidate").is_not_null())
-    slice_ = atoms.held if has_documents(atoms.held) else atoms.mined
-    order = runs["candidate"].to_numpy().astype(np.int64)
-    return measure_savings(slice_, candidates, final_values(runs, candidates), order, seed=seed)
-
-
-def has_documents(stream: Stream) -> bool:
-    """Say whether a stream holds any document."""
-    return len(stream.documents) > 1
-
-
-def describe_run(
-    run: Run,
-    key: dict[str, Any],
-    sources: tuple[Source, ...],
-    atoms: Atoms,
-    candidates: Candidates,
-    proposals: pl.DataFrame,
-    curve: pl.DataFrame,
-    *,
-    decisions: Settled | None = None,
-) -> dict[str, Any]:
-    """Return the manifest: what went in, what came out, what it cost."""
-    verdicts = proposals.group_by("verdict").len().sort("len", "verdict", descending=_FALLING)
-    kept = proposals.filter(pl.col("verdict") == Verdict.KEPT)
-    kinds = kept.group_by("kind").len().sort("len", "kind", descending=_FALLING)
-    stage = {entry.name: run.folder / f"{i}_{entry.name}" for i, entry in enumerate(run.stages, 1)}
-
-    def read(name: str, file: str) -> dict[str, Any]:
-        return dict(json.loads((stage[name] / file).read_text(encoding="utf-8")))
-
-    counted = candidates.table.filter(pl.col("length") > 1)["count"].min()
-    return {
-        "key": key,
-        "config": key["config"],
-        "inputs": key["inputs"],
-        "versions": list_versions(),
-        "bytes": sum(source.bytes for source in sources),
-        "text_bytes": read("atoms", "reading.json")["text_bytes"],
-        "profile": atoms.profile.name,
-        "documents": len(atoms.mined.documents) - 1,
-        "held_documents": len(atoms.held.documents) - 1,
-        "measured_on": "held back" if has_documents(atoms.held) else "mined",
-        "atoms": int(atoms.table["count"].sum()),
-        "min_count": key["config"]["min_count"]
-        or default_min_count(int(atoms.table["count"].sum())),
-        "least_count": counted,
-        "verdicts": dict(verdicts.iter_rows()),
-        "kinds": dict(kinds.iter_rows()),
-        "decisions": count_decisions(decisions) if decisions else None,
-        "saved": curve.row(-1, named=True) if curve.height else {},
-        "encoder": read("vectors", "encoder.json"),
-        "search": read("vocabulary", "search.json"),
-        "fields": tell_space(read("fields", "fields.json")),
-        "skipped": read("atoms", "reading.json")["skipped"],
-        "stages": [asdict(entry) for entry in run.stages],
-    }
-
-
-def tell_space(about: dict[str, Any]) -> dict[str, Any]:
-    """Return what the manifest says of fields: the facets, and what a shared address means."""
-    prefixes = [(row["signs"], row["cosine"]) for row in about["prefixes"]]
-    return {"facets": list(about["facets"]), "cosine_by_shared_signs": dict(prefixes)}
-
-
-def list_versions() -> dict[str, str]:
-    """Return the versions of Python, of the machine and of the libraries that matter."""
-    found = {"python": platform.python_version(), "machine": platform.machine()}
-    for name in (
-        "numpy",
-        "numba",
-        "polars",
-        "scikit-learn",
-        "faiss-gpu",
-        "faiss-cpu",
-        "sentence-transformers",
-        "torch",
-        "tokenizers",
-    ):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def write_run(
-    run: Run,
-    config: MineConfig,
-    candidates: Candidates,
-    vocabulary: pl.DataFrame,
-    proposals: pl.DataFrame,
-    curve: pl.DataFrame,
-    manifest: dict[str, Any],
-    *,
-    decisions: Settled | None = None,
-) -> None:
-    """Put the files for other programs at the top of the run folder."""
-    last = run.folder / "6_vocabulary"
-    for name in ("vocabulary.jsonl", "vocabulary.txt", "merges.tsv", "tokens.json"):
-        _link(last / name, run.folder / name)
-    decided = last / "proposals.parquet"
-    found = decided if decided.exists() else run.folder / "5_proposals" / "proposals.parquet"
-    _link(found, run.folder / "proposals.parquet")
-    if config.decisions:
-        copy_logs(Path(config.decisions), run.folder)
-    encoder = run.folder / "4_vectors" / "encoder"
-    if encoder.exists():
-        shutil.copytree(encoder, run.folder / "encoder", copy_function=_link, dirs_exist_ok=True)
-    (run.folder / "config.toml").write_text(write_config(config), encoding="utf-8")
-    draw_report(
-        run.folder,
-        candidates,
-        vocabulary,
-        proposals,
-        curve,
-        manifest,
-        decisions=manifest["decisions"],
-        conflicts=decisions.conflicts if decisions else (),
-    )
-    write_json(run.folder / MANIFEST, manifest)
-
-
-def copy_logs(place: Path, folder: Path) -> None:
-    """Put the logs that were obeyed into the new run: its reviewers go on with them."""
-    for log in read_logs(place):
-        target = name_log(folder, log.reviewer)
-        target.parent.mkdir(exist_ok=True)
-        shutil.copyfile(log.path, target)
-
-
-def draw_report(
-    folder: Path,
-    candidates: Candidates,
-    vocabulary: pl.DataFrame,
-    proposals: pl.DataFrame,
-    curve: pl.DataFrame,
-    manifest: dict[str, Any],
-    *,
-    decisions: Mapping[str, int] | None = None,
-    conflicts: Sequence[Conflict] = (),
-) -> Path:
-    """Write the report of a run, with places of its best units; return where it is."""
-    originals = open_originals(folder)
-    shown = list_shown(vocabulary)
-    known = pl.col("candidate").fill_null(0) < candidates.table.height  # not what people added
-    shown = shown.filter(known)
-    keys = list(list_keys(shown, candidates)) if shown.height else []
-    found = originals.find_all(keys, most=PLACES, reach=REACH)
-    rows = [
-        (rank, place.before, place.unit, place.after)
-        for rank, places in zip(shown["rank"] if keys else [], found, strict=True)
-        for place in places
-    ]
-    drawn = folder / "6_vocabulary" / "map.parquet"
-    write_report(
-        folder / "report.html",
-        vocabulary=vocabulary,
-        proposals=proposals,
-        curve=curve,
-        manifest=manifest,
-        contexts=pl.DataFrame(rows, schema=CONTEXTS, orient="row"),
-        exact=originals.exact,
-        places=pl.read_parquet(drawn) if drawn.exists() else None,
-        decisions=decisions,
-        conflicts=[(one.unit[0], one.field, one.said, one.holds) for one in conflicts],
-    )
-    return folder / "report.html"
-
-
-def rewrite_report(run: Path, *, policy: Policy = "majority") -> Path:
-    """Write the report of a finished run again, with what reviewers have decided since.
-
-    RunError where the run is damaged.
-    """
-    finished = open_finished(run)
-    reviewed = review_run(run, policy)
-    units, proposals = finished.units, finished.proposals.drop("row")
-    manifest = finished.manifest
-    if reviewed:
-        units, proposals = reviewed.units, reviewed.proposals
-        manifest = manifest | {"verdicts": dict(proposals["verdict"].value_counts().iter_rows())}
-    try:
-        curve = pl.read_parquet(run / "6_vocabulary" / "savings.parquet")
-        return draw_report(
-            run,
-            finished.candidates,
-            units,
-            proposals,
-            curve,
-            manifest,
-            decisions=reviewed.counts if reviewed else None,
-            conflicts=reviewed.conflicts if reviewed else (),
-        )
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise RunError(
-            f"its report cannot be written ({type(error).__name__})",
-            where=str(run),
-            cure="Check the folder's permissions, copy the whole run, or mine again",
-        ) from error
-
-
-def _link(source: str | Path, target: str | Path) -> None:
-    """Give a file a second name, or copy it where the file system cannot."""
-    Path(target).unlink(missing_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)

@@ -141,7 +141,7 @@ def test_one_path_needs_no_list_and_a_byte_order_mark_is_no_setting(tmp_path: Pa
         ("vocab-size = 2.5", "vocab-size is 2.5"),
         ("vocab-size = true", "vocab-size is True"),
         ("seed = 2026-11-23", "seed is"),
-        ("memory = 5", "memory is 5. It must be a text, in quotes"),
+        ("memory = 5", "memory is 5. It must be a text"),
         ("corpus = 5", "corpus is 5"),
         ('corpus = ["a", 5]', "corpus is ['a', 5]"),
         ('corpus = {a = "b"}', "corpus is"),

@@ -29,14 +29,14 @@ from miner.corpus import find_sources, read_chunks
 from miner.errors import MinerError, RunError
 from miner.mining.vocabulary import join_pieces, rank_merges, read_merges, split_unit
 from miner.pipeline import Mined, mine
-from miner.runs.store import Existing, Run
+from miner.runs.names import STAGES
+from miner.runs.store import Draft, Existing
 from miner.text.pretokens import choose_held
 from miner.text.profiles import PROFILES
 
 T = TypeVar("T")
 REAL = ROOT.parent / "shared" / "corpora"
 RESULTS = ("vocabulary.jsonl", "vocabulary.txt", "merges.tsv", "tokens.json", "proposals.parquet")
-STAGES = ("atoms", "candidates", "scores", "vectors", "proposals", "vocabulary", "fields")
 
 
 def mine_text(
@@ -337,9 +337,11 @@ def kill_at(
     monkeypatch: pytest.MonkeyPatch, victim: str, where: str, die: Callable[[], None]
 ) -> None:
     """Make a run die `before` a stage, `in` it, when all but the last file is there, or `after`."""
-    real = Run.stage
+    real = Draft.stage
 
-    def stage(run: Run, name: str, compute: Callable[[Path], int], load: Callable[[Path], T]) -> T:
+    def stage(
+        run: Draft, name: str, compute: Callable[[Path], int], load: Callable[[Path], T]
+    ) -> T:
         def dying(folder: Path) -> int:
             rows = compute(folder)
             next(path for path in sorted(folder.rglob("*")) if path.is_file()).unlink()
@@ -353,7 +355,7 @@ def kill_at(
             die()
         return found
 
-    monkeypatch.setattr(Run, "stage", stage)
+    monkeypatch.setattr(Draft, "stage", stage)
 
 
 def raise_killed() -> None:
@@ -370,20 +372,22 @@ def test_a_run_that_dies_in_any_stage_goes_on_to_the_same_bytes(
             mine(config_of(whole), tmp_path / "run")
     assert not (tmp_path / "run").exists()
     done: list[str] = []
-    real = Run.stage
+    real = Draft.stage
 
-    def stage(run: Run, name: str, compute: Callable[[Path], int], load: Callable[[Path], T]) -> T:
+    def stage(
+        run: Draft, name: str, compute: Callable[[Path], int], load: Callable[[Path], T]
+    ) -> T:
         def noted(folder: Path) -> int:
             done.append(name)
             return compute(folder)
 
         return real(run, name, noted, load)
 
-    monkeypatch.setattr(Run, "stage", stage)
+    monkeypatch.setattr(Draft, "stage", stage)
     mined = mine(config_of(whole), tmp_path / "run", existing="resume")
     assert done == list(STAGES[STAGES.index(victim) :])
     assert results(tmp_path / "run") == results(whole / "run")
-    assert [entry["name"] for entry in mined.manifest["stages"]] == list(STAGES)
+    assert [entry.name for entry in mined.manifest.stages] == list(STAGES)
 
 
 KILLER = """
@@ -398,7 +402,7 @@ def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
 whole, out, victim, where = sys.argv[1:]
-if victim in ("write_report", "write_json"):
+if victim in ("draw_report", "write_json"):
     setattr(pipeline, victim, lambda *_, **__: die())
 else:
     kill_at(pytest.MonkeyPatch(), victim, where, die)
@@ -418,7 +422,7 @@ def check_kill(whole: Path, tmp_path: Path, victim: str, where: str) -> None:
     assert left == {"run"}
 
 
-@pytest.mark.parametrize(("victim", "where"), [("vectors", "in"), ("write_report", "")])
+@pytest.mark.parametrize(("victim", "where"), [("vectors", "in"), ("draw_report", "")])
 def test_a_run_survives_kill_9(whole: Path, tmp_path: Path, victim: str, where: str) -> None:
     check_kill(whole, tmp_path, victim, where)
 
@@ -464,7 +468,7 @@ def test_a_changed_corpus_is_another_corpus(tmp_path: Path) -> None:
 def test_vocab_size_is_the_most_units(whole: Path, tmp_path: Path, objective: str) -> None:
     small = mine(config_of(whole, vocab_size=25, objective=objective), tmp_path / "small")
     assert small.vocabulary.height == 25
-    assert small.manifest["verdicts"]["kept"] == 25
+    assert small.manifest.verdicts["kept"] == 25
 
 
 def test_the_best_units_do_not_depend_on_how_many_are_kept(whole: Path, tmp_path: Path) -> None:
@@ -478,7 +482,7 @@ def test_min_count_and_max_length_bound_the_units(whole: Path, tmp_path: Path) -
     assert mined.vocabulary["count"].min() >= 6  # type: ignore[operator]
     assert mined.vocabulary["atoms"].list.len().max() == 2
     proposals = pl.read_parquet(tmp_path / "run" / "proposals.parquet")
-    assert proposals["count"].min() == mined.manifest["least_count"] == 6
+    assert proposals["count"].min() == mined.manifest.least_count == 6
 
 
 def test_compression_saves_more_tokens_than_meaning(tmp_path: Path) -> None:
@@ -488,9 +492,9 @@ def test_compression_saves_more_tokens_than_meaning(tmp_path: Path) -> None:
     saved = {}
     for objective in ("meaning", "compression"):
         mined = mine_text(tmp_path / objective, text, objective=objective, vocab_size=200)
-        assert mined.manifest["measured_on"] == "mined"
+        assert mined.manifest.measured_on == "mined"
         assert mined.vocabulary.height == 200
-        saved[objective] = mined.manifest["saved"]["saved"]
+        saved[objective] = mined.manifest.saved["saved"]
     assert saved["compression"] >= saved["meaning"] > 0
 
 
@@ -499,7 +503,7 @@ def test_patterns_of_the_user_are_atoms(tmp_path: Path) -> None:
     mined = mine_text(tmp_path, text, patterns={"ticket": r"[A-Z]+-\d+/\d"}, profile="words")
     atoms = pl.read_parquet(tmp_path / "run" / "1_atoms" / "atoms.parquet")
     assert "ab-12/1" in atoms["text"].to_list()
-    assert mined.manifest["config"]["patterns"] == {"ticket": r"[A-Z]+-\d+/\d"}
+    assert mined.manifest.config.patterns == {"ticket": r"[A-Z]+-\d+/\d"}
 
 
 def test_code_keeps_case_and_spaces(tmp_path: Path) -> None:
@@ -510,7 +514,7 @@ def test_code_keeps_case_and_spaces(tmp_path: Path) -> None:
         for _ in range(200)
     )
     mined = mine_text(tmp_path, text, profile="code")
-    assert mined.manifest["profile"] == "code"
+    assert mined.manifest.profile == "code"
     found = tokens(mined)
     assert found
     for token, count in mined.vocabulary.select("token", "count").iter_rows():
@@ -526,7 +530,7 @@ def test_bytes_are_units_of_bytes(tmp_path: Path) -> None:
         for _ in range(300)
     )
     mined = mine_text(tmp_path, content, name="image.bin")
-    assert mined.manifest["profile"] == "bytes"
+    assert mined.manifest.profile == "bytes"
     best = mined.vocabulary.row(0, named=True)
     assert best["atoms"] == ["<0x89>", "<0x50>", "<0x4E>", "<0x47>", "<0x0D>"]
     assert best["count"] == content.count(signature[:5])
@@ -679,9 +683,9 @@ CLASSES = {
 
 def check_run(folder: Path, mined: Mined) -> None:
     assert mined.vocabulary.height > 0
-    assert mined.manifest["verdicts"]["kept"] == mined.vocabulary.height
+    assert mined.manifest.verdicts["kept"] == mined.vocabulary.height
     ranks = rank_merges(read_merges(folder / "merges.tsv"))
-    profile = PROFILES[mined.manifest["profile"]]
+    profile = PROFILES[mined.manifest.profile]
     for token, atoms, surface in mined.vocabulary.select("token", "atoms", "surface").iter_rows():
         assert join_pieces(split_unit(token, atoms), ranks) == [token]
         assert profile.normalize(token) == token
@@ -700,7 +704,7 @@ def test_a_real_corpus_end_to_end(tmp_path: Path, name: str) -> None:
         text = "".join(line for line, _ in zip(lines, range(6_000), strict=False))[:1_500_000]
     mined = mine_text(tmp_path, text)
     if CLASSES[name]:
-        assert mined.manifest["profile"] == CLASSES[name]
+        assert mined.manifest.profile == CLASSES[name]
     check_run(tmp_path / "run", mined)
 
 
@@ -710,5 +714,5 @@ def test_the_weights_of_a_model_end_to_end(tmp_path: Path) -> None:
     if not path.exists():
         pytest.skip(f"{path.name} is not here")
     mined = mine(MineConfig(corpus=(str(path),)), tmp_path / "run")
-    assert mined.manifest["profile"] == "bytes"
+    assert mined.manifest.profile == "bytes"
     check_run(tmp_path / "run", mined)

@@ -173,7 +173,7 @@ def mine(
     existing: Existing = "resume" if resume else "overwrite" if overwrite else "refuse"
     mined = mine_corpus(config, folder, existing=existing, progress=BARS)
     if as_json:
-        click.echo(json.dumps(mined.manifest))
+        click.echo(json.dumps(mined.manifest.to_json()))
     else:
         from miner.report.summary import summarize
 
@@ -553,9 +553,9 @@ def report(run: Path, policy: Any) -> None:
     Example:
       miner report outputs/run
     """
-    from miner.pipeline import rewrite_report
+    from miner.report.drawing import redraw_report
 
-    click.echo(f"Next: open {rewrite_report(run, policy=policy)}")
+    click.echo(f"Next: open {redraw_report(run, policy=policy)}")
 
 
 @commands.command()

@@ -1,6 +1,6 @@
 """Files to documents: what is in the corpus?
 
-sources     which files the user means       text, jsonlines,
+sources     which files the user means       text, texts, jsonlines,
 streams     files to unpacked bytes          separated, tables    text forms to documents
 documents   the types that come out          binary               byte forms to documents
 
@@ -21,9 +21,19 @@ from miner.corpus.sources import find_sources, hash_sources, is_bytes
 from miner.corpus.streams import Stream
 from miner.corpus.tables import read_parquet
 from miner.corpus.text import LONGEST_RECORD, read_lines
+from miner.corpus.texts import read_spooled, spool_texts
 from miner.progress import Advance, idle
 
-__all__ = ["Chunk", "Skipped", "Source", "find_sources", "hash_sources", "is_bytes", "read_chunks"]
+__all__ = [
+    "Chunk",
+    "Skipped",
+    "Source",
+    "find_sources",
+    "hash_sources",
+    "is_bytes",
+    "read_chunks",
+    "spool_texts",
+]
 
 READERS: dict[Form, Callable[[Stream, Reading], Iterator[Chunk]]] = {
     "lines": read_lines,
@@ -31,6 +41,7 @@ READERS: dict[Form, Callable[[Stream, Reading], Iterator[Chunk]]] = {
     "csv": partial(read_separated, separator=","),
     "tsv": partial(read_separated, separator="\t"),
     "parquet": read_parquet,
+    "texts": read_spooled,
     "bytes": read_bytes,
     "hex": read_hex,
     "safetensors": read_safetensors,

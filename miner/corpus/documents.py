@@ -9,7 +9,7 @@ import numpy as np
 
 from miner.errors import CorpusError
 
-Form = Literal["lines", "jsonl", "csv", "tsv", "parquet", "bytes", "hex", "safetensors"]
+Form = Literal["lines", "jsonl", "csv", "tsv", "parquet", "texts", "bytes", "hex", "safetensors"]
 Compression = Literal["gz", "zst", "xz"]
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -20,7 +20,7 @@ TO_SKIP = "or go on without it by --on-error skip"
 class Source:
     """One file of a corpus: `path` is its name in messages, `file` is where its bytes lie.
 
-    The two differ for standard input only. `bytes` is the size on disk.
+    The two differ for standard input and for texts in memory. `bytes` is the size on disk.
     """
 
     path: str

@@ -19,10 +19,11 @@ import polars as pl
 
 from miner.errors import ConfigError, RunError, UsageError
 from miner.runs.files import make_plain_folder, open_plain, replace_file
+from miner.runs.names import LAYERS
 from miner.tables import checked
 from miner.vectors.neighbors import unit_rows
 
-FOLDER, ENDING = "layers", ".parquet"
+ENDING = ".parquet"
 RESERVED = ("token", "item", "value", "vector", "encoder")
 MOST_LAYERS = 64
 TEXTS: dict[str, pl.DataType] = {
@@ -157,7 +158,7 @@ def write_layer(run: Path, layer: Layer) -> None:
     """Put a layer into a run, in place of one of the same name; RunError where that fails."""
     buffer = BytesIO()
     layer.table.write_parquet(buffer)
-    place = run / FOLDER
+    place = run / LAYERS
     try:
         make_plain_folder(place)
         there = [path.stem for path in place.glob(f"*{ENDING}")]
@@ -174,15 +175,15 @@ def write_layer(run: Path, layer: Layer) -> None:
 def drop_layer(run: Path, name: str) -> None:
     """Take a layer out of a run; UsageError where there is none of that name."""
     check_name(name)
-    place = run / FOLDER / f"{name}{ENDING}"
+    place = run / LAYERS / f"{name}{ENDING}"
     if not place.is_file() or place.is_symlink():
-        raise UsageError(f"there is no layer {name!r}", cure=f"Look into {run / FOLDER}")
+        raise UsageError(f"there is no layer {name!r}", cure=f"Look into {run / LAYERS}")
     place.unlink()
 
 
 def read_layers(run: Path) -> dict[str, Layer]:
     """Return the layers of a run by name; RunError where one is damaged."""
-    folder = run / FOLDER
+    folder = run / LAYERS
     if not folder.is_dir() or folder.is_symlink():
         return {}
     layers = {}

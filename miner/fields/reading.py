@@ -12,8 +12,7 @@ import polars as pl
 
 from miner.errors import RunError
 from miner.fields.making import ABOUT, CONTEXTS, FIELDS, SCENES, SPACE, Space
-
-PLACE = "7_fields"
+from miner.runs.names import find_stage
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Fields:
 
 def read_fields(run: Path) -> Fields:
     """Return the fields of a run; RunError where it has none, or they are damaged."""
-    folder = run / PLACE
+    folder = find_stage(run, "fields")
     if not folder.is_dir():
         raise RunError(
             "has no fields: it is of an earlier version",

@@ -7,11 +7,12 @@ from pathlib import Path
 from miner.errors import RunError
 from miner.fields.anchors import DEFAULT, Anchors, read_anchors
 from miner.fields.making import ABOUT, make_fields
-from miner.fields.reading import PLACE, Fields, read_fields
+from miner.fields.reading import Fields, read_fields
 from miner.fields.space import open_encoder
 from miner.runs.annotations import review_run
 from miner.runs.decisions import Policy
 from miner.runs.finished import open_finished
+from miner.runs.names import find_stage
 from miner.runs.store import open_folder
 
 
@@ -27,7 +28,7 @@ def remake_fields(
     reviewed = review_run(run, policy)
     units = reviewed.units if reviewed else finished.units
     encoder, trained = open_encoder(run, device=device)
-    with open_folder(run / PLACE, marker=ABOUT, overwrite=True) as folder:
+    with open_folder(find_stage(run, "fields"), marker=ABOUT, overwrite=True) as folder:
         make_fields(
             folder,
             units,
@@ -38,7 +39,7 @@ def remake_fields(
             trained=trained,
             anchors=anchors,
             patterns=finished.patterns,
-            seed=int(finished.manifest["config"].get("seed") or 0),
+            seed=finished.manifest.config.seed,
         )
     return read_fields(run)
 

@@ -12,10 +12,11 @@ import polars as pl
 
 from miner.errors import RunError
 from miner.mining.candidates import Candidates
-from miner.mining.proof import cut_again
 from miner.mining.spelling import list_keys
-from miner.runs.annotations import cut_forms
+from miner.runs.forms import cut_forms
+from miner.runs.names import ABOUT_VECTORS, ENCODER, find_stage
 from miner.text.pretokens import Atoms
+from miner.text.recut import Cutter
 from miner.vectors.encoder import Encoder, load_encoder
 from miner.vectors.neighbors import unit_rows
 
@@ -24,9 +25,9 @@ Encode = Callable[[Sequence[str]], np.ndarray]
 
 def open_encoder(run: Path, *, device: str = "cpu") -> tuple[Encoder, bool]:
     """Return the encoder that a run was mined with, and whether it was trained on its corpus."""
-    place = run / "4_vectors"
+    place = find_stage(run, "vectors")
     try:
-        about = json.loads((place / "encoder.json").read_text(encoding="utf-8"))
+        about = json.loads((place / ABOUT_VECTORS).read_text(encoding="utf-8"))
         name, trained = str(about["encoder"]), bool(about["adds_up"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(
@@ -34,7 +35,7 @@ def open_encoder(run: Path, *, device: str = "cpu") -> tuple[Encoder, bool]:
             where=str(place),
             cure="Copy the whole run folder, or mine again",
         ) from error
-    return load_encoder(place / "encoder" if trained else name, device=device), trained
+    return load_encoder(place / ENCODER if trained else name, device=device), trained
 
 
 def embed_units(
@@ -92,7 +93,7 @@ def find_known(texts: Sequence[str], atoms: Atoms, patterns: Mapping[str, str]) 
     """Say of each text whether all its atoms stand in the corpus: else its encoder only guesses."""
     if atoms.profile.name == "bytes" or not texts:
         return [False] * len(texts)
-    cut = cut_again(list(texts), atoms, patterns)
+    cut = Cutter.of(atoms, patterns).cut(texts)
     parts = [cut.keys[start:end] for start, end in pairwise(cut.first.tolist())]
     inner = [(keys >> 1)[keys != 0] for keys in parts]
     return [bool(len(keys)) and bool((keys <= atoms.table.height).all()) for keys in inner]

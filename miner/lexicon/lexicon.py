@@ -18,10 +18,11 @@ from miner.fields.layers import Layer, read_layers, tell_values
 from miner.fields.space import embed_units, open_encoder
 from miner.lexicon.decomposing import Cut, cut_glued
 from miner.mining.vocabulary import SPACE_MARK, join_pieces, order_merges, rank_merges, split_unit
-from miner.runs.annotations import cut_forms, review_run
+from miner.runs.annotations import review_run
 from miner.runs.concordance import Context, Originals, open_originals
 from miner.runs.decisions import Policy
 from miner.runs.finished import open_finished
+from miner.runs.forms import cut_forms
 from miner.tokenizer.checking.checking import read_unit_ids
 from miner.vectors.encoder import Encoder, load_encoder
 from miner.vectors.neighbors import open_search, unit_rows

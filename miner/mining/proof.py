@@ -17,14 +17,14 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from miner.corpus import Chunk
 from miner.mining.candidates import Candidates
 from miner.mining.proposals import Verdict
 from miner.mining.spelling import list_keys, list_parts, spell_runs
 from miner.mining.vocabulary import SPACE_MARK, build_ranks, join_pieces, rank_merges, split_unit
 from miner.text import pretokenization as cutting
-from miner.text.pretokens import Atoms, Interner, cut_text, find_spans
+from miner.text.pretokens import Atoms
 from miner.text.profiles import Profile
+from miner.text.recut import Cutter, Recut
 from miner.text.unicode import (
     CLASS,
     CONNECTOR,
@@ -248,7 +248,7 @@ def find_recut(contexts: Contexts, atoms: Atoms, patterns: Mapping[str, str]) ->
     Where only a neighbour does, the unit is whole.
     """
     texts = spell_runs(contexts.keys, contexts.spelling).to_list()
-    cut = cut_again(texts, atoms, patterns)
+    cut = Cutter.of(atoms, patterns).cut(texts)
     width = contexts.keys.shape[1] + 1
     sizes = np.diff(cut.first)
     column = np.arange(len(cut.keys)) - np.repeat(cut.first[:-1], sizes)
@@ -273,7 +273,7 @@ def _find_lost(
     start, end, column = contexts.start[places], contexts.end[places], np.arange(keys.shape[1])
     before = spell_runs(np.where(column < start[:, None], keys, np.uint32(0)), spelling)
     after = spell_runs(np.where(column >= end[:, None], keys, np.uint32(0)), spelling)
-    sides = cut_again([*before, *after], atoms, patterns)
+    sides = Cutter.of(atoms, patterns).cut([*before, *after])
     lost = np.zeros(len(places), bool)
     for i, place in enumerate(places.tolist()):
         found, left = cut.list_keys(place), len(sides.list_keys(i))
@@ -294,44 +294,6 @@ def spell_atoms(atoms: Atoms, patterns: Mapping[str, str]) -> pl.Series:
         told |= np.array([pattern.fullmatch(form) is not None for form in table["surface"]], bool)
     spelling = pl.when(pl.Series(told)).then("surface").otherwise("text")
     return table.select(spelling.alias("text"))["text"]
-
-
-@dataclass(frozen=True)
-class Recut:
-    """Texts cut again: keys in the numbers of the corpus, text i from first[i] to first[i + 1]."""
-
-    keys: np.ndarray
-    first: np.ndarray
-    raw: np.ndarray
-    forms: list[str]
-
-    def list_keys(self, text: int) -> list[int]:
-        """Return the keys of one text without the stops."""
-        return [key for key in self.keys[self.first[text] : self.first[text + 1]].tolist() if key]
-
-    def list_forms(self, text: int) -> list[str]:
-        """Return the atoms of one text as they came."""
-        keys = self.raw[self.first[text] : self.first[text + 1]]
-        return [self.forms[key >> 1] for key in keys.tolist() if key]
-
-
-def cut_again(texts: list[str], atoms: Atoms, patterns: Mapping[str, str]) -> Recut:
-    """Return texts cut as the corpus was; an atom that it does not have gets a number past all."""
-    encoded = [text.encode() for text in texts]
-    lengths = np.array([len(text) for text in encoded], np.int64)
-    starts = np.cumsum(lengths + 1) - lengths - 1
-    buffer = np.frombuffer(b"\n".join([*encoded, b""]), np.uint8)
-    chunk = Chunk(buffer, starts, starts + lengths, "units")
-    interner = Interner()
-    spans = find_spans(chunk, [re.compile(pattern) for pattern in patterns.values()])
-    raw, _, first = cut_text(chunk, interner, spans, profile=atoms.profile)
-    forms = interner.texts()
-    numbers = dict(zip(atoms.table["text"], atoms.table["atom"], strict=True))
-    folds = [atoms.profile.normalize(form) or form for form in forms]
-    known = [0, *(numbers.get(text, atoms.table.height + 1) for text in folds[1:])]
-    keys = raw.copy()
-    cutting.renumber(keys, np.array(known, np.uint32))
-    return Recut(keys, np.append(first, len(keys)), raw, forms)
 
 
 def _quote(text: str) -> str:
@@ -367,7 +329,7 @@ def _split_pairs(pairs: np.ndarray, spelling: pl.Series, atoms: Atoms) -> list[b
         spell_runs(pairs[:, 1:], spelling),
         spell_runs(pairs, spelling),
     ]
-    cut = cut_again([text for column in texts for text in column], atoms, {})
+    cut = Cutter.of(atoms, {}).cut([text for column in texts for text in column])
     count = len(pairs)
     return [
         cut.list_forms(i) + cut.list_forms(count + i) != cut.list_forms(2 * count + i)

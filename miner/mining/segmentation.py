@@ -198,9 +198,11 @@ def cut_stream(
         return np.sum(list(pool.map(cut_part, edges[:-1], edges[1:])), axis=0, dtype=np.int64)
 
 
-def find_owners(stream: Stream, candidates: Candidates, values: np.ndarray) -> np.ndarray:
+def find_owners(
+    stream: Stream, candidates: Candidates, values: np.ndarray, *, trie: Trie | None = None
+) -> np.ndarray:
     """Return the row that starts at each place of a (small) stream, -1 elsewhere: int64 (keys,)."""
-    trie = build_trie(candidates, values > 0)
+    trie = trie or build_trie(candidates, values > 0)
     owners = np.full(len(stream.ids), -1, np.int64)
     counts = np.zeros(len(values), np.int64)
     _cut_range(

@@ -24,7 +24,8 @@ from threadpoolctl import threadpool_limits
 
 from miner.errors import ConfigError
 from miner.mining.candidates import Candidates
-from miner.text.pretokens import Atoms, cut_texts
+from miner.text.pretokens import Atoms
+from miner.text.recut import list_forms
 
 LOG = logging.getLogger(__name__)
 
@@ -282,5 +283,5 @@ def read_seeds(path: Path, atoms: Atoms) -> set[tuple[int, ...]]:
     if not lines:
         raise ConfigError("no seed in it", where=str(path), cure="Write one unit a line")
     numbers = dict(zip(atoms.table["text"], atoms.table["atom"], strict=True))
-    runs = cut_texts(lines, profile=atoms.profile)
+    runs = list_forms(lines, atoms.profile)
     return {tuple(numbers.get(text, 0) for text in run) for run in runs}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -25,6 +24,7 @@ from miner.report.style import POLICY, STYLE
 from miner.report.text import spell
 from miner.report.units import CONTEXTS, write_families, write_units
 from miner.runs.files import replace_file
+from miner.runs.manifest import Manifest
 
 
 def write_report(
@@ -33,7 +33,7 @@ def write_report(
     vocabulary: pl.DataFrame,
     proposals: pl.DataFrame,
     curve: pl.DataFrame,
-    manifest: dict[str, Any],
+    manifest: Manifest,
     contexts: pl.DataFrame | None = None,
     exact: bool = True,
     places: pl.DataFrame | None = None,
@@ -43,11 +43,10 @@ def write_report(
     """Write the page to `path`, first under another name.
 
     `vocabulary` in rank order and `proposals` as in the files of a run, with `verdict` and
-    `rival`; `curve` as `measure_savings` gives it; any of them may be empty. `manifest` as saved;
-    what it lacks is left out. A `measured_on` of `mined` says that no text was held back.
-    `contexts`: places of units in columns of `CONTEXTS`, `exact` if they are the text itself;
-    `places`: where units lie on the map, `rank`, `x`, `y`; `decisions`: how many of each kind;
-    `conflicts`: where reviewers differ.
+    `rival`; `curve` as `measure_savings` gives it; any of them may be empty. `contexts`: places
+    of units in columns of `CONTEXTS`, `exact` if they are the text itself; `places`: where units
+    lie on the map, `rank`, `x`, `y`; `decisions`: how many of each kind; `conflicts`: where
+    reviewers differ.
     """
     contexts = pl.DataFrame(schema=CONTEXTS) if contexts is None else contexts
     names = name_inputs(manifest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import PurePath
 from typing import Any
 
@@ -20,6 +21,8 @@ from miner.report.text import (
     tell_percent,
     tell_size,
 )
+from miner.runs.manifest import Manifest
+from miner.runs.store import Cost
 
 EXAMPLES = 10  # of each verdict
 MOST_INPUTS = 20
@@ -57,28 +60,23 @@ the best unit saves.</p>""",
 }
 
 
-def name_inputs(manifest: Mapping[str, Any]) -> str:
+def name_inputs(manifest: Manifest) -> str:
     """Return the names of the first inputs, without their folders."""
-    paths = [entry["path"] for entry in manifest.get("inputs", [])]
+    paths = [entry.path for entry in manifest.inputs]
     names = ["standard input" if path == "-" else PurePath(path).name or path for path in paths]
     more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
     return (", ".join(names[:3]) or "a corpus") + more
 
 
-def write_header(names: str, manifest: Mapping[str, Any], sections: Mapping[str, str]) -> str:
+def write_header(names: str, manifest: Manifest, sections: Mapping[str, str]) -> str:
     """Return the title, what was read, and links to `sections`: their titles by name."""
-    files = sum(entry.get("bytes", 0) for entry in manifest.get("inputs", []))
-    size = manifest.get("text_bytes", files)
-    facts = [tell_size(size)] if size else []
-    facts += [
-        f"{tell_number(manifest[name])} {name}"
-        for name in ("atoms", "documents")
-        if name in manifest
+    facts = [
+        tell_size(manifest.text_bytes),
+        f"{tell_number(manifest.atoms)} atoms",
+        f"{tell_number(manifest.documents)} documents",
+        f"profile {show(manifest.profile)}",
+        f"candidates occur {tell_number(manifest.min_count)} times or more",
     ]
-    if "profile" in manifest:
-        facts.append(f"profile {show(manifest['profile'])}")
-    if "min_count" in manifest:
-        facts.append(f"candidates occur {tell_number(manifest['min_count'])} times or more")
     links = " ".join(f'<a href="#{name}">{title}</a>' for name, title in sections.items())
     return (
         f"<header><h1>Units of meaning in {show(names)}</h1>"
@@ -87,10 +85,7 @@ def write_header(names: str, manifest: Mapping[str, Any], sections: Mapping[str,
 
 
 def write_summary(
-    vocabulary: pl.DataFrame,
-    proposals: pl.DataFrame,
-    curve: pl.DataFrame,
-    manifest: Mapping[str, Any],
+    vocabulary: pl.DataFrame, proposals: pl.DataFrame, curve: pl.DataFrame, manifest: Manifest
 ) -> str:
     kept, all_ = tell_number(vocabulary.height), tell_number(proposals.height)
     kept = f"<b>{kept}</b> of <b>{all_}</b> candidates"
@@ -105,8 +100,8 @@ def write_summary(
     return f'<p class="lead">{" ".join(lines)}</p>'
 
 
-def _name_slice(manifest: Mapping[str, Any]) -> str:
-    if manifest.get("measured_on") == "mined":
+def _name_slice(manifest: Manifest) -> str:
+    if manifest.measured_on == "mined":
         return "the mined text itself (too little to hold any back, so this flatters)"
     return "text that was held back"
 
@@ -125,7 +120,7 @@ def _tell_knee(curve: pl.DataFrame) -> str:
     return f"After about <b>{tell_number(knee)}</b> units more of them stop paying."
 
 
-def write_savings(curve: pl.DataFrame, manifest: Mapping[str, Any]) -> str:
+def write_savings(curve: pl.DataFrame, manifest: Manifest) -> str:
     title = '<h2 id="savings">How much shorter the text gets</h2>'
     if curve.height < 2:
         return f"{title}<p>Not measured: there are no units.</p>"
@@ -148,18 +143,15 @@ saves at least one atom in a million, and something for sure.</p>
 {make_table(["#units", "#saved", "#95 % interval", "#atoms per added unit"], rows)}</div>"""
 
 
-def write_reasons(proposals: pl.DataFrame, manifest: Mapping[str, Any]) -> str:
-    config = manifest.get("config", {})
-    made = SCORES.get(config.get("objective", "meaning"), "")
-    picture = draw_scatter(proposals, seed=int(config.get("seed") or 0))
+def write_reasons(proposals: pl.DataFrame, manifest: Manifest) -> str:
+    made = SCORES[manifest.config.objective]
+    picture = draw_scatter(proposals, seed=manifest.config.seed)
     return f"""<h2 id="why">Why</h2>{made}{picture}"""
 
 
-def write_refusals(proposals: pl.DataFrame, manifest: Mapping[str, Any]) -> str:
+def write_refusals(proposals: pl.DataFrame, manifest: Manifest) -> str:
     """Return how many got each verdict, what it means, and the best-scored examples."""
-    counts = dict(manifest.get("verdicts", {}))
-    if not counts and "verdict" in proposals.columns:
-        counts = dict(proposals["verdict"].value_counts().sort("verdict").iter_rows())
+    counts = manifest.verdicts
     ordered = [name for name in VERDICTS if counts.get(name)]
     ordered += sorted(name for name in set(counts) - set(VERDICTS) if counts[name])
     if not ordered:
@@ -220,47 +212,37 @@ def write_decisions(decisions: Mapping[str, int], conflicts: Sequence[Difference
 {f"<p>and {tell_number(more)} more</p>" if more else ""}"""
 
 
-def write_making(manifest: Mapping[str, Any]) -> str:
-    inputs = manifest.get("inputs", [])
+def write_making(manifest: Manifest) -> str:
+    inputs = manifest.inputs
     files = [
-        (
-            show(entry["path"]),
-            tell_size(entry.get("bytes", 0)),
-            show((entry.get("sha256") or "")[:16]),
-        )
+        (show(entry.path), tell_size(entry.bytes), show(entry.sha256[:16]))
         for entry in inputs[:MOST_INPUTS]
     ]
     more = f"<p>and {len(inputs) - MOST_INPUTS:,} more</p>" if len(inputs) > MOST_INPUTS else ""
-    settings = [(show(k), show(v)) for k, v in flatten(manifest.get("config", {}))]
-    versions = [(show(k), show(v)) for k, v in flatten(manifest.get("versions", {}))]
+    settings = [(show(k), show(v)) for k, v in flatten(asdict(manifest.config))]
+    versions = [(show(k), show(v)) for k, v in manifest.versions.items()]
     return f"""<h2 id="making">How it was made</h2>
-{_write_stages(manifest.get("stages", []))}
+{_write_stages(manifest.stages)}
 {make_section("Corpus", ["file", "#size", "SHA-256 begins"], files)}{more}
 <div class="columns">{make_section("Settings", ["setting", "value"], settings)}
 {make_section("Versions", ["package", "version"], versions)}</div>"""
 
 
-def _write_stages(stages: Sequence[Mapping[str, Any]]) -> str:
-    if not stages:
-        return ""
-    longest = max(stage.get("seconds") or 0 for stage in stages)
-    largest = max(stage.get("peak_mb") or 0 for stage in stages)
+def _write_stages(stages: Sequence[Cost]) -> str:
+    longest = max((stage.seconds for stage in stages), default=0)
+    largest = max((stage.peak_mb or 0 for stage in stages), default=0)
     rows = [
         (
-            show(stage.get("name", "")) + _tell_rows(stage.get("rows")),
-            make_bar(stage.get("seconds") or 0, longest, tell_duration(stage.get("seconds") or 0)),
-            tell_duration(stage.get("cpu_seconds") or 0),
-            make_bar(peak, largest, f"{tell_number(peak)} MB"),
+            f"{show(stage.name)}<small>{tell_number(stage.rows)} rows</small>",
+            make_bar(stage.seconds, longest, tell_duration(stage.seconds)),
+            tell_duration(stage.cpu_seconds),
+            make_bar(stage.peak_mb or 0, largest, f"{tell_number(stage.peak_mb or 0)} MB"),
         )
-        for stage, peak in ((stage, stage.get("peak_mb") or 0) for stage in stages)
+        for stage in stages
     ]
-    total = tell_duration(sum(stage.get("seconds") or 0 for stage in stages))
+    total = tell_duration(sum(stage.seconds for stage in stages))
     table = make_table(["stage", "#time", "#CPU time", "#peak memory"], rows)
     return f'<h3>Time and memory: {total} in all</h3><div class="names narrow">{table}</div>'
-
-
-def _tell_rows(rows: int | None) -> str:
-    return "" if rows is None else f"<small>{tell_number(rows)} rows</small>"
 
 
 def flatten(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import Any
 
 import polars as pl
+
+from miner.runs.manifest import Manifest
 
 SHOWN = 10  # units of a kind
 WIDTH = 46  # columns for a token
 
 
-def summarize(vocabulary: pl.DataFrame, manifest: dict[str, Any], folder: str) -> str:
+def summarize(vocabulary: pl.DataFrame, manifest: Manifest, folder: str) -> str:
     """Return the best units of each kind, the verdicts, the savings and the cost of a run."""
-    sections = [_units(vocabulary, kind) for kind in manifest["kinds"]]
+    sections = [_units(vocabulary, kind) for kind in manifest.kinds]
     if vocabulary.is_empty():
         sections.append("no unit was kept: mine a larger corpus, or see proposals.parquet for why")
     sections.append(_verdicts(manifest))
@@ -55,19 +56,19 @@ def _columns(text: str) -> int:
     return len(text) + wide - marks
 
 
-def _verdicts(manifest: dict[str, Any]) -> str:
+def _verdicts(manifest: Manifest) -> str:
     """Return how many proposals got which verdict, and what reviewers said."""
-    counts = ", ".join(f"{name} {count:,}" for name, count in manifest["verdicts"].items())
+    counts = ", ".join(f"{name} {count:,}" for name, count in manifest.verdicts.items())
     lines = [f"verdicts: {counts}"]
-    if manifest["decisions"] is not None:
-        said = (f"{count:,} {name}" for name, count in manifest["decisions"].items())
+    if manifest.decisions is not None:
+        said = (f"{count:,} {name}" for name, count in manifest.decisions.items())
         lines.append(f"decided:  {', '.join(said) or 'no decision'}")
     return "\n".join(lines)
 
 
-def _fields(manifest: dict[str, Any]) -> str:
+def _fields(manifest: Manifest) -> str:
     """Return what is known of units beyond their text, and what a shared address means."""
-    fields = manifest["fields"]
+    fields = manifest.fields
     cosines = list(fields["cosine_by_shared_signs"].values())[:4]
     shared = [f"{cosine:.2f}" for cosine in cosines if cosine is not None]
     if len(shared) < 2:
@@ -80,36 +81,36 @@ def _fields(manifest: dict[str, Any]) -> str:
     )
 
 
-def _costs(manifest: dict[str, Any]) -> str:
+def _costs(manifest: Manifest) -> str:
     """Return what was read, what it saves and what it took."""
-    stages = manifest["stages"]
-    seconds = sum(stage["seconds"] for stage in stages)
-    processor = sum(stage["cpu_seconds"] for stage in stages)
-    megabytes = manifest["text_bytes"] / 1e6
-    saved = manifest["saved"]
+    stages = manifest.stages
+    seconds = sum(stage.seconds for stage in stages)
+    processor = sum(stage.cpu_seconds for stage in stages)
+    megabytes = manifest.text_bytes / 1e6
+    saved = manifest.saved
     lines = [
-        f"corpus:   {megabytes:,.1f} MB of text, {manifest['documents']:,} documents and "
-        f"{manifest['held_documents']:,} held back, {manifest['atoms']:,} atoms, profile "
-        f"{manifest['profile']}, runs that occur {manifest['min_count']} times and more"
+        f"corpus:   {megabytes:,.1f} MB of text, {manifest.documents:,} documents and "
+        f"{manifest.held_documents:,} held back, {manifest.atoms:,} atoms, profile "
+        f"{manifest.profile}, runs that occur {manifest.min_count} times and more"
     ]
     if saved:
-        knee = manifest["search"]["knee"]
+        knee = manifest.search.knee
         pays = "every unit still pays"
         if knee < saved["units"]:
             pays = f"beyond {knee:,} units more of them hardly pay"
         if knee == 0:
             pays = "too little to say how many units pay"
-        text = "the mined text" if manifest["measured_on"] == "mined" else "held-back text"
+        text = "the mined text" if manifest.measured_on == "mined" else "held-back text"
         lines.append(
             f"savings:  {saved['saved']:.1%} fewer tokens on {text} (95%: {saved['low']:.1%} to "
             f"{saved['high']:.1%}), an atom counted as a token; {pays}"
         )
-    peak = max(stage["peak_mb"] for stage in stages)
-    shares = ", ".join(f"{stage['name']} {stage['cpu_seconds']:.1f}" for stage in stages)
+    peak = max(stage.peak_mb for stage in stages)
+    shares = ", ".join(f"{stage.name} {stage.cpu_seconds:.1f}" for stage in stages)
     lines.append(
         f"cost:     {seconds:.1f} s ({megabytes / max(seconds, 1e-9):.1f} MB/s), "
         f"{processor:.1f} CPU-s ({shares}), {peak:,} MB at most"
     )
-    if manifest["skipped"]:
-        lines.append(f"skipped:  {len(manifest['skipped']):,} places; see manifest.json")
+    if manifest.skipped:
+        lines.append(f"skipped:  {len(manifest.skipped):,} places; see manifest.json")
     return "\n".join(lines)

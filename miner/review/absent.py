@@ -70,7 +70,7 @@ def list_similar(explainer: Explainer, cut: Cut, text: str) -> list[dict[str, An
 
 def list_reasons(explainer: Explainer, cut: Cut, count: int, held: int) -> list[str]:
     """Return in plain words why a text is no proposal, the best reason first."""
-    longest = int(explainer.run.manifest["config"]["max_length"])
+    longest = explainer.run.manifest.config.max_length
     if not cut.forms:
         return ["Nothing in it is an atom: white space and stops alone are no unit."]
     reasons = []

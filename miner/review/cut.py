@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from miner.runs.concordance import cut_again
 from miner.runs.finished import Finished
 from miner.text.pretokens import MOST_ATOMS
+from miner.text.recut import recut_texts
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,9 @@ def cut_pieces(text: str, run: Finished) -> list[tuple[bool, str]]:
         known = names if "".join(names) == text else [f"<0x{b:02X}>" for b in encode(text)]
         return [(False, name) for name in known]
     content = encode(text)
-    buffer = np.frombuffer(content, np.uint8)
+    cut = recut_texts([content.decode()], profile, run.patterns)
     pieces, end = [], 0
-    for start, stop in cut_again(buffer, profile, run.patterns).tolist() if content else []:
+    for start, stop in cut.spans().tolist() if content else []:
         if stop > start:
             gap = content[end:start].decode("utf-8", "replace")
             pieces.append((any(map(str.isspace, gap)), content[start:stop].decode("utf-8")))

@@ -57,8 +57,8 @@ class Explainer:
     def __init__(self, run: Finished) -> None:
         self.run = run
         self.table = join_units(run)
-        self.meaning = run.manifest["config"]["objective"] == "meaning"
-        self.min_count = int(run.manifest["min_count"])
+        self.meaning = run.manifest.config.objective == "meaning"
+        self.min_count = run.manifest.min_count
 
     # Who is who
 
@@ -184,7 +184,7 @@ class Explainer:
         plain = ASSOCIATION, FREEDOM, SHOWN, CONFIRMED
         seeded = ASSOCIATION, FREEDOM, SEEDED, CONFIRMED
         if not rows.height or not self.meaning:
-            return seeded if self.run.manifest["config"].get("seeds") else plain
+            return seeded if self.run.manifest.config.seeds else plain
         parts = rows.select("association", "freedom", "shown", "confirmed").row(0)
         away = [abs(mean_of(parts, weights) - rows["score"][0]) for weights in (plain, seeded)]
         return seeded if away[1] < away[0] else plain

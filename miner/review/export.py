@@ -41,7 +41,7 @@ def export_vocabulary(run: Path, out: Path, *, form: str, policy: Policy = "majo
     finished = open_finished(run)
     reviewed = review_run(run, policy)
     units = reviewed.units if reviewed else finished.units
-    spaced = finished.manifest["profile"] in ("words", "transliteration")
+    spaced = finished.manifest.profile in ("words", "transliteration")
     if form == "merges":
         merges = reviewed.merges if reviewed else order_merges(units)
         content = write_merges(merges).encode()

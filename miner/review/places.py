@@ -11,6 +11,7 @@ import polars as pl
 
 from miner.runs.files import make_plain_folder, replace_file
 from miner.runs.finished import Finished
+from miner.runs.names import MAP, find_stage
 from miner.vectors.layout import place_beside
 
 MOST = 20_000  # points drawn in all
@@ -30,7 +31,7 @@ def find_points(run: Finished, table: pl.DataFrame) -> Points:
 
     The places of the refused are found once and kept in the run's folder.
     """
-    drawn = run.folder / "6_vocabulary" / "map.parquet"
+    drawn = find_stage(run.folder, "vocabulary") / MAP
     if not drawn.exists():
         return Points(np.zeros(0, np.int64), np.zeros((0, 2), np.float32))
     kept = _place_kept(run, table, pl.read_parquet(drawn)).head(MOST)

@@ -42,7 +42,7 @@ def explain(explainer: Explainer, row: int) -> dict[str, Any]:
         "surface": explainer.spell_surface(row),
         "atoms": list(unit[1]),
         "score": round_real(about["score"]),
-        "objective": explainer.run.manifest["config"]["objective"],
+        "objective": explainer.run.manifest.config.objective,
         "headline": write_headline(explainer, about, owners),
         "evidence": list_evidence(explainer, about, around),
         "merges": [
@@ -91,12 +91,12 @@ def write_headline(
         f"and {tell_score(LEAST_SCORE)} is needed",
         Verdict.CHANCE: "its parts may meet by chance: log-likelihood "
         f"{about['log_likelihood'] or 0:,.1f}, and {SURE} would be sure",
-        Verdict.TORN: TORN.get(explainer.run.manifest["profile"], "it cuts through what is one"),
+        Verdict.TORN: TORN.get(explainer.run.manifest.profile, "it cuts through what is one"),
         Verdict.VALUE: "a number in it is one of many in its place, as the values of a record are",
         Verdict.FRAGMENT: _blame_holder(explainer, about),
         Verdict.OUTBID: _blame_owners(explainer, about, owners),
         Verdict.BUDGET: "it is good enough, but --vocab-size "
-        f"{explainer.run.manifest['config']['vocab_size']:,} has no room for it",
+        f"{explainer.run.manifest.config.vocab_size:,} has no room for it",
         Verdict.REJECTED: "a reviewer rejected it",
     }
     if verdict in (Verdict.WEAK, Verdict.CHANCE) and not explainer.meaning:
@@ -247,7 +247,7 @@ def _tell_vectors(explainer: Explainer, about: Mapping[str, Any]) -> list[_Told]
         text = f"its parts mean alike by {about['closeness']:.2f} of 1 (cosine)"
         told.append(("closeness", text, about["closeness"], "closeness", False))
     if about.get("wholeness") is not None:
-        adds = explainer.run.manifest.get("encoder", {}).get("adds_up", False)
+        adds = explainer.run.manifest.encoder.adds_up
         text = f"the whole means what its parts add up to by {about['wholeness']:.2f} of 1 (cosine)"
         text += "; the corpus encoder always adds up" if adds else ""
         told.append(("wholeness", text, about["wholeness"], "" if adds else "wholeness", True))
@@ -381,14 +381,14 @@ PARTS = {
 
 def _change_idle(explainer: Explainer, about: Mapping[str, Any]) -> list[str]:
     """Return what a run that did not compete to save tokens lacks."""
-    documents = int(explainer.run.manifest["documents"])
+    documents = explainer.run.manifest.documents
     least, promise = min(SPREAD, documents), about["count"] * (about["length"] - 1)
     if about["documents"] < least:
         return [
             f"It stands in {tell_count(about['documents'], 'document')}; to compete for "
             f"savings it must stand in {least}."
         ]
-    budget = int(explainer.run.manifest["config"]["vocab_size"])
+    budget = explainer.run.manifest.config.vocab_size
     able = pl.col("candidate").is_not_null() & (pl.col("documents") >= least)
     promises = explainer.table.filter(able).select(p=pl.col("count") * (pl.col("length") - 1))["p"]
     bar = int(promises.top_k(min(8 * budget, len(promises)))[-1])

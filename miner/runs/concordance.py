@@ -31,8 +31,10 @@ from numba import njit
 
 from miner.corpus import Chunk
 from miner.errors import RunError
-from miner.text.pretokens import Atoms, Interner, choose_held, cut_text, find_spans, load_atoms
-from miner.text.profiles import PROFILES, Profile
+from miner.runs.names import READING, find_stage
+from miner.text.pretokens import Atoms, choose_held, load_atoms
+from miner.text.profiles import PROFILES
+from miner.text.recut import recut_chunk
 from miner.text.unicode import CLASS, EXTEND, REGIONAL, VIRAMA, ZWJ, class_table
 
 if sys.version_info >= (3, 14):
@@ -234,9 +236,9 @@ def _open_copy(folder: Path, documents: int) -> Copy | None:
 
 def open_originals(run: Path) -> Originals:
     """Return the text of a run, finished or nearly so; RunError where it is damaged."""
-    folder = run / "1_atoms"
+    folder = find_stage(run, "atoms")
     with _told(run):
-        reading = json.loads((folder / "reading.json").read_text(encoding="utf-8"))
+        reading = json.loads((folder / READING).read_text(encoding="utf-8"))
         atoms = load_atoms(folder, profile=PROFILES[reading["profile"]])
         documents = len(atoms.mined.documents) + len(atoms.held.documents) - 2
         numbers = np.flatnonzero(~choose_held(documents))
@@ -359,7 +361,8 @@ class Originals:
         spans = self.shelf.take(document)
         if spans is None:
             size = int(np.diff(self.atoms.mined.documents[document : document + 2])[0])
-            spans = cut_again(text, self.atoms.profile, self.patterns)
+            chunk = Chunk(text, np.array([0]), np.array([len(text)]), "document")
+            spans = recut_chunk(chunk, self.atoms.profile, self.patterns).spans()
             if len(spans) != size:
                 raise ValueError("the copy and the stream are not of the same corpus")
             if len(text) >= LONG:
@@ -490,45 +493,7 @@ def _stands(ids: np.ndarray, start: int, keys: np.ndarray, length: int) -> bool:
     return True
 
 
-# Places in a document
-
-
-def cut_again(text: np.ndarray, profile: Profile, patterns: Mapping[str, str]) -> np.ndarray:
-    """Return the bytes of each key of a document, int64 (keys, 2), as the corpus was cut.
-
-    A stop has none: it starts and ends where the atom before it ends.
-    """
-    chunk = Chunk(text, np.array([0]), np.array([len(text)]), "document")
-    interner = Interner()
-    expressions = [re.compile(pattern) for pattern in patterns.values()]
-    keys, _, _ = cut_text(chunk, interner, find_spans(chunk, expressions), profile=profile)
-    spans = np.empty((len(keys), 2), np.int64)
-    if not _find_atoms(text, keys, interner.pool, interner.offsets, spans):
-        raise ValueError("an atom is not in its document")
-    return spans
-
-
-@njit(nogil=True, cache=True)
-def _find_atoms(
-    text: np.ndarray, keys: np.ndarray, pool: np.ndarray, offsets: np.ndarray, spans: np.ndarray
-) -> bool:
-    """Find each atom behind the one before; what lies between holds none."""
-    place = 0
-    for i in range(keys.shape[0]):
-        start, stop = offsets[keys[i] >> 1], offsets[(keys[i] >> 1) + 1]
-        if keys[i] == 0:
-            start = stop
-        size, same = stop - start, 0
-        while same < size:
-            if place + size > text.shape[0]:
-                return False
-            same = 0
-            while same < size and text[place + same] == pool[start + same]:
-                same += 1
-            place += same < size
-        spans[i, 0], spans[i, 1] = place, place + size
-        place += size
-    return True
+# Around a place
 
 
 def cut_left(text: str, most: int) -> str:

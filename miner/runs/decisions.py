@@ -26,8 +26,8 @@ from typing import IO, Any, Literal
 
 from miner.errors import ConfigError, RunError, UsageError
 from miner.runs.files import open_plain
+from miner.runs.names import DECISIONS, MANIFEST
 
-FOLDER = "decisions"  # of a run; `store` keeps it when a run is replaced
 ENDING = ".jsonl"
 KINDS = ("link", "hyperlexeme", "formula", "symbol", "marker", "atom")
 POLICIES = ("majority", "latest", "unanimous")
@@ -325,7 +325,7 @@ def name_log(run: Path, reviewer: str) -> Path:
             f"the reviewer's name is {reviewer!r}",
             cure="It must be 1 to 63 letters, digits, spaces or any of . _ - @ +",
         )
-    return run / FOLDER / f"{reviewer}{ENDING}"
+    return run / DECISIONS / f"{reviewer}{ENDING}"
 
 
 def read_logs(place: Path) -> list[Log]:
@@ -333,7 +333,7 @@ def read_logs(place: Path) -> list[Log]:
 
     No log in a run folder is no error; a file or folder that holds none is a ConfigError.
     """
-    folder = place / FOLDER if (place / "manifest.json").exists() else place
+    folder = place / DECISIONS if (place / MANIFEST).exists() else place
     if place.is_file():
         paths = [place]
     elif folder.is_dir() or folder != place:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -16,7 +14,8 @@ import polars as pl
 from miner.errors import RunError
 from miner.mining.candidates import Candidates
 from miner.mining.embeddings import load_vectors
-from miner.runs.store import MANIFEST
+from miner.runs.manifest import Manifest, read_manifest
+from miner.runs.names import PROPOSALS, UNITS, VECTORS, find_stage
 from miner.text.pretokens import MOST_ATOMS, Atoms, Stream, load_atoms
 from miner.text.profiles import PROFILES
 
@@ -32,15 +31,15 @@ class Finished:
     """
 
     folder: Path
-    manifest: dict[str, Any]
+    manifest: Manifest
     proposals: pl.DataFrame
 
     @cached_property
     def atoms(self) -> Atoms:
         """The streams, left on disk, and the table of atoms."""
-        profile = PROFILES[self.manifest["profile"]]
+        profile = PROFILES[self.manifest.profile]
         with _told(self.folder):
-            atoms = load_atoms(self.folder / "1_atoms", profile=profile)
+            atoms = load_atoms(find_stage(self.folder, "atoms"), profile=profile)
             for stream in (atoms.mined, atoms.held):
                 _check_stream(stream, atoms.table.height)
             _check_range(self.proposals["atom"].drop_nulls(), 1, atoms.table.height)
@@ -49,7 +48,7 @@ class Finished:
     @cached_property
     def candidates(self) -> Candidates:
         """Every run of atoms that was counted."""
-        folder = self.folder / "2_candidates"
+        folder = find_stage(self.folder, "candidates")
         with _told(self.folder):
             keys, parent, suffix = (
                 np.load(folder / f"{name}.npy", allow_pickle=False)
@@ -68,10 +67,9 @@ class Finished:
     @cached_property
     def vectors(self) -> np.ndarray:
         """A row for each candidate, float16 (candidates, dim), left on disk."""
-        folder = self.folder / "4_vectors"
+        place = find_stage(self.folder, "vectors") / VECTORS
         with _told(self.folder):
-            about = json.loads((folder / "encoder.json").read_text(encoding="utf-8"))
-            vectors = load_vectors(folder / "vectors.f16", int(about["dimension"]))
+            vectors = load_vectors(place, self.manifest.encoder.dimension)
             if len(vectors) != self.candidates.table.height:
                 raise ValueError("not a vector for each candidate")
             return vectors
@@ -80,12 +78,12 @@ class Finished:
     def units(self) -> pl.DataFrame:
         """The vocabulary with its bookkeeping."""
         with _told(self.folder):
-            return pl.read_parquet(self.folder / "6_vocabulary" / "units.parquet")
+            return pl.read_parquet(find_stage(self.folder, "vocabulary") / UNITS)
 
     @property
     def patterns(self) -> dict[str, str]:
         """The user's regular expressions, by name."""
-        return dict(self.manifest["config"].get("patterns") or {})
+        return dict(self.manifest.config.patterns)
 
 
 def _check_stream(stream: Stream, atoms: int) -> None:
@@ -122,26 +120,7 @@ def open_finished(folder: Path) -> Finished:
     """Return a finished run; RunError where the folder holds none, or one that is damaged."""
     manifest = read_manifest(folder)
     with _told(folder):
-        proposals = pl.read_parquet(folder / "proposals.parquet")
+        proposals = pl.read_parquet(folder / PROPOSALS)
         if missing := _COLUMNS - set(proposals.columns):
             raise KeyError(", ".join(sorted(missing)))
     return Finished(folder, manifest, proposals.with_row_index("row"))
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """Return the manifest of a run; RunError where there is none, or one of something else."""
-    place = folder / MANIFEST
-    try:
-        manifest = json.loads(place.read_text(encoding="utf-8"))
-        known = manifest["profile"] in PROFILES and bool(manifest["config"]["objective"])
-    except OSError as error:
-        raise RunError(
-            "holds no run of miner",
-            where=str(folder),
-            cure="Name the folder that `miner mine --out` wrote",
-        ) from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise RunError("is no manifest of a run", where=str(place), cure=_CURE) from error
-    if not known:
-        raise RunError("names a profile that is not known", where=str(place), cure=_CURE)
-    return dict(manifest)

@@ -24,16 +24,15 @@ from typing import IO, Any, Literal, TypeVar
 from polars.exceptions import PolarsError
 
 from miner.errors import RunError
+from miner.runs.names import KEPT, MANIFEST, Stage, find_stage
 
 Existing = Literal["refuse", "overwrite", "resume"]
-MANIFEST = "manifest.json"
-KEPT = ("decisions", "layers")  # folders of a run that outlive it
 _KEY = "run.json"
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Stage:
+class Cost:
     """What a stage cost: wall and CPU seconds, rows that came out, peak memory of the process."""
 
     name: str
@@ -43,20 +42,20 @@ class Stage:
     peak_mb: int
 
 
-class Run:
-    """A run folder in the making."""
+class Draft:
+    """A run folder in the making; `costs` of the stages that are done."""
 
     def __init__(self, folder: Path, out: Path) -> None:
         self.folder = folder
         self.out = out
-        self.stages: list[Stage] = []
+        self.costs: list[Cost] = []
 
-    def stage(self, name: str, compute: Callable[[Path], int], load: Callable[[Path], T]) -> T:
+    def stage(self, name: Stage, compute: Callable[[Path], int], load: Callable[[Path], T]) -> T:
         """Return what `load` reads from the folder of a stage, which `compute` fills if need be.
 
         `compute` gets an empty folder and returns the number of rows it wrote.
         """
-        folder = self.folder / f"{len(self.stages) + 1}_{name}"
+        folder = find_stage(self.folder, name)
         record = folder / "stage.json"
         if not record.exists():
             draft = folder.with_name(folder.name + ".tmp")
@@ -65,7 +64,7 @@ class Run:
             draft.mkdir()
             wall, cpu = time.perf_counter(), _cpu_seconds()
             rows = compute(draft)
-            spent = Stage(
+            spent = Cost(
                 name,
                 round(time.perf_counter() - wall, 3),
                 round(_cpu_seconds() - cpu, 3),
@@ -75,12 +74,12 @@ class Run:
             write_json(draft / record.name, asdict(spent))
             _sync(draft)
             draft.rename(folder)
-        self.stages.append(Stage(**json.loads(record.read_text(encoding="utf-8"))))
+        self.costs.append(Cost(**json.loads(record.read_text(encoding="utf-8"))))
         return load(folder)
 
 
 @contextmanager
-def open_run(out: Path, key: dict[str, Any], *, existing: Existing) -> Iterator[Run]:
+def draft_run(out: Path, key: dict[str, Any], *, existing: Existing) -> Iterator[Draft]:
     """Yield a run that becomes the folder `out` when the block ends well.
 
     `key` says what the run depends on: an unfinished run goes on only under the same key. An
@@ -96,7 +95,7 @@ def open_run(out: Path, key: dict[str, Any], *, existing: Existing) -> Iterator[
             if not resumed:
                 partial.mkdir()
                 write_json(partial / _KEY, {"key": key, "existing": existing})
-            yield Run(partial, out)
+            yield Draft(partial, out)
             _publish(partial, out)
         except Exception:
             if not resumed:

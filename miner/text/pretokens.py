@@ -117,6 +117,11 @@ class Stream:
     documents: np.ndarray
 
 
+def has_documents(stream: Stream) -> bool:
+    """Say whether a stream holds any document."""
+    return len(stream.documents) > 1
+
+
 @dataclass(frozen=True)
 class Atoms:
     """What a corpus is made of: the stream to mine, the one held back, a row for each atom.
@@ -521,16 +526,3 @@ def _first_class(*classes: int) -> pl.Expr:
         return points.replace_strict(unique, hits, return_dtype=pl.Boolean)
 
     return pl.col("surface").map_batches(starts_so, return_dtype=pl.Boolean)
-
-
-def cut_texts(texts: list[str], *, profile: Profile) -> list[tuple[str, ...]]:
-    """Return the canonical atoms of a few texts, cut as a corpus is; stops are left out."""
-    encoded = [text.encode() for text in texts]
-    ends = np.cumsum([len(text) for text in encoded], dtype=np.int64)
-    starts = ends - np.array([len(text) for text in encoded], np.int64)
-    chunk = Chunk(np.frombuffer(b"".join(encoded), np.uint8), starts, ends, "texts")
-    interner = Interner()
-    ids, _, first = cut_text(chunk, interner, np.empty((0, 2), np.int64), profile=profile)
-    forms = [profile.spell(text) for text in interner.texts()]
-    parts = np.split(ids >> 1, first[1:])
-    return [tuple(forms[number] for number in part.tolist() if number) for part in parts]

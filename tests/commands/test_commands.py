@@ -19,7 +19,7 @@ from watched import ROOT, MinedDemo, watch_command
 
 from miner import __version__, pipeline
 from miner.commands.main import main, name_run
-from miner.runs.store import Run
+from miner.runs.store import Draft
 
 HEAVY = {"torch", "faiss", "numba", "polars", "numpy", "sklearn", "scipy", "transformers",
          "sentence_transformers", "miner.pipeline"}  # fmt: skip
@@ -428,15 +428,15 @@ def test_a_run_that_is_stopped_goes_on(
 ) -> None:
     whole = out.with_name("whole")
     say(*mine_command(corpus, whole))
-    real = Run.stage
+    real = Draft.stage
 
-    def stop(run: Run, name: str, *rest: Callable[[Path], int]) -> object:
+    def stop(run: Draft, name: str, *rest: Callable[[Path], int]) -> object:
         if name == "proposals":
             os.kill(os.getpid(), number)
         return real(run, name, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Run, "stage", stop)
+        patch.setattr(Draft, "stage", stop)
         told = say(*mine_command(corpus, out))
     assert told.code == 130 and told.out == ""
     assert told.err.strip() == "stopped; `miner mine --resume` goes on where it was cut off"

@@ -13,12 +13,13 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from manifests import make_manifest
 from watched import DEMO, MinedDemo
 
+from miner.config import MineConfig
 from miner.errors import RunError
 from miner.mining.proposals import Verdict
 from miner.mining.savings import CURVE
-from miner.pipeline import rewrite_report
 from miner.report import (
     CONTEXTS,
     VERDICTS,
@@ -29,9 +30,12 @@ from miner.report import (
     show,
     write_report,
 )
+from miner.report.drawing import redraw_report
 from miner.report.map import MOST_LABELS, WIDTH, draw_map, name_color, place_labels
 from miner.report.text import KINDS, mark
 from miner.runs.decisions import Log, name_log
+from miner.runs.manifest import Input
+from miner.runs.store import Cost
 
 VOID = {"meta", "br"}
 NASTY = [
@@ -123,20 +127,7 @@ def make_curve() -> pl.DataFrame:
     return pl.DataFrame(rows, schema=CURVE)
 
 
-def make_manifest(**entries: Any) -> dict[str, Any]:
-    return {
-        "config": {"corpus": ["novels.txt"], "objective": "meaning", "encoder": {"dim": 256}},
-        "inputs": [{"path": "texts/novels.txt", "bytes": 18_460_819, "sha256": "ab" * 32}],
-        "versions": {"polars": "2.1.0"},
-        "stages": [
-            {"name": "atoms", "seconds": 1.5, "cpu_seconds": 2, "rows": 12_345, "peak_mb": 300.4}
-        ],
-        "verdicts": {"kept": 8_000, "weak": 41_234, "invented": 7},
-        "profile": "words",
-        "atoms": 3_141_592,
-        "documents": 27_182,
-        "min_count": 5,
-    } | entries
+NOTHING = make_manifest(inputs=(), verdicts={}, kinds={}, stages=(), text_bytes=0)
 
 
 def write_page(folder: Path, **changes: Any) -> str:
@@ -154,14 +145,13 @@ def write_page(folder: Path, **changes: Any) -> str:
 
 
 def write_nasty_page(folder: Path) -> str:
-    inputs = [{"path": f"texts/{text}", "bytes": 1, "sha256": text} for text in [*NASTY, "\ud800"]]
+    inputs = [Input(f"texts/{text}", 1, text) for text in [*NASTY, "\ud800"]]
     manifest = make_manifest(
-        config={text: text for text in NASTY} | {"objective": "meaning"},
-        inputs=inputs,
-        versions={text: {text: [text]} for text in NASTY},
-        profile=NASTY[0],
+        config=MineConfig(corpus=[text for text in NASTY if "\0" not in text]),
+        inputs=tuple(inputs),
+        versions={text: text for text in NASTY},
         verdicts=dict.fromkeys(["kept", "outbid", *NASTY], 3),
-        stages=[{"name": text, "seconds": 1.0} for text in NASTY],
+        stages=tuple(Cost(text, 1.0, 1.0, 1, 1) for text in NASTY),
     )
     return write_page(
         folder,
@@ -256,7 +246,7 @@ def test_numbers_appear(tmp_path: Path) -> None:
         "12,345 rows",
         "1.5 s",
         "300 MB",
-        "encoder.dim",
+        "max_length",
         "256",
         "2.1.0",
         "text that was held back",
@@ -283,7 +273,7 @@ def test_families_and_rivals(tmp_path: Path) -> None:
         tmp_path,
         vocabulary=vocabulary,
         proposals=make_proposals(tokens),
-        manifest=make_manifest(verdicts={}),
+        manifest=make_manifest(verdicts={"outbid": 1}),
     )
     assert "<bdi>free market</bdi><small>head of a family of 2</small>" in source
     assert "<bdi>free markets</bdi><small>family of <bdi>free market</bdi></small>" in source
@@ -293,7 +283,7 @@ def test_families_and_rivals(tmp_path: Path) -> None:
 
 def test_verdicts_are_counted_and_told(tmp_path: Path) -> None:
     assert set(VERDICTS) == set(Verdict)
-    manifest = make_manifest(verdicts={})
+    manifest = make_manifest(verdicts={"weak": 2, "outbid": 2, "kept": 3})
     counted = write_page(tmp_path, manifest=manifest, proposals=make_proposals(list("abcdefg")))
     found = re.findall(r'<td><bdi>(\w+)</bdi></td><td>([^<]+)</td>.*?class="bar">(\d+)', counted)
     assert found == [
@@ -304,7 +294,9 @@ def test_verdicts_are_counted_and_told(tmp_path: Path) -> None:
 
 def test_empty_run(tmp_path: Path) -> None:
     empty = pl.DataFrame()
-    page = Page(write_page(tmp_path, vocabulary=empty, proposals=empty, curve=empty, manifest={}))
+    page = Page(
+        write_page(tmp_path, vocabulary=empty, proposals=empty, curve=empty, manifest=NOTHING)
+    )
     assert "Nothing: no candidate was good enough." in page.text
     assert "Not measured" in page.text
     assert "svg" not in page.tags
@@ -317,7 +309,7 @@ def test_empty_tables_with_columns(tmp_path: Path) -> None:
         vocabulary=vocabulary,
         proposals=proposals,
         curve=make_curve()[:1],
-        manifest=make_manifest(stages=[], inputs=[], verdicts={}),
+        manifest=NOTHING,
     )
     assert "svg" not in Page(source).tags
 
@@ -536,10 +528,10 @@ def test_the_report_of_the_demo_shows_its_text(demo: MinedDemo) -> None:
 def test_a_report_is_written_again(copied: Path) -> None:
     before = (copied / "report.html").read_bytes()
     (copied / "report.html").unlink()
-    assert rewrite_report(copied) == copied / "report.html"
+    assert redraw_report(copied) == copied / "report.html"
     assert (copied / "report.html").read_bytes() == before
     Log(name_log(copied, "anna")).set([("δ41", ("δ41",))], {"verdict": "accept"})
-    rewrite_report(copied)
+    redraw_report(copied)
     assert "accepted1" in Page((copied / "report.html").read_text(encoding="utf-8")).text
 
 
@@ -551,7 +543,7 @@ def test_a_run_of_an_earlier_version_has_a_report_too(copied: Path) -> None:
         "6_vocabulary/map.parquet",
     ):
         (copied / file).unlink()
-    page = Page(rewrite_report(copied).read_text(encoding="utf-8"))
+    page = Page(redraw_report(copied).read_text(encoding="utf-8"))
     assert "as its atoms spell it" in page.text
     assert page.tags.count("svg") == 2
 
@@ -572,5 +564,5 @@ def test_a_damaged_run_has_no_new_report(copied: Path, name: str) -> None:
     content = (copied / name).read_bytes()
     (copied / name).write_bytes(content[: len(content) // 2])
     with pytest.raises(RunError, match=r"mine again|Copy"):
-        rewrite_report(copied)
+        redraw_report(copied)
     assert (copied / "report.html").read_bytes() == before

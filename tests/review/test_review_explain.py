@@ -304,7 +304,7 @@ def test_chance(known: Explainer) -> None:
     about = known.table.row(row, named=True)
     assert about["log_likelihood"] > 0
     needed = read_number(r"about ([\d,]+) occurrences", explain(known, row)["changes"][0])
-    total = float(known.run.manifest["atoms"])
+    total = float(known.run.manifest.atoms)
     chance = about["count"] / 2 ** about["pmi"] * total
     left = 2 * about["count"] / about["dice"] / 2
     root = np.sqrt(max(left * left - chance, 0.0))  # left + right = 2 * left, left * right = chance

@@ -199,7 +199,7 @@ def test_contexts_stay_in_their_document(tmp_path: Path) -> None:
 def test_a_long_document_is_cut_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = keep(["тишина и жар " * 2000], tmp_path)
     first = kept.find_contexts(key_of(kept, "тишина", "и"))
-    monkeypatch.setattr(originals, "cut_again", None)
+    monkeypatch.setattr(originals, "recut_chunk", None)
     assert kept.find_contexts(key_of(kept, "тишина", "и")) == first
 
 

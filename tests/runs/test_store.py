@@ -17,7 +17,8 @@ import pytest
 
 from miner.errors import RunError
 from miner.runs import store
-from miner.runs.store import MANIFEST, Existing, open_run, write_json
+from miner.runs.names import MANIFEST
+from miner.runs.store import Existing, draft_run, write_json
 
 KEY: dict[str, object] = {"config": {"seed": 0}, "inputs": ["sha"]}
 OTHER: dict[str, object] = {"config": {"seed": 1}, "inputs": ["sha"]}
@@ -51,22 +52,22 @@ def write_run(
             done.append(name)
             assert list(folder.iterdir()) == []
             (folder / "rows.txt").write_text(f"{text} {name}")
-            if fail and name == "second" and where == "in":
+            if fail and name == "candidates" and where == "in":
                 raise fail
             return len(name)
 
         return write
 
-    with open_run(out, key, existing=existing) as run:
-        for name in ("first", "second"):
-            if fail and name == "second" and where == "before":
+    with draft_run(out, key, existing=existing) as run:
+        for name in ("atoms", "candidates"):
+            if fail and name == "candidates" and where == "before":
                 raise fail
             found = run.stage(name, compute(name), lambda folder: (folder / "rows.txt").read_text())
             assert found == f"{text} {name}"
         if fail and where == "after":
             raise fail
         assert not (run.out / MANIFEST).exists() or existing != "refuse"
-        write_json(run.folder / MANIFEST, {"key": key, "stages": len(run.stages)})
+        write_json(run.folder / MANIFEST, {"key": key, "stages": len(run.costs)})
 
 
 def kill_run(out: Path, where: str, **options: object) -> None:
@@ -97,20 +98,20 @@ def test_a_finished_run_is_one_folder_and_nothing_beside_it(out: Path) -> None:
     write_run(out)
     assert [path.name for path in out.parent.iterdir()] == ["run"]
     assert sorted(listing(out)) == [
-        "1_first/rows.txt",
-        "1_first/stage.json",
-        "2_second/rows.txt",
-        "2_second/stage.json",
+        "1_atoms/rows.txt",
+        "1_atoms/stage.json",
+        "2_candidates/rows.txt",
+        "2_candidates/stage.json",
         MANIFEST,
     ]
-    record = json.loads((out / "2_second" / "stage.json").read_text())
-    assert record["name"] == "second" and record["rows"] == len("second")
+    record = json.loads((out / "2_candidates" / "stage.json").read_text())
+    assert record["name"] == "candidates" and record["rows"] == len("candidates")
     assert record["seconds"] >= 0 and record["peak_mb"] > 1
 
 
 def test_the_folder_appears_only_at_the_end(out: Path) -> None:
-    with open_run(out, KEY, existing="refuse") as run:
-        run.stage("first", lambda folder: (folder / "a").write_text("a"), lambda _: None)
+    with draft_run(out, KEY, existing="refuse") as run:
+        run.stage("atoms", lambda folder: (folder / "a").write_text("a"), lambda _: None)
         write_json(run.folder / MANIFEST, {"key": KEY})
         assert not out.exists()
     assert out.exists()
@@ -122,7 +123,7 @@ def test_a_killed_run_goes_on_behind_its_last_whole_stage(out: Path, where: str)
     assert not out.exists()
     calls: list[str] = []
     write_run(out, existing="resume", calls=calls)
-    assert calls == ([] if where == "after" else ["second"])
+    assert calls == ([] if where == "after" else ["candidates"])
     resumed = listing(out)
     write_run(out, existing="overwrite")
     assert listing(out) == resumed
@@ -130,10 +131,10 @@ def test_a_killed_run_goes_on_behind_its_last_whole_stage(out: Path, where: str)
 
 def test_a_draft_of_a_killed_stage_is_thrown_away(out: Path) -> None:
     kill_run(out, "in")
-    draft = out.with_name("run.partial") / "2_second.tmp"
+    draft = out.with_name("run.partial") / "2_candidates.tmp"
     assert (draft / "rows.txt").exists()
     write_run(out, existing="resume")
-    assert (out / "2_second" / "rows.txt").read_text() == "new second"
+    assert (out / "2_candidates" / "rows.txt").read_text() == "new candidates"
     assert not list(out.rglob("*.tmp"))
 
 
@@ -167,8 +168,8 @@ def test_an_unfinished_run_is_not_replaced_unasked(out: Path) -> None:
     assert "unfinished" in refusal(out).problem
     calls: list[str] = []
     write_run(out, key=OTHER, existing="overwrite", calls=calls, text="other")
-    assert calls == ["first", "second"]
-    assert "other first" in listing(out).values()
+    assert calls == ["atoms", "candidates"]
+    assert "other atoms" in listing(out).values()
 
 
 @pytest.mark.parametrize("where", ["before", "in", "after"])
@@ -193,7 +194,7 @@ def test_an_error_of_a_resumed_run_keeps_what_was_done(out: Path) -> None:
         write_run(out, existing="resume", fail=RunError("the disk is full"), where="before")
     calls: list[str] = []
     write_run(out, existing="resume", calls=calls)
-    assert calls == ["second"]
+    assert calls == ["candidates"]
 
 
 # ---------------------------------------------------------------- a run that is there already
@@ -210,7 +211,7 @@ def old(out: Path) -> dict[str, str]:
 def test_another_run_is_kept_unless_given_up(out: Path) -> None:
     assert "--overwrite" in str(refusal(out))
     write_run(out, existing="overwrite")
-    assert "new first" in listing(out).values() and "old first" not in listing(out).values()
+    assert "new atoms" in listing(out).values() and "old atoms" not in listing(out).values()
     assert [path.name for path in out.parent.iterdir()] == ["run"]
 
 
@@ -229,8 +230,8 @@ def test_a_killed_replacement_can_be_resumed(out: Path) -> None:
     kill_run(out, "in", existing="overwrite")
     calls: list[str] = []
     write_run(out, existing="resume", calls=calls)
-    assert calls == ["second"]
-    assert "new first" in listing(out).values()
+    assert calls == ["candidates"]
+    assert "new atoms" in listing(out).values()
 
 
 @pytest.mark.usefixtures("old")
@@ -267,7 +268,9 @@ def test_a_swap_that_was_cut_off_is_put_right(
     else:
         with pytest.raises(RunError, match="already finished"):
             write_run(out, existing="resume")
-    assert "new second" in listing(out).values() and "old second" not in listing(out).values()
+    assert (
+        "new candidates" in listing(out).values() and "old candidates" not in listing(out).values()
+    )
     assert [path.name for path in out.parent.iterdir()] == ["run"]
 
 
@@ -279,7 +282,7 @@ def test_an_old_run_comes_back_if_nothing_resumes_it(out: Path, old: dict[str, s
 
 
 @pytest.mark.parametrize("existing", ["refuse", "overwrite", "resume"])
-@pytest.mark.parametrize("name", ["thesis.docx", MANIFEST, "1_first/rows.txt"])
+@pytest.mark.parametrize("name", ["thesis.docx", MANIFEST, "1_atoms/rows.txt"])
 def test_a_folder_of_others_is_never_touched(out: Path, existing: Existing, name: str) -> None:
     (out / name).parent.mkdir(parents=True)
     (out / name).write_text('{"name": "an app of somebody"}')
@@ -328,9 +331,9 @@ def test_a_run_needs_a_name(name: str, tmp_path: Path, monkeypatch: pytest.Monke
 HOLDER = """
 import sys, time
 from pathlib import Path
-from miner.runs.store import open_run
-with open_run(Path(sys.argv[1]), {}, existing="refuse") as run:
-    run.stage("first", lambda folder: (folder / "a").write_text("a"), lambda _: None)
+from miner.runs.store import draft_run
+with draft_run(Path(sys.argv[1]), {}, existing="refuse") as run:
+    run.stage("atoms", lambda folder: (folder / "a").write_text("a"), lambda _: None)
     print("holding", flush=True)
     time.sleep(60)
 """
@@ -362,8 +365,8 @@ def test_two_processes_never_write_one_run(out: Path, holder: subprocess.Popen[s
         assert "another process" in error.problem, existing
     holder.kill()
     holder.wait()
-    with open_run(out, {}, existing="resume") as run:
-        run.stage("first", refuse_work, lambda _: None)
+    with draft_run(out, {}, existing="resume") as run:
+        run.stage("atoms", refuse_work, lambda _: None)
         write_json(run.folder / MANIFEST, {"key": {}})
 
 
@@ -397,8 +400,8 @@ def fill_by_polars(folder: Path) -> int:
 
 @pytest.mark.parametrize("fill", [fill_by_python, fill_by_quota, fill_by_numpy, fill_by_polars])
 def test_a_full_disk_is_one_line_and_leaves_nothing(out: Path, fill: Callable[[Path], int]) -> None:
-    with pytest.raises(RunError) as caught, open_run(out, KEY, existing="refuse") as run:
-        run.stage("first", fill, lambda _: None)
+    with pytest.raises(RunError) as caught, draft_run(out, KEY, existing="refuse") as run:
+        run.stage("atoms", fill, lambda _: None)
     assert caught.value.exit_code == 3
     assert str(caught.value).startswith(f"{out}: no space is left on the disk. Free some")
     assert not out.parent.exists()
@@ -423,9 +426,9 @@ def test_a_disk_that_is_really_full(tmp_path: Path, library: str) -> None:
     try:
         with (
             pytest.raises(RunError, match="no space is left"),
-            open_run(disk / "run", KEY, existing="refuse") as run,
+            draft_run(disk / "run", KEY, existing="refuse") as run,
         ):
-            run.stage("first", lambda folder: len(str(write[library](folder))), print)
+            run.stage("atoms", lambda folder: len(str(write[library](folder))), print)
         assert list(disk.iterdir()) == []
     finally:
         subprocess.run(["umount", "--lazy", str(disk)], check=True)
@@ -445,8 +448,8 @@ def test_stage_times_are_measured(out: Path) -> None:
         time.sleep(0.02)
         return len(list(folder.iterdir())) + 7
 
-    with open_run(out, KEY, existing="refuse") as run:
-        run.stage("sleep", sleep, lambda _: None)
+    with draft_run(out, KEY, existing="refuse") as run:
+        run.stage("atoms", sleep, lambda _: None)
         write_json(run.folder / MANIFEST, {"key": KEY})
-        (stage,) = run.stages
+        (stage,) = run.costs
     assert stage.rows == 7 and 0.02 <= stage.seconds < 10 and stage.cpu_seconds <= stage.seconds + 1

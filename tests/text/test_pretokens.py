@@ -24,10 +24,10 @@ from miner.text.pretokens import (
     choose_held,
     cut_chunks,
     cut_text,
-    cut_texts,
     load_atoms,
 )
 from miner.text.profiles import PROFILES, detect_profile
+from miner.text.recut import list_forms
 from miner.text.unicode import (
     APOSTROPHE,
     CLASS,
@@ -46,7 +46,7 @@ NO_SPANS = np.empty((0, 2), np.int64)
 
 
 def cut(text: str, profile: str = "words") -> list[str]:
-    return list(cut_texts([text], profile=PROFILES[profile])[0])
+    return list(list_forms([text], PROFILES[profile])[0])
 
 
 @pytest.mark.parametrize(

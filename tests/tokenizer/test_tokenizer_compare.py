@@ -15,6 +15,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 from conftest import Recorder
+from manifests import make_manifest
 
 from miner.commands.main import commands
 from miner.errors import RunError, TokenizerError, UsageError
@@ -82,8 +83,7 @@ def write_run(folder: Path) -> Path:
     """As much of a run as a comparison reads: three units, two of which point the same way."""
     tokens = ["ab", "c", "cc"]
     (folder / "4_vectors").mkdir(parents=True)
-    manifest = {"profile": "words", "config": {"objective": "meaning"}}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "manifest.json").write_text(json.dumps(make_manifest().to_json()))
     rows = [{"token": t, "surface": t, "kind": "link", "atoms": [t], "count": 3} for t in tokens]
     (folder / "vocabulary.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (folder / "4_vectors" / "encoder.json").write_text('{"dimension": 2}')

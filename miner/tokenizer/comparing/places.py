@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from miner.errors import RunError
+from miner.runs.names import ABOUT_VECTORS, PROPOSALS, VECTORS, find_stage
 from miner.text.profiles import PROFILES
 from miner.tokenizer.checking.checking import read_unit_ids
 from miner.tokenizer.comparing.batches import Batch
@@ -97,13 +98,14 @@ def read_vectors(run: Path, texts: Sequence[str]) -> np.ndarray:
     A unit of one atom that the corpus never counted as a run has none. RunError where the stages of
     the run are not there any more.
     """
-    place = run / "4_vectors" / "vectors.f16"
+    folder = find_stage(run, "vectors")
+    place = folder / VECTORS
     try:
-        about = json.loads((run / "4_vectors" / "encoder.json").read_text(encoding="utf-8"))
+        about = json.loads((folder / ABOUT_VECTORS).read_text(encoding="utf-8"))
         filled = place.stat().st_size > 0
         cells = np.memmap(place, np.float16, mode="r") if filled else np.zeros(0, np.float16)
         stored = cells.reshape(-1, about["dimension"])
-        kept = pl.read_parquet(run / "proposals.parquet", columns=["token", "candidate"])
+        kept = pl.read_parquet(run / PROPOSALS, columns=["token", "candidate"])
         known = kept.drop_nulls().unique("token", keep="first", maintain_order=True)
         numbers = pl.DataFrame({"token": list(texts)}).with_row_index("unit")
         rows = numbers.join(known, on="token", how="inner", validate="m:1")

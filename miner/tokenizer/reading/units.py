@@ -14,7 +14,7 @@ from miner.errors import RunError, TokenizerError
 from miner.runs.annotations import review_run
 from miner.runs.decisions import Policy
 from miner.runs.finished import read_manifest
-from miner.runs.store import MANIFEST
+from miner.runs.names import VOCABULARY
 from miner.text.profiles import PROFILES, Profile
 
 LONGEST = 512  # characters of a unit; SentencePiece and readers of tables stop near here
@@ -48,7 +48,7 @@ def read_units(run: Path, policy: Policy = "majority") -> Units:
     `about` then holds `decisions`, how many there are of each sort, and `notes` for people.
     """
     manifest = read_manifest(run)
-    place = run / "vocabulary.jsonl"
+    place = run / VOCABULARY
     try:
         rows = [json.loads(line) for line in place.read_text(encoding="utf-8").split("\n") if line]
         table = pl.DataFrame(
@@ -77,18 +77,14 @@ def read_units(run: Path, policy: Policy = "majority") -> Units:
         ) from error
     if table.null_count().sum_horizontal().item():
         raise RunError("has a unit that is not whole", where=str(place), cure=_CURE)
-    inputs = manifest.get("inputs", [])
-    if not isinstance(inputs, list) or not all(isinstance(entry, dict) for entry in inputs):
-        raise RunError("names no inputs", where=str(run / MANIFEST), cure=_CURE)
-    about: dict[str, Any] = {"corpus": [entry.get("path") for entry in inputs]}
-    config = manifest["config"]
+    about: dict[str, Any] = {"corpus": [entry.path for entry in manifest.inputs]}
     reviewed = review_run(run, policy)
     if reviewed:
         table = reviewed.units.select(
             "token", "surface", "kind", pl.col("atoms").list.len().cast(pl.Int64), "count"
         )
         about |= {"decisions": dict(reviewed.counts), "notes": list(reviewed.notes)}
-    return Units(table, PROFILES[manifest["profile"]], config["objective"], about)
+    return Units(table, PROFILES[manifest.profile], manifest.config.objective, about)
 
 
 def read_tokens(path: Path, *, profile: Profile) -> pl.DataFrame:

@@ -1,0 +1,76 @@
+"""Texts in memory to a source: documents of any iterable, on disk once, to be hashed and read.
+
+They lie in a temporary file, each with a byte behind it that no UTF-8 holds.
+"""
+
+from __future__ import annotations
+
+import atexit
+import tempfile
+from collections.abc import Iterable, Iterator
+from itertools import count, islice
+from pathlib import Path
+
+import numpy as np
+
+from miner.corpus.documents import Chunk, Reading, Source
+from miner.corpus.streams import Stream
+from miner.corpus.text import BREAK, Parsed, read_records
+from miner.errors import CorpusError
+from miner.progress import Advance, idle
+
+END = b"\xff"
+AT_ONCE = 4_096  # texts written at a time
+
+
+def spool_texts(
+    texts: Iterable[str | None], *, name: str = "texts", advance: Advance = idle
+) -> Source:
+    """Return a source of documents, one a text; None is an empty one, as in tables.
+
+    `name` stands for them in messages. CorpusError names the first that is no text, or holds half
+    a surrogate pair. `advance` is called with how many are written.
+    """
+    numbers = count()
+    with tempfile.NamedTemporaryFile(prefix="miner-", delete=False) as spool:
+        atexit.register(Path(spool.name).unlink, missing_ok=True)
+        rest = iter(texts)
+        while batch := list(islice(rest, AT_ONCE)):
+            spool.write(b"".join(_encode(text, next(numbers), name) + END for text in batch))
+            advance(len(batch))
+        size = spool.tell()
+    return Source(name, "texts", None, size, spool.name)
+
+
+def _encode(text: str | None, number: int, name: str) -> bytes:
+    if text is None:
+        return b""
+    if not isinstance(text, str):
+        raise CorpusError(
+            f"is {type(text).__name__}, and no text",
+            where=f"{name}[{number}]",
+            cure="Give strings; of a table name the column: text_column",
+        )
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise CorpusError(
+            f"half a surrogate pair at character {error.start}",
+            where=f"{name}[{number}]",
+            cure='Mend it: text.encode("utf-8", "replace").decode()',
+        ) from error
+
+
+def read_spooled(stream: Stream, reading: Reading) -> Iterator[Chunk]:
+    """Each text is a document; nothing is changed."""
+    return read_records(stream, _parse, reading)
+
+
+def _parse(block: bytes, final: bool) -> Parsed:
+    """Take the whole texts at the front of a block."""
+    del final
+    buffer = np.frombuffer(block, np.uint8).copy()
+    ends = np.flatnonzero(buffer == END[0])
+    buffer[ends] = BREAK
+    starts = np.append(0, ends[:-1] + 1) if len(ends) else ends
+    return Parsed(buffer, starts, ends, int(ends[-1]) + 1 if len(ends) else 0, [])

@@ -1,0 +1,42 @@
+"""A run folder to its files: what is each called, and where does it lie?
+
+A stage has a folder of its own, numbered in the order of the stages; what other programs read lies
+at the top.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+Stage = Literal["atoms", "candidates", "scores", "vectors", "proposals", "vocabulary", "fields"]
+STAGES: tuple[Stage, ...] = (
+    "atoms", "candidates", "scores", "vectors", "proposals", "vocabulary", "fields",
+)  # fmt: skip
+
+MANIFEST = "manifest.json"
+CONFIG = "config.toml"
+REPORT = "report.html"
+PROPOSALS = "proposals.parquet"
+VOCABULARY = "vocabulary.jsonl"
+TOKENS = "vocabulary.txt"
+MERGES = "merges.tsv"
+NAMED = "tokens.json"
+ENCODER = "encoder"
+DECISIONS = "decisions"
+LAYERS = "layers"
+KEPT = (DECISIONS, LAYERS)  # what people wrote: folders of a run that outlive it
+
+# within stages
+READING = "reading.json"
+ABOUT_VECTORS, VECTORS = "encoder.json", "vectors.f16"
+UNITS, CURVE, MAP, SEARCH = "units.parquet", "savings.parquet", "map.parquet", "search.json"
+
+
+def find_stage(run: Path, stage: Stage) -> Path:
+    """Return the folder of a stage.
+
+    >>> find_stage(Path("run"), "vocabulary").name
+    '6_vocabulary'
+    """
+    return run / f"{STAGES.index(stage) + 1}_{stage}"

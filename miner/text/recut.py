@@ -1,0 +1,159 @@
+"""Any texts cut as a corpus was: which keys, and which bytes does each stand for?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+import polars as pl
+from numba import njit
+
+from miner.corpus import Chunk
+from miner.text import pretokenization as cutting
+from miner.text.pretokens import Atoms, Interner, cut_text, find_spans
+from miner.text.profiles import Profile
+
+
+@dataclass(frozen=True)
+class Recut:
+    """Some texts cut again.
+
+    Text i is the bytes `text[edges[i]:edges[i + 1]]` but for the line end behind it, and has the
+    keys `keys[first[i]:first[i + 1]]`, a stop at their end. `raw` are the same keys in numbers of
+    their own, of which `interner` has the exact texts; `keys` may be in those of a corpus.
+    """
+
+    text: np.ndarray
+    edges: np.ndarray
+    raw: np.ndarray
+    keys: np.ndarray
+    first: np.ndarray
+    interner: Interner
+
+    @cached_property
+    def forms(self) -> list[str]:
+        """The exact text of each number; that of 0 is empty."""
+        return self.interner.texts()
+
+    def list_forms(self, text: int) -> list[str]:
+        """Return the atoms of one text as they came, without the stops."""
+        keys = self.raw[self.first[text] : self.first[text + 1]]
+        return [self.forms[key >> 1] for key in keys.tolist() if key]
+
+    def list_keys(self, text: int) -> list[int]:
+        """Return the keys of one text without the stops."""
+        return [key for key in self.keys[self.first[text] : self.first[text + 1]].tolist() if key]
+
+    def spans(self) -> np.ndarray:
+        """Return the bytes of each key in `text`: int64 (keys, 2).
+
+        A stop has none: it starts and ends where the atom before it ends. ValueError where an atom
+        is not in its text, as in one that was not cut from it.
+        """
+        spans = np.empty((len(self.raw), 2), np.int64)
+        pool, offsets = self.interner.pool, self.interner.offsets
+        if not _find_atoms(self.text, self.edges, self.first, self.raw, pool, offsets, spans):
+            raise ValueError("an atom is not in its document")
+        return spans
+
+    def renumber(self, numbers: Mapping[str, int], profile: Profile, *, unknown: int) -> Recut:
+        """Return the same with `keys` in the numbers of a corpus.
+
+        `numbers`: canonical text -> atom; an atom that the corpus does not have becomes `unknown`.
+        """
+        folds = [profile.normalize(form) or form for form in self.forms]
+        known = [0, *(numbers.get(text, unknown) for text in folds[1:])]
+        keys = self.raw.copy()
+        cutting.renumber(keys, np.array(known, np.uint32))
+        return replace(self, keys=keys)
+
+
+def recut_texts(texts: Sequence[str], profile: Profile, patterns: Mapping[str, str]) -> Recut:
+    """Return texts cut as a corpus of that profile is, with the user's patterns.
+
+    >>> from miner.text.profiles import PROFILES
+    >>> cut = recut_texts(["We met, again"], PROFILES["words"], {})
+    >>> [bytes(cut.text[start:end]).decode() for start, end in cut.spans() if end > start]
+    ['We', 'met', 'again']
+    """
+    encoded = [text.encode() for text in texts]
+    edges = np.cumsum([0, *(len(text) + 1 for text in encoded)], dtype=np.int64)
+    joined = np.frombuffer(b"\n".join([*encoded, b""]), np.uint8)
+    return recut_chunk(Chunk(joined, edges[:-1].copy(), edges[1:] - 1, "texts"), profile, patterns)
+
+
+def recut_chunk(chunk: Chunk, profile: Profile, patterns: Mapping[str, str]) -> Recut:
+    """Return the documents of a chunk, one right behind the other, cut again."""
+    interner = Interner()
+    expressions = [re.compile(pattern) for pattern in patterns.values()]
+    keys, _, first = cut_text(chunk, interner, find_spans(chunk, expressions), profile=profile)
+    edges = np.append(chunk.starts, len(chunk.buffer))
+    return Recut(chunk.buffer, edges, keys, keys, np.append(first, len(keys)), interner)
+
+
+def list_forms(texts: Sequence[str], profile: Profile) -> list[tuple[str, ...]]:
+    """Return the canonical atoms of a few texts; stops are left out."""
+    cut = recut_texts(texts, profile, {})
+    forms = [profile.spell(form) for form in cut.forms]
+    return [
+        tuple(forms[key >> 1] for key in cut.keys[start:end].tolist() if key)
+        for start, end in pairwise(cut.first.tolist())
+    ]
+
+
+@dataclass(frozen=True)
+class Cutter:
+    """Cuts any text into the keys of a corpus; an atom that it does not have is one past all."""
+
+    profile: Profile
+    patterns: Mapping[str, str]
+    table: pl.DataFrame
+
+    @classmethod
+    def of(cls, atoms: Atoms, patterns: Mapping[str, str]) -> Cutter:
+        """Return the cutter of a corpus."""
+        return cls(atoms.profile, patterns, atoms.table)
+
+    @cached_property
+    def numbers(self) -> dict[str, int]:
+        """The number of each atom by its canonical text."""
+        return dict(zip(self.table["text"], self.table["atom"], strict=True))
+
+    def cut(self, texts: Sequence[str]) -> Recut:
+        """Return texts cut again, with the keys of the corpus."""
+        cut = recut_texts(texts, self.profile, self.patterns)
+        return cut.renumber(self.numbers, self.profile, unknown=self.table.height + 1)
+
+
+@njit(nogil=True, cache=True)
+def _find_atoms(
+    text: np.ndarray,
+    edges: np.ndarray,
+    first: np.ndarray,
+    keys: np.ndarray,
+    pool: np.ndarray,
+    offsets: np.ndarray,
+    spans: np.ndarray,
+) -> bool:
+    """Find each atom behind the one before in its text; what lies between holds none."""
+    for i in range(edges.shape[0] - 1):
+        place = edges[i]
+        for k in range(first[i], first[i + 1]):
+            start, stop = offsets[keys[k] >> 1], offsets[(keys[k] >> 1) + 1]
+            if keys[k] == 0:
+                start = stop
+            size, same = stop - start, 0
+            while same < size:
+                if place + size > edges[i + 1]:
+                    return False
+                same = 0
+                while same < size and text[place + same] == pool[start + same]:
+                    same += 1
+                place += same < size
+            spans[k, 0], spans[k, 1] = place, place + size
+            place += size
+    return True
