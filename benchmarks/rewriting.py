@@ -23,7 +23,7 @@ import polars as pl
 from miner.config import MineConfig
 from miner.pipeline import mine
 from miner.rewriting.entries import Entry, check_entries, make_plan
-from miner.rewriting.streaming import _convert
+from miner.rewriting.streaming import convert_lines
 
 REPEATS = 3
 FIRST_SIGN = 0xF0000  # of the private use planes, which no text here has
@@ -58,11 +58,11 @@ def show(name: str, entries: list[Entry], content: bytes, peer: float) -> None:
     distinct = list({entry.sign: entry for entry in reversed(entries)}.values())
     plan = make_plan(check_entries(distinct, where=name))
     counts = np.zeros(3, np.int64)
-    changed = _convert(content, plan, back=False, counts=counts)
-    if _convert(changed, plan, back=True, counts=np.zeros(3, np.int64)) != content:
+    changed = convert_lines(content, plan, back=False, counts=counts)
+    if convert_lines(changed, plan, back=True, counts=np.zeros(3, np.int64)) != content:
         raise SystemExit(f"{name}: it does not come back")
-    there = measure(lambda: _convert(content, plan, back=False, counts=np.zeros(3, np.int64)))
-    back = measure(lambda: _convert(changed, plan, back=True, counts=np.zeros(3, np.int64)))
+    there = measure(lambda: convert_lines(content, plan, back=False, counts=np.zeros(3, np.int64)))
+    back = measure(lambda: convert_lines(changed, plan, back=True, counts=np.zeros(3, np.int64)))
     speeds = [len(content) / 1e6 / seconds for seconds in (there, back)]
     ratios = f"{peer / there:.2f}, {peer / back:.2f}"
     print(f"{name:32}{speeds[0]:>10.1f}{speeds[1]:>10.1f}{counts[0]:>12,}{ratios:>16}")

@@ -7,7 +7,7 @@ import operator
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, SupportsIndex
@@ -52,8 +52,8 @@ class MineConfig:
         "corpus: trained on the corpus itself; or a sentence-transformers model, name or folder.",
     )
     device: str = _setting("auto", "auto, cpu or cuda: where the encoder and the search run.")
-    seeds: str | None = _setting(
-        None, "A file of units known to be good, one a line, to learn from."
+    seeds: str | tuple[str, ...] | None = _setting(
+        None, "Units known to be good, to learn from: a file with one a line, or a list of them."
     )
     facets: str | None = _setting(
         None, "A TOML file of facets and their anchor words; by default logic, emotion, function."
@@ -143,6 +143,11 @@ def check_type(name: str, value: Any) -> Any:
         )
         _require(right, name, value, "a path or several")
         return tuple(os.fspath(path) for path in paths)
+    if name == "seeds" and not isinstance(value, str | os.PathLike):
+        units = tuple(value) if isinstance(value, Iterable) else ()
+        right = bool(units) and all(isinstance(unit, str) for unit in units)
+        _require(right, name, value, "a file, or the units as texts")
+        return units
     if name == "patterns":
         right = isinstance(value, Mapping) and all(
             isinstance(part, str) for pair in value.items() for part in pair

@@ -29,7 +29,7 @@ from miner.mining.savings import find_knee, measure_savings
 from miner.mining.scores import find_splits, score_candidates
 from miner.mining.spelling import spell_runs
 from miner.mining.syntax import find_glue, find_torn, find_values
-from miner.mining.unithood import find_shown, judge_runs, mark_runs, read_seeds
+from miner.mining.unithood import find_seeds, find_shown, judge_runs, mark_runs
 from miner.mining.vocabulary import order_merges, write_vocabulary
 from miner.progress import SILENT, Progress
 from miner.report.drawing import draw_report
@@ -65,10 +65,18 @@ class Mined:
 
 
 def mine(
-    config: MineConfig, out: Path, *, existing: Existing = "refuse", progress: Progress = SILENT
+    config: MineConfig,
+    out: Path,
+    *,
+    texts: Source | None = None,
+    existing: Existing = "refuse",
+    progress: Progress = SILENT,
 ) -> Mined:
-    """Mine a corpus: cut, count, score, embed, let runs compete, prove, write the run folder."""
-    sources = find_sources(config.corpus, as_bytes=config.profile == "bytes")
+    """Mine a corpus: cut, count, score, embed, let runs compete, prove, write the run folder.
+
+    `texts` stands for the paths of the config where the corpus was in memory.
+    """
+    sources = (texts,) if texts else find_sources(config.corpus, as_bytes=config.profile == "bytes")
     inputs, anchors, decisions = list_inputs(sources), find_anchors(config), find_decisions(config)
     key = make_key(config, inputs, anchors)
     with draft_run(out, key, existing=existing) as run:
@@ -134,7 +142,9 @@ def cut_corpus(
             first = next(chunks, None)
             if first is None:
                 raise CorpusError(
-                    "no document in it", where=", ".join(config.corpus), cure="Name other files"
+                    "no document in it",
+                    where=", ".join(config.corpus) or "texts",
+                    cure="Name other files",
                 )
             profile = choose_profile(config, sources, first)
             documents = _weigh(chain([first], chunks), sizes)
@@ -193,7 +203,7 @@ def count_runs(run: Draft, config: MineConfig, atoms: Atoms, progress: Progress)
         if found == 0:
             raise CorpusError(
                 f"no run of atoms occurs {least} times among {int(counts.sum()):,} atoms",
-                where=", ".join(config.corpus),
+                where=", ".join(config.corpus) or "texts",
                 cure="Lower --min-count, or mine a larger corpus",
             )
         stages.save_candidates(folder, candidates)
@@ -264,7 +274,7 @@ def propose(
     def compute(folder: Path) -> int:
         rows = scores["candidate"].to_numpy().astype(np.int64)
         shown = find_shown(candidates, atoms.table, rows)
-        wanted = read_seeds(Path(config.seeds), atoms) if config.seeds else set()
+        wanted = find_seeds(config.seeds, atoms) if config.seeds else set()
         seeds = mark_runs(candidates, rows, wanted)
         torn, values = find_torn(candidates, atoms), find_values(candidates, atoms)
         sound = ~(torn | values)[rows]

@@ -233,7 +233,7 @@ def test_new_york_wins(tmp_path: Path) -> None:
     assert tokens(mined)[0] == "new york"
     row = mined.vocabulary.row(0, named=True)
     told = sum(number % 4 == 0 for number in np.flatnonzero(~choose_held(300)).tolist())
-    assert row["count"] == row["settled"] == told > 60
+    assert row["count"] == row["unit_count"] == told > 60
     assert row["surface"] == "New York" and row["kind"] == "link"
     assert "of the" not in tokens(mined)
 

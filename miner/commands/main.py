@@ -684,7 +684,7 @@ def grade(run: Path, key: Path, as_json: bool) -> None:
       miner grade outputs/run --key made/key.jsonl
       miner grade outputs/run --key terms.txt --json
     """
-    from miner.synth.grading import describe_grade, grade_run, summarize_grade
+    from miner.synthesis.grading import describe_grade, grade_run, summarize_grade
 
     graded = grade_run(run, key)
     if as_json:
@@ -855,18 +855,11 @@ def synth(as_json: bool, **options: Any) -> None:
       miner synth --lines 10000 --out made
       miner synth --lines 10000000 --out large --script runic --seed 7
     """
-    from miner.synth.writing import SynthConfig, write_language
+    from miner.synthesis.writing import SynthConfig, describe_language, write_language
 
     config = SynthConfig(**options)
     told = write_language(config, progress=BARS)
-    if as_json:
-        click.echo(json.dumps(told))
-        return
-    click.echo(
-        f"{told['lines']:,} lines, {told['bytes'] / 1e6:,.1f} MB of {told['words']:,} stems in "
-        f"{config.out}; {told['units']:,} units stand in {told['placed']:,} places\n\n"
-        f"Next: miner mine --corpus {config.out / 'corpus.txt'}"
-    )
+    click.echo(json.dumps(told) if as_json else describe_language(config, told))
 
 
 def rewrite_options(command: Any) -> Any:

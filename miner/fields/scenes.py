@@ -19,14 +19,14 @@ def find_scenes(units: pl.DataFrame, vectors: np.ndarray) -> tuple[pl.DataFrame,
     `family` is the rank of its head, `anchor` that of the member nearest to the field, the mean of
     the members by how many places they own; `members` ranks, `closeness` their mean cosine to it.
     """
-    grouped = units.select("rank", "family", "settled", "count").with_row_index("row")
+    grouped = units.select("rank", "family", "unit_count", "count").with_row_index("row")
     grouped = grouped.filter(pl.col("family").is_not_null())
     grouped = grouped.filter(pl.len().over("family") > 1).sort("family", "rank")
     heads, starts = np.unique(grouped["family"].to_numpy(), return_index=True)
     if not len(heads):
         return pl.DataFrame(schema=SCENES), np.zeros((0, vectors.shape[1]), np.float32)
     rows = vectors[grouped["row"].to_numpy()]
-    weights = np.maximum(grouped["settled"].fill_null(0).to_numpy(), 1).astype(np.float32)
+    weights = np.maximum(grouped["unit_count"].fill_null(0).to_numpy(), 1).astype(np.float32)
     fields = unit_rows(np.add.reduceat(rows * weights[:, None], starts, axis=0))
     of_row = np.repeat(np.arange(len(heads)), np.diff([*starts, grouped.height]))
     cosines = np.einsum("ij,ij->i", rows, fields[of_row]).astype(np.float32)

@@ -338,7 +338,7 @@ def tabulate_runs(
     return scores.with_columns(
         token=tokens,
         kind=name_kind(pl.col("length")),
-        settled=pl.Series(settled.count[rows]),
+        unit_count=pl.Series(settled.count[rows]),
         score=pl.Series(settled.worth[rows]),
         verdict=pl.Series(names[settled.verdict[rows]]),
         rival=tokens.gather(rival.set(rival < 0, None)),
@@ -386,7 +386,7 @@ def propose_atoms(
         "length",
         "count",
         pl.col("text").alias("token"),
-        settled="count",
+        unit_count="count",
         score=pl.Series(LEAST_SCORE + (1 - LEAST_SCORE) * share, dtype=pl.Float64),
         verdict=pl.lit(str(Verdict.KEPT)),
     )

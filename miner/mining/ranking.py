@@ -45,16 +45,14 @@ def prove_proposals(
 
 
 def count_places(proposals: pl.DataFrame, atoms: Atoms, candidates: Candidates) -> pl.DataFrame:
-    """Return `proposals` with `settled`: the places that each kept run owns once all are cut."""
+    """Return `proposals` with `unit_count`: the places that each kept run owns once all are cut."""
     stays = (pl.col("verdict") == Verdict.KEPT) & pl.col("candidate").is_not_null()
     values = final_values(proposals.filter(stays), candidates)
     counts = cut_stream(atoms.mined, candidates, values)
-    settled = pl.Series(counts[proposals["candidate"].fill_null(0).to_numpy()])
-    return proposals.with_columns(
-        settled=pl.when(stays)
-        .then(settled)
-        .otherwise(pl.when(pl.col("verdict") == Verdict.KEPT).then(pl.col("settled")).otherwise(0))
-    )
+    owned = pl.Series(counts[proposals["candidate"].fill_null(0).to_numpy()])
+    kept = pl.col("verdict") == Verdict.KEPT
+    others = pl.when(kept).then("unit_count").otherwise(0)
+    return proposals.with_columns(unit_count=pl.when(stays).then(owned).otherwise(others))
 
 
 def final_values(kept: pl.DataFrame, candidates: Candidates) -> np.ndarray:

@@ -15,6 +15,7 @@ benchmarks/gold.py prints what each part adds.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -266,22 +267,28 @@ def mark_runs(candidates: Candidates, rows: np.ndarray, wanted: set[tuple[int, .
     return marked["found"].fill_null(value=False).to_numpy()
 
 
-def read_seeds(path: Path, atoms: Atoms) -> set[tuple[int, ...]]:
+def find_seeds(seeds: str | Sequence[str], atoms: Atoms) -> set[tuple[int, ...]]:
     """Return the user's examples of good units as runs of atom numbers, 0 for an unknown atom.
 
-    One example a line, cut as the corpus is; empty lines do not count.
+    `seeds`: the path of a file with one a line, or the examples; each is cut as the corpus is, and
+    empty ones do not count.
     """
+    lines = _read_lines(Path(seeds)) if isinstance(seeds, str) else seeds
+    lines = [line for line in lines if line.strip()]
+    if not lines:
+        where = seeds if isinstance(seeds, str) else "seeds"
+        raise ConfigError("no seed in it", where=where, cure="Write one unit a line")
+    numbers = dict(zip(atoms.table["text"], atoms.table["atom"], strict=True))
+    runs = list_forms(lines, atoms.profile)
+    return {tuple(numbers.get(text, 0) for text in run) for run in runs}
+
+
+def _read_lines(path: Path) -> list[str]:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError as error:
         raise ConfigError("no such file of seeds", where=str(path), cure="Check --seeds") from error
     except UnicodeDecodeError as error:
         raise ConfigError(
             f"not UTF-8 at byte {error.start}", where=str(path), cure="Save it as UTF-8"
         ) from error
-    lines = [line for line in text.splitlines() if line.strip()]
-    if not lines:
-        raise ConfigError("no seed in it", where=str(path), cure="Write one unit a line")
-    numbers = dict(zip(atoms.table["text"], atoms.table["atom"], strict=True))
-    runs = list_forms(lines, atoms.profile)
-    return {tuple(numbers.get(text, 0) for text in run) for run in runs}

@@ -25,7 +25,7 @@ SPACE_MARK = "\u2581"  # ▁, which SentencePiece writes for a space
 RUNS = ("link", "hyperlexeme")  # the kinds of several parts; the others are one atom each
 MERGES = {"left": pl.String(), "right": pl.String(), "result": pl.String()}
 FIRST = (
-    "rank", "token", "glued", "surface", "atoms", "kind", "count", "settled", "score", "family",
+    "rank", "token", "glued", "surface", "atoms", "kind", "count", "unit_count", "score", "family",
 )  # fmt: skip
 BOOKKEEPING = ("candidate", "atom", "order", "value", "verdict", "detail", "rival")
 DIGITS = 6  # significant ones of a real number

@@ -9,6 +9,10 @@ import polars as pl
 from miner.runs.manifest import Manifest
 
 SHOWN = 10  # units of a kind
+LEGEND = (
+    "count: how often it occurs; as unit: in how many of these places it is the unit, once all\n"
+    "compete for the text; score: how much it looks like one, 0 to 1"
+)
 WIDTH = 46  # columns for a token
 
 
@@ -17,6 +21,8 @@ def summarize(vocabulary: pl.DataFrame, manifest: Manifest, folder: str) -> str:
     sections = [_units(vocabulary, kind) for kind in manifest.kinds]
     if vocabulary.is_empty():
         sections.append("no unit was kept: mine a larger corpus, or see proposals.parquet for why")
+    else:
+        sections.append(LEGEND)
     sections.append(_verdicts(manifest))
     sections.append(_fields(manifest))
     sections.append(_costs(manifest))
@@ -27,11 +33,11 @@ def summarize(vocabulary: pl.DataFrame, manifest: Manifest, folder: str) -> str:
 def _units(vocabulary: pl.DataFrame, kind: str) -> str:
     """Return the table of the best units of one kind."""
     units = vocabulary.filter(pl.col("kind") == kind)
-    lines = [f"{kind} ({units.height:,})".ljust(WIDTH + 8) + "count  settled  score"]
+    lines = [f"{kind} ({units.height:,})".ljust(WIDTH + 8) + "count  as unit  score"]
     for row in units.head(SHOWN).iter_rows(named=True):
         lines.append(
             f"{row['rank']:>6}  {_fit(row['token'])}"
-            f"{row['count']:>7,}{row['settled']:>9,}{row['score']:>7.3f}"
+            f"{row['count']:>7,}{row['unit_count']:>9,}{row['score']:>7.3f}"
         )
     return "\n".join(lines)
 

@@ -34,9 +34,9 @@ def write_units(vocabulary: pl.DataFrame, contexts: pl.DataFrame, *, exact: bool
         for kind in ordered
     ]
     return f"""<h2 id="found">What was found</h2>
-<p><b>Count</b> is how often the run occurs; <b>settled</b>, how often it owns its place once
-overlapping units have settled who stands where. A unit of a family means nearly the same as the
-family's head. {_tell_places(contexts, exact=exact)}</p>
+<p><b>Count</b> is how often the run occurs; <b>as unit</b>, in how many of these places it is the
+unit, once those that overlap have competed for the text. A unit of a family means nearly the same
+as the family's head. {_tell_places(contexts, exact=exact)}</p>
 <div class="columns">{"".join(parts) or "<p>Nothing: no candidate was good enough.</p>"}</div>"""
 
 
@@ -68,13 +68,13 @@ def _write_kind(
     for place, unit in enumerate(units.head(TOP).iter_rows(named=True)):
         score = unit.get("score") or 0
         name = show(unit["token"]) + _tell_family(unit, families)
-        numbers = [tell_number(unit.get(column)) for column in ("rank", "count", "settled")]
+        numbers = [tell_number(unit.get(column)) for column in ("rank", "count", "unit_count")]
         rows.append((numbers[0], name, *numbers[1:], make_bar(score, 1, f"{score:.2f}")))
         found = places.get(unit.get("rank"), [])  # type: ignore[arg-type]
         notes.append("".join(found[: 2 if place < IN_FULL else 1]))
     shown = f"the best {TOP} of {tell_number(units.height)}" if units.height > TOP else len(rows)
     title = f"{show(KINDS.get(kind, kind))} ({shown})"
-    return make_section(title, ["#rank", "token", "#count", "#settled", "#score"], rows, notes)
+    return make_section(title, ["#rank", "token", "#count", "#as unit", "#score"], rows, notes)
 
 
 def name_families(vocabulary: pl.DataFrame) -> dict[int, list[str]]:

@@ -39,12 +39,12 @@ from miner.runs.decisions import (
 from miner.runs.finished import Finished
 
 SORTS = {
-    "rank": "order", "token": "token", "kind": "kind", "count": "count", "settled": "settled",
+    "rank": "order", "token": "token", "kind": "kind", "count": "count", "unit_count": "unit_count",
     "score": "score", "verdict": "verdict", "length": "length", "family": "family",
 }  # fmt: skip
 FIELD = "field:"  # and the name of a field: an order too
 DECIDED = ("undecided", "accept", "reject", "changed", "conflict", "falls")
-SHOWN = ("row", "token", "kind", "count", "settled", "score", "verdict", "family")
+SHOWN = ("row", "token", "kind", "count", "unit_count", "score", "verdict", "family")
 MOST_ROWS = 1_000  # to show at a time
 MOST_UNITS = 200_000  # to decide on at once: a line of about 20 MB in the log
 Rows = Sequence[int] | np.ndarray

@@ -102,7 +102,7 @@ def _wrap(text: str, start: str = "") -> str:
 
 
 def _describe_evidence(explanation: Mapping[str, Any]) -> str:
-    owns = f", owns {explanation['settled']:,}" if len(explanation["atoms"]) > 1 else ""
+    owns = f", owns {explanation['unit_count']:,}" if len(explanation["atoms"]) > 1 else ""
     score = "" if explanation["score"] is None else f", score {explanation['score']:.3f}"
     lines = [f"  count {explanation['count']:,}{owns}{score}"]
     for entry in explanation["evidence"]:

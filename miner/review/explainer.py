@@ -200,7 +200,7 @@ class Explainer:
         pieces = count_pieces(self.run.candidates, self.values > 0)[
             self.candidate_of[self.kept_runs]
         ]
-        saved = self.table["settled"].to_numpy()[self.kept_runs] * (pieces - 1)
+        saved = self.table["unit_count"].to_numpy()[self.kept_runs] * (pieces - 1)
         return int(saved.min()) if len(saved) else None
 
     @cached_property

@@ -35,7 +35,7 @@ def explain(explainer: Explainer, row: int) -> dict[str, Any]:
     owners = explainer.list_owners(row, places)
     steps, pieces = explainer.join(unit)
     contained, around = explainer.list_inner(row), explainer.list_outer(row)
-    names = ("token", "kind", "count", "documents", "settled", "verdict", "rank", "family")
+    names = ("token", "kind", "count", "documents", "unit_count", "verdict", "rank", "family")
     return {
         "row": row,
         **{name: about[name] for name in names},
@@ -111,9 +111,9 @@ def _praise(explainer: Explainer, about: Mapping[str, Any]) -> str:
     if about["candidate"] is None:
         kind = KINDS.get(about["kind"], about["kind"])
         return f"{kind} that occurs {tell_count(about['count'], 'time')}; it stays whole"
-    own = f"it owns {about['settled']:,} of its {tell_count(about['count'], 'place')}"
+    own = f"it owns {about['unit_count']:,} of its {tell_count(about['count'], 'place')}"
     if not explainer.meaning:
-        pieces, saved = explainer.count_savings(about["row"], about["settled"])
+        pieces, saved = explainer.count_savings(about["row"], about["unit_count"])
         return (
             f"{own}, each {tell_count(pieces, 'token')} without it, "
             f"so it saves {tell_count(saved, 'token')}"
@@ -314,7 +314,7 @@ def list_changes(
 
 
 def _change_kept(explainer: Explainer, about: Mapping[str, Any]) -> list[str]:
-    count, settled = about["count"], about["settled"]
+    count, settled = about["count"], about["unit_count"]
     changes = []
     if about["candidate"] is None or settled >= count:
         changes.append(

@@ -89,8 +89,8 @@ def _tell_kept(row: Mapping[str, Any]) -> str:
     if row.get("candidate") is None:
         return f"{KINDS.get(row['kind'], row['kind'])}, {tell_count(row['count'], 'time')}"
     if row["log_likelihood"] < SURE or row["pmi"] <= 0:
-        return f"owns {row['settled']:,} of {tell_count(row['count'], 'place')}"
+        return f"owns {row['unit_count']:,} of {tell_count(row['count'], 'place')}"
     meets = f"meets {tell_times(2 ** row['pmi'])}x more than chance"
     if row["freedom"] is not None and row["freedom"] >= 0.5:
         return f"{meets}, stands free"
-    return f"{meets}, owns {tell_share(row['settled'] / max(row['count'], 1))} of its places"
+    return f"{meets}, owns {tell_share(row['unit_count'] / max(row['count'], 1))} of its places"

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,6 +31,7 @@ BLOCK = 4 << 20  # bytes read at a time
 LONGEST = 64 << 20  # bytes of a line that is rewritten; a longer one passes as it is
 JOURNAL = 64 << 20  # bytes read between two entries of the journal
 THREADS = 8
+TEXTS_AT_ONCE = 4_096
 Form = Literal["txt", "jsonl", "pairs"]
 Part = Literal["lines", "begin", "inside"]
 NO_SPANS = np.empty((0, 3), np.int64)
@@ -213,11 +215,11 @@ def convert_block(block: bytes, part: Part, job: Job) -> tuple[bytes, np.ndarray
         return _pass(block, part, job, counts), counts
     spans = find_spans(block, () if job.back else job.patterns, job.numbers)
     if job.form == "txt":
-        return _convert(block, job.plan, back=job.back, counts=counts, spans=spans), counts
+        return convert_lines(block, job.plan, back=job.back, counts=counts, spans=spans), counts
     if job.back:
         texts = [_read_line(line, job) for line in block.splitlines()]
-        return _convert(b"".join(texts), job.plan, back=True, counts=counts), counts
-    changed = _convert(block, job.plan, back=False, counts=counts, spans=spans)
+        return convert_lines(b"".join(texts), job.plan, back=True, counts=counts), counts
+    changed = convert_lines(block, job.plan, back=False, counts=counts, spans=spans)
     lines = zip(_split(block), _split(changed), strict=True)
     return b"".join(_write_line(old, new, job.form) for old, new in lines), counts
 
@@ -234,7 +236,18 @@ def _pass(block: bytes, part: Part, job: Job, counts: np.ndarray) -> bytes:
     return block.removeprefix(_LITERAL) if job.back else _LITERAL + block
 
 
-def _convert(
+def convert_texts(texts: Iterable[str], job: Job) -> Iterator[str]:
+    """Yield each text as hyperword text, or restored: a text may hold line ends, and keeps them."""
+    rest = iter(texts)
+    while batch := list(islice(rest, TEXTS_AT_ONCE)):
+        block = "".join(f"{text}\n" for text in batch).encode("utf-8", "surrogateescape")
+        changed, _ = convert_block(block, "lines", job)
+        lines = iter(changed.decode("utf-8", "surrogateescape").split("\n"))
+        for text in batch:
+            yield "\n".join(islice(lines, text.count("\n") + 1))
+
+
+def convert_lines(
     block: bytes, plan: Plan, *, back: bool, counts: np.ndarray, spans: np.ndarray = NO_SPANS
 ) -> bytes:
     """Return lines of bytes as hyperword text, or as they were."""

@@ -33,7 +33,7 @@ class Reviewed:
     `units` in rank order, with `label`; `merges` as `order_merges` gives them; `counts`: how many
     units were accepted, rejected and so on; `notes`: what a person should know, a line each.
     `proposals` stand in the order of the run, what was added last. `refused`: see `Applied`;
-    `conflicts`: where reviewers differ.
+    `conflicts`: where reviewers differ. `applied` has the atoms and candidates that they count in.
     """
 
     units: pl.DataFrame
@@ -43,6 +43,7 @@ class Reviewed:
     notes: tuple[str, ...]
     refused: Mapping[Unit, str]
     conflicts: tuple[Conflict, ...]
+    applied: Applied
 
 
 def review_run(folder: Path, policy: Policy = "majority") -> Reviewed | None:
@@ -73,6 +74,7 @@ def review_run(folder: Path, policy: Policy = "majority") -> Reviewed | None:
         notes,
         applied.refused,
         settled.conflicts,
+        applied,
     )
 
 

@@ -43,14 +43,16 @@ def make_key(
     return dict(json.loads(json.dumps(key)))
 
 
-def hash_seeds(path: str) -> str:
-    """Return the SHA-256 of the user's file of seeds."""
+def hash_seeds(seeds: str | tuple[str, ...]) -> str:
+    """Return the SHA-256 of the user's seeds, of the file where they lie in one."""
+    if not isinstance(seeds, str):
+        return hashlib.sha256("\n".join(seeds).encode()).hexdigest()
     try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        return hashlib.sha256(Path(seeds).read_bytes()).hexdigest()
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ConfigError(
-            f"the file of seeds cannot be read ({reason})", where=path, cure="Check --seeds"
+            f"the file of seeds cannot be read ({reason})", where=seeds, cure="Check --seeds"
         ) from error
 
 

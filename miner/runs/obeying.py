@@ -330,7 +330,7 @@ def _tabulate(
             _name_kind(form, atom, atoms) for form, (_, atom) in zip(forms, numbers, strict=True)
         ],
         "count": [int(found) for found in counts],
-        "settled": [int(found) for found in counts],
+        "unit_count": [int(found) for found in counts],
         "score": [least if isinstance(least, float) and math.isfinite(least) else 0.0] * count,
         "value": [0.0] * count,
         "verdict": [str(Verdict.WEAK)] * count,

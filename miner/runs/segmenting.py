@@ -77,6 +77,21 @@ class Segmenter:
                 for pieces in pool.map(self._cut_batch, parts):
                     yield from pieces
 
+    def join_tokens(self, tokens: Sequence[str]) -> list[str]:
+        """Return the tokens of a text, those of a unit joined by a space; none is cut.
+
+        A unit that ends inside a token is none here.
+        """
+        starts = np.cumsum([0, *(len(token) + 1 for token in tokens)]).tolist()
+        number = {start: i for i, start in enumerate(starts)}
+        joined, done = [], 0
+        for span in self.spans(" ".join(tokens)):
+            first, last = number.get(span.start), number.get(span.end + 1)
+            if span.rank and first is not None and last is not None and first >= done:
+                joined += [*tokens[done:first], " ".join(tokens[first:last])]
+                done = last
+        return [*joined, *tokens[done:]]
+
     def _cut_batch(self, texts: Sequence[str]) -> list[list[Span]]:
         """Return the pieces of a few texts."""
         cut = self.cutter.cut(texts)

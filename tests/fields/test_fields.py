@@ -290,7 +290,7 @@ def test_the_anchor_of_a_family_is_its_middle_not_its_head() -> None:
         {
             "rank": [1, 2, 3, 4],
             "family": [1, 1, 1, 4],
-            "settled": [1, 8, 1, 5],
+            "unit_count": [1, 8, 1, 5],
             "count": [1, 8, 1, 5],
         }
     ).cast({"rank": pl.UInt32, "family": pl.UInt32})

@@ -38,7 +38,7 @@ def unit(token: str, kind: str, **columns: object) -> dict[str, object]:
         "atoms": parts,
         "kind": kind,
         "count": 7,
-        "settled": 5,
+        "unit_count": 5,
         "score": 0.5,
         "family": None,
     } | columns
@@ -76,7 +76,7 @@ def test_the_files_are_what_was_promised(tmp_path: Path) -> None:
     lines = (tmp_path / "vocabulary.jsonl").read_bytes().decode().split("\n")
     assert lines[0] == (
         '{"rank": 1, "token": "жар тишина", "glued": "жартишина", "surface": "Жар тишина", '
-        '"atoms": ["жар", "тишина"], "kind": "link", "count": 7, "settled": 5, '
+        '"atoms": ["жар", "тишина"], "kind": "link", "count": 7, "unit_count": 5, '
         '"score": 0.123457, "family": null, "npmi": 0.333333}'
     )
     rows = [json.loads(line) for line in lines[:-1]]

@@ -100,7 +100,7 @@ def make_proposals(tokens: list[str]) -> pl.DataFrame:
             "token": tokens,
             "kind": ["link"] * len(tokens),
             "count": [100 + n for n in range(len(tokens))],
-            "settled": [50 + n for n in range(len(tokens))],
+            "unit_count": [50 + n for n in range(len(tokens))],
             "score": [1 - n / 100 for n in range(len(tokens))],
             "verdict": [verdicts[n % 3] for n in range(len(tokens))],
             "rival": [tokens[0] if n % 3 == 1 else None for n in range(len(tokens))],
@@ -315,8 +315,8 @@ def test_empty_tables_with_columns(tmp_path: Path) -> None:
 
 
 def test_statistics_may_lack(tmp_path: Path) -> None:
-    proposals = make_proposals(["a b", "c d"]).drop("npmi", "rival", "settled")
-    vocabulary = make_vocabulary(["a b"]).drop("npmi", "settled")
+    proposals = make_proposals(["a b", "c d"]).drop("npmi", "rival", "unit_count")
+    vocabulary = make_vocabulary(["a b"]).drop("npmi", "unit_count")
     page = Page(write_page(tmp_path, proposals=proposals, vocabulary=vocabulary))
     assert page.tags.count("svg") == 1
     nothing = make_proposals(["a b"]).with_columns(npmi=pl.lit(None, pl.Float64))

@@ -232,8 +232,8 @@ def test_owners_are_those_of_the_cut_of_the_corpus(known: Explainer) -> None:
         assert sum(entry["share"] for entry in owners) <= 1 + 1e-9
         mine = sum(entry["share"] for entry in owners if entry["row"] == row)
         if places.total <= 200:
-            assert round(mine * places.total) == table["settled"][row], table["token"][row]
-            assert known.let_in(row, places) == table["settled"][row]
+            assert round(mine * places.total) == table["unit_count"][row], table["token"][row]
+            assert known.let_in(row, places) == table["unit_count"][row]
 
 
 def test_an_atom_owns_what_no_longer_unit_takes(known: Explainer) -> None:
@@ -241,7 +241,7 @@ def test_an_atom_owns_what_no_longer_unit_takes(known: Explainer) -> None:
     shares = {entry["token"]: entry["share"] for entry in found["owners"]}
     assert sum(shares.values()) == pytest.approx(1) and 0 < shares["δ41"] < 1
     arrow = known.table.filter(pl.col("token") == "→ δ41").row(0, named=True)
-    assert shares["→ δ41"] * found["count"] == pytest.approx(arrow["settled"])
+    assert shares["→ δ41"] * found["count"] == pytest.approx(arrow["unit_count"])
 
 
 def test_merges_join_the_atoms_to_the_unit(known: Explainer) -> None:
@@ -275,9 +275,9 @@ def test_kept(known: Explainer, city: Explainer) -> None:
     assert "It occurs 38 times: --min-count 39 " in changes[0]
     assert f"--vocab-size {known.table['order'][row] - 1} " in changes[1]
     assert "--vocab-size" not in explain(city, 0)["changes"][1].replace("no --vocab-size", "")
-    partly = known.table.filter(KEPT & (pl.col("settled") < pl.col("count")))
+    partly = known.table.filter(KEPT & (pl.col("unit_count") < pl.col("count")))
     told = explain(known, int(partly["row"][0]))["changes"][0]
-    assert read_number(r"--min-count ([\d,]+) would", told) == partly["settled"][0] + 1
+    assert read_number(r"--min-count ([\d,]+) would", told) == partly["unit_count"][0] + 1
     assert read_number(r", ([\d,]+) in any case", told) == partly["count"][0] + 1
 
 
@@ -374,7 +374,7 @@ def test_savings(saving: Explainer) -> None:
     kept = saving.table[saving.kept_runs]
     candidates, units = saving.run.candidates, saving.values > 0
     pieces = count_pieces(candidates, units)[saving.candidate_of[saving.kept_runs]]
-    saved = kept["settled"].to_numpy() * (pieces - 1)
+    saved = kept["unit_count"].to_numpy() * (pieces - 1)
     assert saving.least_saved == saved.min()
     row = int(saving.kept_runs[0])
     told = explain(saving, row)["headline"]

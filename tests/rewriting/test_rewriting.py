@@ -35,7 +35,7 @@ from miner.rewriting.marking import list_markers
 from miner.rewriting.matching import build_trie, find_longest
 from miner.rewriting.patterns import compile_compound, find_spans
 from miner.rewriting.reading import read_dictionary, read_run
-from miner.rewriting.streaming import Done, Job, _convert, convert_block, run_job
+from miner.rewriting.streaming import Done, Job, convert_block, convert_lines, run_job
 from miner.rewriting.styling import LEADS, assign_signs, list_signs, number_addresses
 from miner.text.unicode import class_table
 
@@ -55,7 +55,7 @@ PLANS = {
 
 def rewrite(text: str | bytes, plan: object, *, back: bool = False) -> bytes:
     content = text.encode() if isinstance(text, str) else text
-    return _convert(content, plan, back=back, counts=np.zeros(3, np.int64))  # type: ignore[arg-type]
+    return convert_lines(content, plan, back=back, counts=np.zeros(3, np.int64))  # type: ignore[arg-type]
 
 
 def shown(text: str, name: str) -> str:
@@ -177,12 +177,12 @@ def test_a_line_that_would_not_come_back_loses_what_wants_care_alone() -> None:
     plan = make_plan([Entry("in the", "inthe"), Entry("x! in the", "x!inthe"), Entry("a b", "a!b")])
     told = np.zeros(3, np.int64)
     text = b"a b, x!in the\nin the"
-    changed = _convert(text, plan, back=False, counts=told)
+    changed = convert_lines(text, plan, back=False, counts=told)
     assert told[2] == 1, "left as it is, since `in the` alone is misread too"
     assert rewrite(changed, plan, back=True) == text
     plan = make_plan([Entry("( x", "(x"), Entry("x )", "x)"), Entry("in the", "inthe")])
     told = np.zeros(3, np.int64)
-    changed = _convert(b"( x ) in the", plan, back=False, counts=told)
+    changed = convert_lines(b"( x ) in the", plan, back=False, counts=told)
     assert rewrite(changed, plan, back=True) == b"( x ) in the" and b"inthe" in changed
     assert told[2] == 0
 
@@ -214,7 +214,7 @@ def test_the_share_is_kept_and_seeded() -> None:
     for seed in (0, 0, 1):
         plan = make_plan(GLUED, share=0.3, seed=seed)
         told = np.zeros(3, np.int64)
-        counts.append((_convert(text.encode(), plan, back=False, counts=told), int(told[0])))
+        counts.append((convert_lines(text.encode(), plan, back=False, counts=told), int(told[0])))
         assert 1000 < told[0] < 1400
     assert counts[0] == counts[1] and counts[0][0] != counts[2][0]
 

@@ -169,7 +169,7 @@ def test_what_was_refused_comes_in_when_accepted(run: Path) -> None:
     decide(run, weak, verdict="accept")
     found = reviewed(run)
     row = found.units.filter(pl.col("token") == weak).row(0, named=True)
-    assert row["settled"] > 0, "it owns places, as the best there is"
+    assert row["unit_count"] > 0, "it owns places, as the best there is"
     assert row["glued"] and row["surface"]
     assert found.counts == {"accepted": 1}
     assert_rebuilt(found)
@@ -196,7 +196,7 @@ def test_another_form_takes_the_place_of_the_old_one(run: Path) -> None:
     found = reviewed(run)
     row = found.units.filter(pl.col("token") == f"в {old}").row(0, named=True)
     assert old not in set(found.units["token"])
-    assert row["count"] == row["settled"] == 13 and row["label"] == "канцелярит"
+    assert row["count"] == row["unit_count"] == 13 and row["label"] == "канцелярит"
     assert row["atoms"] == ["в", "соответствии", "с", "действующим", "законодательством"]
 
 

@@ -7,6 +7,7 @@ them. The files come from strangers: nothing in them is run, and a damaged one i
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -144,7 +145,7 @@ def cut_batches(texts: Sequence[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def load_tokenizer(path: str | Path) -> LoadedTokenizer:
+def load_tokenizer(path: str | os.PathLike[str]) -> LoadedTokenizer:
     """Return the tokenizer of a file or a folder.
 
     TokenizerError where nothing there is a tokenizer, or the file is damaged.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from miner.synth.alphabet import Alphabet, spell_words
+from miner.synthesis.alphabet import Alphabet, spell_words
 
 # Open classes: their share of the stems, and the forms that a stem has, an ending each.
 OPEN = {

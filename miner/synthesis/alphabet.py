@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from miner.synth.frequencies import draw_ranks
+from miner.synthesis.frequencies import draw_ranks
 
 CONSONANTS, VOWELS, CODAS, CLUSTERS = 14, 5, 5, 8  # how many a language takes of its script
 SHAPES = (0.62, 0.22, 0.06, 0.10)  # open, closed, begun by a vowel, begun by a cluster

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from miner.synth.grammar import expand, write_slots
-from miner.synth.language import TOPICS, Language
+from miner.synthesis.grammar import expand, write_slots
+from miner.synthesis.language import TOPICS, Language
 
 BLOCK = 20_000  # lines
 BOUND = 0.45  # share of the draws that the topic of the line decides

@@ -13,9 +13,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from miner.synth.alphabet import Alphabet, spell_words
-from miner.synth.frequencies import draw_ranks, weigh_ranks
-from miner.synth.words import Interner, Words
+from miner.synthesis.alphabet import Alphabet, spell_words
+from miner.synthesis.frequencies import draw_ranks, weigh_ranks
+from miner.synthesis.words import Interner, Words
 
 # The shares of what is planted. The last five are one atom each.
 SHARES = {
@@ -213,7 +213,7 @@ def _draw_markers(
 
 
 def _latin(rng: np.random.Generator) -> Alphabet:
-    from miner.synth.alphabet import draw_alphabet
+    from miner.synthesis.alphabet import draw_alphabet
 
     return draw_alphabet(rng, "latin")
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from miner.synth.alphabet import Alphabet, draw_alphabet
-from miner.synth.frequencies import Urn, fill_urn, weigh_ranks
-from miner.synth.grammar import (
+from miner.synthesis.alphabet import Alphabet, draw_alphabet
+from miner.synthesis.frequencies import Urn, fill_urn, weigh_ranks
+from miner.synthesis.grammar import (
     END,
     OPENS,
     PARTS,
@@ -20,8 +20,8 @@ from miner.synth.grammar import (
     draw_order,
     write_rules,
 )
-from miner.synth.units import Planted, Unit, draw_units
-from miner.synth.words import CLOSED, Interner, Words, add_numbers, draw_words
+from miner.synthesis.units import Planted, Unit, draw_units
+from miner.synthesis.words import CLOSED, Interner, Words, add_numbers, draw_words
 
 TOPICS = 30
 SCENES = 0.12  # share of lines

@@ -13,8 +13,8 @@ from miner.commands.main import commands
 from miner.config import MineConfig
 from miner.errors import MinerError
 from miner.pipeline import mine
-from miner.synth.grading import grade_run, summarize_grade
-from miner.synth.writing import SynthConfig, write_language
+from miner.synthesis.grading import grade_run, summarize_grade
+from miner.synthesis.writing import SynthConfig, write_language
 
 
 @pytest.fixture(scope="module")

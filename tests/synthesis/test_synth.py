@@ -13,10 +13,10 @@ from click.testing import CliRunner
 
 from miner.commands.main import commands
 from miner.errors import MinerError
-from miner.synth import lines as lines_module
-from miner.synth.alphabet import SCRIPTS
-from miner.synth.units import SHARES
-from miner.synth.writing import SynthConfig, write_language
+from miner.synthesis import lines as lines_module
+from miner.synthesis.alphabet import SCRIPTS
+from miner.synthesis.units import SHARES
+from miner.synthesis.writing import SynthConfig, write_language
 
 KINDS = set(SHARES)
 
@@ -65,7 +65,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
 def test_a_longer_corpus_begins_with_the_blocks_of_a_shorter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("miner.synth.writing.BLOCK", 100)
+    monkeypatch.setattr("miner.synthesis.writing.BLOCK", 100)
     assert lines_module.BLOCK == 20_000
     for name, count in (("short", 200), ("long", 350)):
         config = SynthConfig(count, tmp_path / name, words=500, units=40)
@@ -120,7 +120,7 @@ def test_a_folder_is_kept_and_a_broken_run_leaves_nothing(
     def stop(*_: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("miner.synth.writing.write_key", stop)
+    monkeypatch.setattr("miner.synthesis.writing.write_key", stop)
     with pytest.raises(KeyboardInterrupt):
         write_language(SynthConfig(300, out, overwrite=True))
     assert (out / "corpus.txt").read_bytes() == before

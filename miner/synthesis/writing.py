@@ -18,10 +18,10 @@ import numpy as np
 from miner.errors import UsageError
 from miner.progress import SILENT, Progress
 from miner.runs.store import open_folder, write_json
-from miner.synth.alphabet import SCRIPTS
-from miner.synth.language import Language, draw_language
-from miner.synth.lines import BLOCK, draw_pieces, make_speller, spell_pieces
-from miner.synth.units import FEWEST, MOST
+from miner.synthesis.alphabet import SCRIPTS
+from miner.synthesis.language import Language, draw_language
+from miner.synthesis.lines import BLOCK, draw_pieces, make_speller, spell_pieces
+from miner.synthesis.units import FEWEST, MOST
 
 LEAST_LINES, MOST_LINES = 100, 1_000_000_000
 LINES_A_UNIT = 20  # by default; so that a unit recurs
@@ -84,6 +84,15 @@ def write_language(config: SynthConfig, *, progress: Progress = SILENT) -> dict[
         made = told | {"seed": config.seed, "script": config.script}
         write_json(folder / "grammar.json", made | language.describe())
     return told | {"placed": placed}
+
+
+def describe_language(config: SynthConfig, told: dict[str, Any]) -> str:
+    """Return what was made, for a screen."""
+    return (
+        f"{told['lines']:,} lines, {told['bytes'] / 1e6:,.1f} MB of {told['words']:,} stems in "
+        f"{config.out}; {told['units']:,} units stand in {told['placed']:,} places\n\n"
+        f"Next: miner mine --corpus {config.out / 'corpus.txt'}"
+    )
 
 
 def write_blocks(

@@ -1,0 +1,440 @@
+"""A run as an object: what was found, asked and used from Python."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+
+from miner.api.pictures import Picture, draw_savings, draw_units, write_run
+from miner.api.tokenizers import TextOrPath, Tokenizer, Trainer, train_tokenizer
+from miner.api.units import Decomposition, Explanation, Span, Unit, make_explanation, make_unit
+from miner.config import MineConfig
+from miner.errors import RunError, UsageError
+from miner.lexicon.lexicon import Lexicon
+from miner.lexicon.looking import look_up
+from miner.mining.vocabulary import list_rows, order_merges
+from miner.progress import Progress
+from miner.report.drawing import redraw_report
+from miner.review.export import Exported, export_vocabulary
+from miner.review.telling import explain_text
+from miner.rewriting.jobs import RewriteConfig, open_job
+from miner.rewriting.streaming import Job, convert_texts
+from miner.runs.annotations import Reviewed, check_form, review_run
+from miner.runs.decisions import Log, Policy, name_log, read_logs, settle_logs
+from miner.runs.finished import open_finished
+from miner.runs.forms import cut_forms
+from miner.runs.manifest import Manifest
+from miner.runs.names import MANIFEST
+from miner.runs.segmenting import Segmenter
+from miner.runs.stages import read_curve, read_map
+from miner.runs.store import open_folder
+
+Style = Literal["glued", "signs", "addresses"]
+INTERNAL = ("row", "order", "value", "candidate", "atom")  # columns that name rows of other tables
+
+
+class Run:
+    """A finished run: its units as its reviewers want them, and what can be done with them.
+
+    It is a folder, which the command reads and writes too; what is large is read when it is first
+    asked for. Reading is safe in several threads.
+
+    >>> import miner
+    >>> run = miner.mine(["new york is large", "i like new york", "new york again"] * 9)
+    >>> len(run), "New York" in run, run["new york"].count
+    (1, True, 27)
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        policy: Policy = "majority",
+        home: tempfile.TemporaryDirectory[str] | None = None,
+    ) -> None:
+        self.folder = folder
+        self.policy: Policy = policy
+        self._home = home  # a temporary folder goes with the object
+        self._finished = open_finished(folder)
+
+    # What was found
+
+    @property
+    def manifest(self) -> Manifest:
+        """The run in figures: settings, inputs, versions, counts, costs. Frozen."""
+        return self._finished.manifest
+
+    @property
+    def config(self) -> MineConfig:
+        """The settings of the run."""
+        return self.manifest.config
+
+    @cached_property
+    def _reviewed(self) -> Reviewed | None:
+        return review_run(self.folder, self.policy)
+
+    @property
+    def _units(self) -> pl.DataFrame:
+        return self._reviewed.units if self._reviewed else self._finished.units
+
+    @cached_property
+    def units(self) -> pl.DataFrame:
+        """The units, best first, decisions obeyed.
+
+        `rank, token, surface, atoms, kind, count, unit_count, score, family` and the statistics
+        behind the score, as in `vocabulary.jsonl`.
+        """
+        return list_rows(self._units)
+
+    @cached_property
+    def proposals(self) -> pl.DataFrame:
+        """Every candidate with all its statistics and its `verdict`; decisions obeyed."""
+        table = self._reviewed.proposals if self._reviewed else self._finished.proposals
+        return table.drop(*INTERNAL, strict=False)
+
+    @cached_property
+    def merges(self) -> pl.DataFrame:
+        """The forced merges, `left, right, result`: both halves of each stand before it."""
+        return self._reviewed.merges if self._reviewed else order_merges(self._units)
+
+    @cached_property
+    def savings(self) -> pl.DataFrame:
+        """How much shorter held-back text gets with the first k units, with a 95 % interval.
+
+        `units, saved, low, high, per_unit, per_unit_low`; shares of the text's atoms.
+        """
+        return read_curve(self.folder)
+
+    @cached_property
+    def fields(self) -> pl.DataFrame:
+        """What is known of each unit beyond its text: address, facets, structure, scene."""
+        return self._lexicon.fields.table
+
+    def __len__(self) -> int:
+        return self._units.height
+
+    def __iter__(self) -> Iterator[Unit]:
+        return map(make_unit, self.units.iter_rows(named=True))
+
+    def __contains__(self, text: object) -> bool:
+        return isinstance(text, str) and self._lexicon.find(text) is not None
+
+    def __getitem__(self, key: str | int) -> Unit:
+        """Return a unit by a text, in any case and spacing, or by its rank, from 1.
+
+        Raises:
+            KeyError: there is none.
+        """
+        rank = self._lexicon.find(key) if isinstance(key, str) else key
+        if rank is None or not 1 <= rank <= len(self):
+            raise KeyError(key)
+        return make_unit(self.units.row(rank - 1, named=True))
+
+    def __repr__(self) -> str:
+        kept, tried = len(self), sum(self.manifest.verdicts.values())
+        saved = self.manifest.saved.get("saved")
+        shorter = "" if saved is None else f", {saved:.1%} fewer tokens"
+        return f"{kept:,} of {tried:,} kept{shorter}, profile {self.manifest.profile}"
+
+    def _repr_html_(self) -> str:
+        return write_run(repr(self), self.units, self.manifest)
+
+    # Texts by units
+
+    @cached_property
+    def _segmenter(self) -> Segmenter:
+        run = self._finished
+        if run.manifest.profile == "bytes":
+            raise UsageError("this run is of bytes", cure="Segment texts by a run of text")
+        applied = self._reviewed.applied if self._reviewed else run
+        return Segmenter.of(self._units, applied.atoms, applied.candidates, run.patterns)
+
+    def segment(self, text: str | Sequence[str], *, canonical: bool = False) -> list[str]:
+        """Return a text in pieces: each unit whole, each other word and mark by itself.
+
+        The cut is the one that the corpus was given. As the analyzer of scikit-learn's vectorizers
+        take `functools.partial(run.segment, canonical=True)`.
+
+        Args:
+            text: a text; or its tokens, as gensim holds them: those of a unit then come joined by
+                a space, and no token is cut.
+            canonical: give words in canonical form, without punctuation, in the place of the text
+                to the letter.
+
+        >>> import miner
+        >>> run = miner.mine(["new york is large", "i like new york", "new york again"] * 9)
+        >>> run.segment("Is New York far?")
+        ['Is', 'New York', 'far', '?']
+        >>> run.segment("Is New York far?", canonical=True)
+        ['is', 'new york', 'far']
+        >>> run.segment(["Is", "New", "York", "far?"])
+        ['Is', 'New York', 'far?']
+        """
+        if isinstance(text, str):
+            return self._spell(self._segmenter.spans(text), canonical)
+        joined = self._segmenter.join_tokens(text)
+        return [self._finished.atoms.profile.normalize(t) for t in joined] if canonical else joined
+
+    def segment_batch(self, texts: Iterable[str], *, canonical: bool = False) -> list[list[str]]:
+        """Return many texts in pieces, on all cores."""
+        return [self._spell(spans, canonical) for spans in self._segmenter.spans_of(texts)]
+
+    def spans(self, text: str) -> list[Span]:
+        """Return the pieces of a text with their places: `start, end, text, rank`."""
+        return self._segmenter.spans(text)
+
+    def spans_batch(self, texts: Iterable[str]) -> Iterator[list[Span]]:
+        """Yield the pieces of each text with their places, on all cores."""
+        return self._segmenter.spans_of(texts)
+
+    def _spell(self, spans: Sequence[Span], canonical: bool) -> list[str]:
+        if not canonical:
+            return [span.text for span in spans]
+        normalize, tokens = self._finished.atoms.profile.normalize, self._segmenter.tokens
+        return [
+            tokens[span.rank - 1] if span.rank else normalize(span.text)
+            for span in spans
+            if span.rank or any(sign.isalnum() for sign in span.text)
+        ]
+
+    def rewrite(
+        self,
+        texts: Iterable[str],
+        *,
+        style: Style = "glued",
+        links: bool = False,
+        markers: bool = False,
+        alphabet: str | None = None,
+        density: float = 1.0,
+        seed: int = 0,
+    ) -> Iterator[str]:
+        """Yield texts as hyperword text: a unit in its glued form, or a sign in its place.
+
+        Every text comes back by `restore` with the same options, to the letter.
+
+        Args:
+            texts: an iterable of str.
+            style: what stands for a unit: its glued form, a sign of its own, or its address.
+            links: only links; a hyperlexeme is shown as its links.
+            markers: behind a unit, how its parts hold together.
+            alphabet: the signs of `style="signs"`.
+            density: the share of places that get a sign, above 0, at most 1; chosen by `seed`.
+        """
+        options = {"links": links, "markers": markers, "alphabet": alphabet, "density": density}
+        return convert_texts(texts, self._open_job(back=False, style=style, seed=seed, **options))
+
+    def restore(
+        self,
+        texts: Iterable[str],
+        *,
+        style: Style = "glued",
+        links: bool = False,
+        markers: bool = False,
+        alphabet: str | None = None,
+    ) -> Iterator[str]:
+        """Yield the texts that `rewrite` was given, by the same options."""
+        options = {"links": links, "markers": markers, "alphabet": alphabet}
+        return convert_texts(texts, self._open_job(back=True, style=style, **options))
+
+    def _open_job(self, *, back: bool, **options: Any) -> Job:
+        config = RewriteConfig("", Path(), run=self.folder, policy=self.policy, **options)
+        return open_job(config, back=back)
+
+    # One text
+
+    @cached_property
+    def _lexicon(self) -> Lexicon:
+        return Lexicon(self.folder, policy=self.policy)
+
+    def explain(self, text: str) -> Explanation:
+        """Tell why a text is a unit, or why not, and what would change that."""
+        return make_explanation(explain_text(self.folder, text, policy=self.policy))
+
+    def lookup(self, text: str, *, k: int = 8) -> Mapping[str, Any]:
+        """Return what is known of a text: parts, address, facets, typical places, what is near."""
+        return look_up(self._lexicon, text, k=k)
+
+    def near(self, text: str | int | np.ndarray, k: int = 10) -> pl.DataFrame:
+        """Return the units nearest to a text, a rank or a vector: `rank, token, cosine`."""
+        return self._lexicon.near(text, k)
+
+    def vector(self, text: str) -> np.ndarray:
+        """Return the vector of a text, float32 (columns,), of length 1; zeros for the unknown."""
+        return self._lexicon.vector(text)
+
+    def decompose(self, text: str) -> Decomposition:
+        """Return what a text is made of, a glued one too, and how sure that is."""
+        return self._lexicon.decompose(text)
+
+    # People
+
+    def decide(
+        self,
+        *,
+        accept: Iterable[str] = (),
+        reject: Iterable[str] = (),
+        clear: Iterable[str] = (),
+        reviewer: str | None = None,
+    ) -> None:
+        """Accept and reject units, as `miner review` does: on the disk at once.
+
+        The object shows what comes of it; `mine(decisions=run.folder)` obeys it in a new run.
+
+        Args:
+            accept: texts that are to be units; what is no proposal is added, and proven.
+            reject: texts that are to be none.
+            clear: texts of which the reviewer says nothing any more.
+            reviewer: whose decisions these are; by default the system's user.
+
+        Raises:
+            UsageError: a text cannot be a unit, with the reason; nothing is decided then.
+        """
+        wanted = {"accept": list(accept), "reject": list(reject), None: list(clear)}
+        changes = {
+            verdict: [self._find_unit(text, verdict) for text in texts]
+            for verdict, texts in wanted.items()
+        }
+        log = Log(name_log(self.folder, reviewer or getpass.getuser()))
+        for verdict, units in changes.items():
+            if units:
+                log.set(units, {"verdict": verdict})
+        self._forget()
+
+    def _find_unit(self, text: str, verdict: str | None) -> tuple[str, tuple[str, ...]]:
+        run = self._finished
+        if verdict == "accept":
+            unit, problem = check_form(run, text)
+        else:
+            form = cut_forms([text], run.atoms, run.patterns)[0]
+            unit, problem = form.unit, form.problem
+        if unit is None or problem:
+            raise UsageError(f"{text!r} cannot be a unit: {problem}", cure="Give another text")
+        return unit
+
+    def _forget(self) -> None:
+        """Read anew what decisions change."""
+        kept = ("folder", "policy", "_home", "_finished")
+        for name in [name for name in vars(self) if name not in kept]:
+            del self.__dict__[name]
+
+    @property
+    def decisions(self) -> pl.DataFrame:
+        """What holds of each unit that somebody decided on: `token, atoms, verdict, label, ...`."""
+        settled = settle_logs(read_logs(self.folder), self.policy)
+        names = ("verdict", "kind", "family", "label")
+        rows = [
+            {"token": unit[0], "atoms": list(unit[1]), "form": said.token}
+            | {name: getattr(said, name) for name in names}
+            for unit, said in settled.decisions.items()
+            if said.said()
+        ]
+        schema: dict[str, Any] = {"token": pl.String, "atoms": pl.List(pl.String)}
+        return pl.DataFrame(rows, schema | dict.fromkeys(("form", *names), pl.String))
+
+    def review(self, reviewer: str | None = None) -> Any:
+        """Return the review as a widget, which the last line of a notebook's cell shows.
+
+        Needs `pip install 'miner[review]'`.
+        """
+        from miner.review.widget import Review
+
+        return Review(self.folder, reviewer, policy=self.policy)
+
+    def plot_map(self) -> Picture:
+        """Return a map of the units: those that lie together are used alike."""
+        return draw_units(self._units, read_map(self.folder))
+
+    def plot_savings(self) -> Picture:
+        """Return how much shorter text gets with the first k units."""
+        return draw_savings(self.savings)
+
+    def report(self) -> Path:
+        """Write the report again, with what reviewers have decided; return where it is."""
+        return redraw_report(self.folder, policy=self.policy)
+
+    # Out
+
+    def train_tokenizer(
+        self,
+        trainer: Trainer = "hf-bpe",
+        *,
+        vocab_size: int | None = None,
+        corpus: TextOrPath | Sequence[TextOrPath] | None = None,
+        units: int | None = None,
+        exact: bool = False,
+        tokens: TextOrPath | None = None,
+        base: TextOrPath | None = None,
+        text_column: str | None = None,
+        on_error: str = "stop",
+        out: TextOrPath | None = None,
+        overwrite: bool = False,
+        progress: bool | Progress = False,
+    ) -> Tokenizer:
+        """Train a tokenizer in which the units are one id each, or extend one.
+
+        Args:
+            trainer: `hf-bpe`, `hf-unigram`, or `sentencepiece-bpe`, `sentencepiece-unigram`, which
+                need `pip install 'miner[sentencepiece]'`.
+            vocab_size: the most ids; 32,768 by default, as many as pay for a `base`.
+            corpus: paths to train on; by default the run's own text.
+            units: how many units get ids; by default as many as save tokens.
+            exact: every text comes back byte for byte, its case and spaces too.
+            tokens: a file of more tokens, `{"special_tokens": [...], "never_split": [...]}`.
+            base: a tokenizer to extend: its ids and its cuts stay.
+            out: the folder to write; without it one that goes with the object.
+
+        Raises:
+            UsageError, RunError, CorpusError, TokenizerError: with the place and the cure.
+        """
+        return train_tokenizer(
+            self.folder,
+            trainer,
+            out=out,
+            corpus=corpus,
+            vocab_size=vocab_size,
+            units=units,
+            exact=exact,
+            tokens=tokens,
+            base=base,
+            text_column=text_column,
+            on_error=on_error,
+            policy=self.policy,
+            overwrite=overwrite,
+            progress=progress,
+        )
+
+    def export(
+        self,
+        path: TextOrPath,
+        *,
+        format: Literal["jsonl", "csv", "parquet", "txt", "json", "merges"] = "jsonl",  # noqa: A002
+    ) -> Exported:
+        """Write the units to a file for other programs; return how many, and notes."""
+        return export_vocabulary(self.folder, Path(path), form=format, policy=self.policy)
+
+    def save(self, folder: TextOrPath, *, overwrite: bool = False) -> Run:
+        """Copy the run to a folder of your own, and return it there.
+
+        Raises:
+            RunError: something is there, and is no run or not to be replaced.
+        """
+        out = Path(folder)
+        if out.resolve() == self.folder.resolve():
+            return self
+        with open_folder(out, marker=MANIFEST, overwrite=overwrite) as draft:
+            try:
+                shutil.copytree(self.folder, draft, dirs_exist_ok=True)
+            except shutil.Error as error:
+                raise RunError(
+                    f"cannot be copied ({error})", where=os.fspath(folder), cure="Check the disk"
+                ) from error
+        return Run(out, policy=self.policy)

@@ -1,0 +1,202 @@
+"""Tokenizers in Python: train one on a run, load any, ask whether its promises hold."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+
+from miner.api.pictures import write_text
+from miner.errors import RunError, UsageError
+from miner.progress import Progress, choose_progress
+from miner.runs.decisions import Policy
+from miner.tokenizer.checking.checking import Check, check_tokenizer, read_unit_ids
+from miner.tokenizer.checking.view import summarize_checks
+from miner.tokenizer.reading.card import CARD, summarize_card
+from miner.tokenizer.reading.loading import LoadedTokenizer
+from miner.tokenizer.reading.loading import load_tokenizer as read_tokenizer
+from miner.tokenizer.training.training import TrainConfig
+from miner.tokenizer.training.training import train_tokenizer as train_folder
+
+TextOrPath = str | os.PathLike[str]
+Trainer = Literal["hf-bpe", "hf-unigram", "sentencepiece-bpe", "sentencepiece-unigram"]
+
+
+@dataclass(frozen=True, repr=False)
+class Checks:
+    """What a tokenizer promises, tried; true where all of it holds. `print` shows the table."""
+
+    name: str
+    checks: tuple[Check, ...]
+
+    def __bool__(self) -> bool:
+        return all(check.holds for check in self.checks)
+
+    def __iter__(self) -> Any:
+        return iter(self.checks)
+
+    def __str__(self) -> str:
+        return summarize_checks(self.checks, self.name)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return write_text(str(self))
+
+
+class Tokenizer:
+    """A tokenizer, of miner or any other: text to ids and back.
+
+    It is never changed, and threads may share it.
+    """
+
+    def __init__(
+        self,
+        loaded: LoadedTokenizer,
+        folder: Path,
+        *,
+        run: Path | None = None,
+        home: tempfile.TemporaryDirectory[str] | None = None,
+    ) -> None:
+        self._loaded = loaded
+        self._run = run
+        self._home = home  # a temporary folder goes with the object
+        self.folder = folder
+
+    @property
+    def vocab_size(self) -> int:
+        """How many ids there are."""
+        return self._loaded.size
+
+    @property
+    def card(self) -> Mapping[str, Any]:
+        """What a tokenizer of miner tells of itself: how it was made, and what it saves."""
+        return self._loaded.card
+
+    def encode(self, text: str) -> list[int]:
+        """Return the ids of a text, special tokens not added.
+
+        Raises:
+            TokenizerError: the text cannot be cut; half a surrogate pair is no text.
+        """
+        return self.encode_batch([text])[0].tolist()
+
+    def encode_batch(self, texts: Iterable[str]) -> list[np.ndarray]:
+        """Return the ids of each text, int64 (tokens,)."""
+        return self._loaded.encode(list(texts))
+
+    def decode(self, ids: Sequence[int] | np.ndarray) -> str:
+        """Return the text of some ids; special tokens are written out."""
+        return self._loaded.decode([ids])[0]
+
+    def tokenize(self, text: str) -> list[str]:
+        """Return the pieces of a text as the text has them, one for each id."""
+        return [text[start:end] for _, start, end in self._loaded.spans([text])[0]]
+
+    @cached_property
+    def unit_ids(self) -> pl.DataFrame:
+        """The ids of units, a row each: `id, text, side, token, kind, rank, count, parts`.
+
+        Raises:
+            TokenizerError: miner did not make the tokenizer, so nothing lists its units.
+        """
+        return read_unit_ids(self._loaded.path)
+
+    def check(self, *, run: TextOrPath | None = None) -> Checks:
+        """Try what it promises: is each unit one id, and does every text come back?
+
+        Args:
+            run: whose units to try; by default those of the run that it was trained on.
+        """
+        wanted = Path(run) if run is not None else self._run
+        return Checks(self._loaded.name, tuple(check_tokenizer(self._loaded, wanted)))
+
+    def save(self, folder: TextOrPath, *, overwrite: bool = False) -> Path:
+        """Copy the tokenizer to a folder that `AutoTokenizer.from_pretrained` loads.
+
+        Raises:
+            RunError: something is there, and is no tokenizer of miner or not to be replaced.
+        """
+        from miner.runs.store import open_folder
+
+        if not self.folder.is_dir():
+            raise UsageError(f"{self.folder} is a file", cure="Copy it by yourself")
+        with open_folder(Path(folder), marker=CARD, overwrite=overwrite) as draft:
+            try:
+                shutil.copytree(self.folder, draft, dirs_exist_ok=True)
+            except shutil.Error as error:
+                raise RunError(f"cannot be copied ({error})", where=str(folder)) from error
+        return Path(folder)
+
+    def __len__(self) -> int:
+        return self.vocab_size
+
+    def __repr__(self) -> str:
+        if not self.card:
+            return f"<tokenizer {self._loaded.name}: {self.vocab_size:,} ids>"
+        return summarize_card(dict(self.card), str(self.folder))
+
+    def _repr_html_(self) -> str:
+        return write_text(repr(self))
+
+
+def load_tokenizer(path: TextOrPath) -> Tokenizer:
+    """Load a tokenizer of miner, of Hugging Face or of SentencePiece.
+
+    Args:
+        path: a folder, a `tokenizer.json` or a `.model`. No code that lies there is run.
+
+    Raises:
+        TokenizerError: there is none, or it is damaged.
+    """
+    return Tokenizer(read_tokenizer(path), Path(path))
+
+
+def train_tokenizer(
+    run: Path,
+    trainer: Trainer,
+    *,
+    out: TextOrPath | None,
+    corpus: TextOrPath | Sequence[TextOrPath] | None,
+    vocab_size: int | None,
+    units: int | None,
+    exact: bool,
+    tokens: TextOrPath | None,
+    base: TextOrPath | None,
+    text_column: str | None,
+    on_error: str,
+    policy: Policy,
+    overwrite: bool,
+    progress: bool | Progress,
+) -> Tokenizer:
+    """Return a tokenizer in which the units of a run folder are one id each."""
+    paths = [corpus] if isinstance(corpus, str | os.PathLike) else corpus or ()
+    config = TrainConfig(
+        run=run,
+        corpus=tuple(os.fspath(path) for path in paths),
+        trainer=trainer,
+        vocab_size=vocab_size,
+        units=units,
+        exact=exact,
+        tokens=Path(tokens) if tokens is not None else None,
+        base=Path(base) if base is not None else None,
+        text_column=text_column,
+        on_error=on_error,
+        policy=policy,
+    )
+    home = None
+    if out is None:
+        home = tempfile.TemporaryDirectory(prefix="miner-", ignore_cleanup_errors=True)
+        out = Path(home.name, "tokenizer")
+    told = choose_progress(progress)
+    trained = train_folder(config, Path(out), overwrite=overwrite, progress=told)
+    return Tokenizer(read_tokenizer(trained.folder), trained.folder, run=run, home=home)

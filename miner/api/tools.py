@@ -1,0 +1,130 @@
+"""The other commands in Python: what a corpus is, how tokenizers differ, a made-up language."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from miner.api.models import find_folder, list_paths
+from miner.api.results import Result
+from miner.api.run import Run
+from miner.api.tokenizers import TextOrPath
+from miner.inspection.inspecting import InspectConfig, inspect_corpus
+from miner.inspection.view import describe_inspection
+from miner.progress import Progress, choose_progress
+from miner.synthesis.writing import SynthConfig, describe_language, write_language
+from miner.tokenizer.comparing import compare_tokenizers, summarize_comparison
+from miner.tokenizer.diffing import (
+    describe_difference,
+    diff_tokenizers,
+    read_sample,
+    record_difference,
+)
+from miner.tokenizer.reading.loading import load_tokenizer
+
+
+def inspect(
+    corpus: TextOrPath | Sequence[TextOrPath],
+    *,
+    text_column: str | None = None,
+    tokenizer: TextOrPath | None = None,
+    profile: str = "auto",
+    on_error: Literal["stop", "skip"] = "stop",
+    progress: bool | Progress = False,
+) -> Result:
+    """Tell what a corpus is before it is mined, as `miner inspect` does.
+
+    Size, class, languages, repeats, damage, and for what it is enough.
+
+    Args:
+        corpus: a path, a glob or several.
+        tokenizer: whose tokens to count; by default they are estimated.
+
+    Raises:
+        CorpusError: a file is not there or cannot be read.
+    """
+    config = InspectConfig(
+        list_paths(corpus),
+        text_column=text_column,
+        tokenizer=Path(tokenizer) if tokenizer is not None else None,
+        profile=profile,
+        on_error=on_error,
+    )
+    record = inspect_corpus(config, progress=choose_progress(progress))
+    return Result(describe_inspection(record), record)
+
+
+def compare(
+    tokenizers: Sequence[TextOrPath],
+    corpus: TextOrPath | Sequence[TextOrPath],
+    *,
+    run: Run | TextOrPath | None = None,
+    shape: str = "llama-3-8b",
+    text_column: str | None = None,
+    on_error: Literal["stop", "skip"] = "stop",
+    progress: bool | Progress = False,
+) -> Result:
+    """Compare tokenizers on text that none was trained on, as `miner compare` does.
+
+    Args:
+        tokenizers: folders or files; the first is what the others are measured against.
+        corpus: a path, a glob or several.
+        run: whose units to look for; by default those of the first tokenizer of miner.
+        shape: of the model whose attention and memory are counted.
+
+    Raises:
+        TokenizerError, CorpusError, RunError: one of them cannot be read.
+    """
+    comparison = compare_tokenizers(
+        [Path(path) for path in tokenizers],
+        list_paths(corpus),
+        run=find_folder(run) if run is not None else None,
+        shape=shape,
+        text_column=text_column,
+        on_error=on_error,
+        progress=choose_progress(progress),
+    )
+    return Result(summarize_comparison(comparison), comparison.record())
+
+
+def diff(old: TextOrPath, new: TextOrPath, *, sample: TextOrPath | None = None) -> Result:
+    """Tell what would break where one tokenizer takes the place of another, as `miner diff` does.
+
+    Args:
+        old, new: folders or files.
+        sample: a file of texts to measure on; by default the built-in sample.
+
+    Raises:
+        TokenizerError: one of them cannot be read.
+    """
+    place = Path(sample) if sample is not None else None
+    found = diff_tokenizers(load_tokenizer(old), load_tokenizer(new), read_sample(place))
+    name = str(place) if place else "the built-in sample"
+    return Result(describe_difference(found, name), record_difference(found))
+
+
+def synth(
+    lines: int,
+    out: TextOrPath,
+    *,
+    seed: int = 0,
+    script: str = "cyrillic",
+    words: int | None = None,
+    units: int | None = None,
+    overwrite: bool = False,
+    progress: bool | Progress = False,
+) -> Result:
+    """Write a corpus in a made-up language, and the key to what was planted, as `miner synth` does.
+
+    Args:
+        lines: 100 at least.
+        out: the folder to write: `corpus.txt`, `key.jsonl`, `grammar.json`.
+        words: stems; units: planted units; by default more for more lines.
+
+    Raises:
+        UsageError: a number or a name is out of what can be.
+    """
+    config = SynthConfig(lines, Path(out), seed, script, words, units, overwrite)
+    made = write_language(config, progress=choose_progress(progress))
+    return Result(describe_language(config, made), made, Path(out))
