@@ -21,7 +21,7 @@ from miner.mining.unithood import (
     judge_runs,
     mark_runs,
     rank,
-    read_seeds,
+    find_seeds,
 )
 
 
@@ -104,7 +104,7 @@ def test_seeds_are_cut_as_the_corpus_is(tmp_path: Path) -> None:
     number = dict(zip(atoms.table["text"], atoms.table["atom"], strict=True))
     seeds = tmp_path / "seeds.txt"
     seeds.write_text("NEW  York\n\nnew world\n", encoding="utf-8")
-    assert read_seeds(seeds, atoms) == {(number["new"], number["york"]), (number["new"], 0)}
+    assert find_seeds(str(seeds), atoms) == {(number["new"], number["york"]), (number["new"], 0)}
 
 
 @pytest.mark.parametrize(
@@ -119,5 +119,5 @@ def test_a_bad_file_of_seeds_is_named_with_its_cure(
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ConfigError, match=problem) as caught:
-        read_seeds(path, atoms)
+        find_seeds(str(path), atoms)
     assert str(path) in str(caught.value)
