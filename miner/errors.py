@@ -2,6 +2,7 @@
 
 MinerError
 |-- UsageError        wrong use of a command or an option             exit 2
+|   `-- MissingExtraError   a library that an extra brings is not installed
 `-- InputError        something that came in is not as it should be   exit 3
     |-- CorpusError       a corpus file, an archive, a column
     |-- ConfigError       a config file or a seed list
@@ -36,6 +37,10 @@ class UsageError(MinerError):
     """A command or an option was used in a way that has no meaning."""
 
     exit_code = 2
+
+
+class MissingExtraError(UsageError):
+    """What was asked for needs a library of an extra, `pip install 'miner[...]'`."""
 
 
 class InputError(MinerError):

@@ -61,7 +61,7 @@ from miner.runs.store import MANIFEST, Existing, Run, open_run, write_json
 from miner.text.pretokens import Atoms, Stream, cut_chunks, load_atoms
 from miner.text.profiles import PROFILES, Profile, detect_profile
 from miner.vectors.corpus_encoder import save_encoder, train_encoder
-from miner.vectors.encoder import Encoder, load_encoder
+from miner.vectors.encoder import Encoder, check_encoder, load_encoder
 from miner.vectors.layout import lay_out
 from miner.vectors.neighbors import choose_device
 
@@ -93,6 +93,8 @@ def mine(
     config: MineConfig, out: Path, watcher: Watcher, *, existing: Existing = "refuse"
 ) -> Mined:
     """Mine a corpus: cut, count, score, embed, let runs compete, prove, write the run folder."""
+    if config.encoder != "corpus":
+        check_encoder(config.encoder)
     sources = find_sources(config.corpus, as_bytes=config.profile == "bytes")
     key = describe_input(config, sources)
     with open_run(out, key, existing=existing) as run:
@@ -575,7 +577,6 @@ def list_versions() -> dict[str, str]:
         "numpy",
         "numba",
         "polars",
-        "scikit-learn",
         "faiss-gpu",
         "faiss-cpu",
         "sentence-transformers",

@@ -19,19 +19,20 @@ HOUSE = ROOT / "miner"
 # The corridor may open every room; a room may open those named here and no other.
 ROOMS: dict[str, set[str]] = {
     "errors": set(),
+    "extras": {"errors"},
     "tables": set(),
     "config": {"errors"},
     "corpus": {"errors"},
     "text": {"corpus", "tables"},
-    "vectors": {"errors", "tables"},
+    "vectors": {"errors", "extras", "tables"},
     "mining": {"corpus", "errors", "tables", "text", "vectors"},
     "runs": {"corpus", "errors", "mining", "text", "vectors"},
     "report": {"mining", "runs"},
     "fields": {"errors", "mining", "runs", "tables", "text", "vectors"},
     # wings: they read what the house wrote, and no room of the house opens them
-    "tokenizer": {"corpus", "errors", "mining", "report", "runs", "text", "vectors"},
-    "review": {"errors", "fields", "mining", "report", "runs", "text", "vectors"},
-    "rewriting": {"corpus", "errors", "fields", "mining", "runs", "text"},
+    "tokenizer": {"corpus", "errors", "extras", "mining", "report", "runs", "text", "vectors"},
+    "review": {"errors", "extras", "fields", "mining", "report", "runs", "text", "vectors"},
+    "rewriting": {"corpus", "errors", "extras", "fields", "mining", "runs", "text"},
     # it tells ids of a tokenizer, by the list that the tokenizer wing wrote
     "lexicon": {"errors", "fields", "mining", "report", "runs", "text", "tokenizer", "vectors"},
     # it counts tokens, by the loader of the other wing
@@ -39,7 +40,7 @@ ROOMS: dict[str, set[str]] = {
     # what was missed is told in the words of the review
     "synth": {"errors", "mining", "report", "review", "runs", "text"},
     # it extends a tokenizer and its model together, by the doors of the other wing
-    "model": {"errors", "report", "runs", "tokenizer", "vectors"},
+    "model": {"errors", "extras", "report", "runs", "tokenizer", "vectors"},
 }
 WINGS = {"inspection", "lexicon", "model", "review", "rewriting", "synth", "tokenizer"}
 DOORS = {
@@ -57,6 +58,7 @@ HOMES = {
     "transformers": {"vectors.encoder", "model"},
     "peft": {"model"},
     "huggingface_hub": {"vectors.encoder"},
+    "scipy": {"model"},
     "faiss": {"vectors.neighbors"},
     "click": {"commands"},
     "tqdm": {"commands"},
@@ -65,8 +67,8 @@ HOMES = {
     "google": {"tokenizer"},
 }
 WAITS = {
-    "torch", "sentence_transformers", "transformers", "huggingface_hub", "faiss", "sklearn",
-    "tokenizers", "sentencepiece", "google", "peft",
+    "torch", "sentence_transformers", "transformers", "huggingface_hub", "faiss", "scipy",
+    "tokenizers", "sentencepiece", "google", "peft", "pymorphy3", "jupyterlab",
 }  # fmt: skip
 DANGEROUS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 

@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from miner.errors import UsageError
+from miner.extras import need_extra
 from miner.runs.decisions import Policy
 from miner.runs.store import open_folder
 from miner.tokenizer.reading.card import CARD, FEWEST, write_card
@@ -89,6 +90,8 @@ def train_tokenizer(
     config: TrainConfig, out: Path, *, overwrite: bool = False, told: Told = lambda _: None
 ) -> Trained:
     """Train a tokenizer that has the units of a run, or extend one, and write its folder."""
+    if config.kind.startswith("sentencepiece"):
+        need_extra("sentencepiece", f"--trainer {config.trainer}")
     units = read_units(config.run, config.policy)
     for note in units.about.get("notes", []):
         told(note)
