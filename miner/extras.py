@@ -12,9 +12,9 @@ from miner.errors import MissingExtraError
 
 # The modules that must be there, by the extra of pyproject.toml that brings them.
 EXTRAS: dict[str, tuple[str, ...]] = {
-    "encoders": ("sentence_transformers", "torch", "transformers"),
+    "encoders": ("huggingface_hub", "sentence_transformers", "torch", "transformers"),
     "models": ("scipy", "torch", "transformers"),
-    "review": ("anywidget", "ipykernel", "jupyterlab"),
+    "review": ("anywidget", "ipykernel", "jupyterlab", "traitlets"),
     "russian": ("pymorphy3",),
     "sentencepiece": ("google.protobuf", "sentencepiece"),
     "tune": ("peft", "scipy", "torch", "transformers"),
@@ -28,9 +28,9 @@ def need_extra(extra: str, purpose: str) -> None:
     """
     missing = [name for name in EXTRAS[extra] if not _is_installed(name)]
     if missing:
+        names = " and ".join(filter(None, [", ".join(missing[:-1]), missing[-1]]))
         raise MissingExtraError(
-            f"{purpose} needs {' and '.join(missing)}, not installed here",
-            cure=f"pip install 'miner[{extra}]'",
+            f"{purpose} needs {names}, not installed here", cure=f"pip install 'miner[{extra}]'"
         )
 
 

@@ -250,7 +250,7 @@ def _write_stages(stages: Sequence[Mapping[str, Any]]) -> str:
             show(stage.get("name", "")) + _tell_rows(stage.get("rows")),
             make_bar(stage.get("seconds") or 0, longest, tell_duration(stage.get("seconds") or 0)),
             tell_duration(stage.get("cpu_seconds") or 0),
-            make_bar(peak, largest, f"{tell_number(peak)} MB"),
+            make_bar(peak, largest, f"{tell_number(peak)} MB" if peak else ""),
         )
         for stage, peak in ((stage, stage.get("peak_mb") or 0) for stage in stages)
     ]
