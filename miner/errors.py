@@ -2,6 +2,7 @@
 
 MinerError
 |-- UsageError        wrong use of a command or an option             exit 2
+|   `-- MissingExtraError   a library that an extra brings is not installed
 `-- InputError        something that came in is not as it should be   exit 3
     |-- CorpusError       a corpus file, an archive, a column
     |-- ConfigError       a config file or a seed list
@@ -14,6 +15,8 @@ A `UsageError` is a `ValueError` too: it is what a wrong argument of a public fu
 """
 
 from __future__ import annotations
+
+import importlib.util
 
 
 class MinerError(Exception):
@@ -36,6 +39,10 @@ class UsageError(MinerError, ValueError):
     """A command, an option or an argument was used in a way that has no meaning."""
 
     exit_code = 2
+
+
+class MissingExtraError(UsageError):
+    """What was asked for needs a library of an extra, `pip install 'miner[...]'`."""
 
 
 class InputError(MinerError):
@@ -64,3 +71,37 @@ class TokenizerError(InputError):
 
 class ModelError(InputError):
     """A model's folder is not whole, not safe to open, or does not fit its tokenizer."""
+
+
+# Libraries beyond the core, which is what `miner mine` needs with an encoder of its own. Whatever
+# imports more asks first, so that nobody meets a ModuleNotFoundError at the end of long work.
+
+# The modules that must be there, by the extra of pyproject.toml that brings them.
+EXTRAS: dict[str, tuple[str, ...]] = {
+    "encoders": ("huggingface_hub", "sentence_transformers", "torch", "transformers"),
+    "models": ("scipy", "torch", "transformers"),
+    "review": ("anywidget", "ipykernel", "jupyterlab", "traitlets"),
+    "russian": ("pymorphy3",),
+    "sentencepiece": ("google.protobuf", "sentencepiece"),
+    "tune": ("peft", "scipy", "torch", "transformers"),
+}
+
+
+def need_extra(extra: str, purpose: str) -> None:
+    """MissingExtraError where a library of `extra` is not installed; `purpose` is what needs it.
+
+    Looks whether it is there, and imports nothing.
+    """
+    missing = [name for name in EXTRAS[extra] if not _is_installed(name)]
+    if missing:
+        names = " and ".join(filter(None, [", ".join(missing[:-1]), missing[-1]]))
+        raise MissingExtraError(
+            f"{purpose} needs {names}, not installed here", cure=f"pip install 'miner[{extra}]'"
+        )
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ImportError:  # of a module inside a package that is not there
+        return False

@@ -47,7 +47,7 @@ from miner.runs.store import Draft, Existing, draft_run, write_json
 from miner.text.pretokens import Atoms, cut_chunks, has_documents
 from miner.text.profiles import PROFILES, Profile, detect_profile
 from miner.vectors.corpus_encoder import save_encoder, train_encoder
-from miner.vectors.encoder import Encoder, load_encoder
+from miner.vectors.encoder import Encoder, check_encoder, load_encoder
 from miner.vectors.layout import lay_out
 from miner.vectors.neighbors import choose_device
 
@@ -76,6 +76,8 @@ def mine(
 
     `texts` stands for the paths of the config where the corpus was in memory.
     """
+    if config.encoder != "corpus":
+        check_encoder(config.encoder)
     sources = (texts,) if texts else find_sources(config.corpus, as_bytes=config.profile == "bytes")
     inputs, anchors, decisions = list_inputs(sources), find_anchors(config), find_decisions(config)
     key = make_key(config, inputs, anchors)

@@ -60,6 +60,7 @@ HOMES = {
     "transformers": {"vectors.encoder", "model"},
     "peft": {"model"},
     "huggingface_hub": {"vectors.encoder"},
+    "scipy": {"model"},
     "faiss": {"vectors.neighbors"},
     "click": {"commands"},
     "tqdm": {"progress"},
@@ -68,8 +69,8 @@ HOMES = {
     "google": {"tokenizer"},
 }
 WAITS = {
-    "torch", "sentence_transformers", "transformers", "huggingface_hub", "faiss", "sklearn",
-    "tokenizers", "sentencepiece", "google", "peft",
+    "torch", "sentence_transformers", "transformers", "huggingface_hub", "faiss", "scipy",
+    "tokenizers", "sentencepiece", "google", "peft", "pymorphy3", "jupyterlab",
 }  # fmt: skip
 DANGEROUS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 BARS = Bars(shown=None)
 STOPPED = 130
+DEVICES = r"con|prn|aux|nul|com\d|lpt\d"  # what Windows takes for no file, in any folder
 WRONG_USE = 2
 
 
@@ -995,13 +996,17 @@ def _convert_corpus(
 def name_run(corpus: str) -> str:
     """Return the name of a corpus without what only a file system or a shell reads in it.
 
+    Devices of Windows get a stroke behind their names.
+
     >>> [name_run(path) for path in ("a/novel.txt.gz", "logs/*.jsonl", "-", "../my texts/")]
     ['novel', 'logs', 'run', 'my_texts']
+    >>> name_run("aux.txt")
+    'aux_'
     """
     for part in reversed(Path(corpus).parts):
         name = re.sub(r"\W+", "_", part.split(".")[0]).strip("_")
         if name:
-            return name
+            return f"{name}_" if re.fullmatch(DEVICES, name, re.IGNORECASE) else name
     return "run"
 
 

@@ -12,6 +12,7 @@ from miner.mining.candidates import Candidates
 from miner.mining.scores import Splits
 from miner.mining.spelling import spell_runs
 from miner.progress import Advance, idle
+from miner.text.pretokens import open_array
 from miner.vectors.corpus_encoder import CorpusEncoder, embed_runs
 from miner.vectors.encoder import Encoder
 from miner.vectors.neighbors import measure_pairs, unit_rows
@@ -46,10 +47,8 @@ def embed_candidates(
 
 
 def load_vectors(path: Path, dimension: int) -> np.ndarray:
-    """Return the rows that `embed_candidates` wrote, left on disk: float16 (candidates, dim)."""
-    if path.stat().st_size == 0:
-        return np.empty((0, dimension), STORED)
-    return np.memmap(path, STORED, mode="r").reshape(-1, dimension)
+    """Return the rows that `embed_candidates` wrote, float16 (candidates, dim)."""
+    return open_array(path, STORED).reshape(-1, dimension)
 
 
 def flatten_keys(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -6,6 +6,7 @@ safetensors alone, and no code of a folder is run.
 
 from __future__ import annotations
 
+import importlib.util
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from miner.errors import ModelError, UsageError
+from miner.errors import ModelError, UsageError, need_extra
 
 ALPHA = 2  # times the rank: how much an adapter weighs
 FAR = 1e-2  # of the largest logit: what rounding explains, and no more
@@ -29,11 +30,8 @@ class Parts:
 
 def check_libraries(*, four_bit: bool) -> None:
     """UsageError where a library that is needed is not installed."""
-    from importlib.util import find_spec
-
-    if find_spec("peft") is None:
-        raise UsageError("peft is not installed", cure="pip install 'miner[tune]'")
-    if four_bit and find_spec("bitsandbytes") is None:
+    need_extra("tune", "miner tune")
+    if four_bit and importlib.util.find_spec("bitsandbytes") is None:
         raise UsageError("bitsandbytes is not installed", cure="pip install bitsandbytes")
 
 

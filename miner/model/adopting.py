@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from miner.errors import ModelError, TokenizerError, UsageError
+from miner.errors import ModelError, TokenizerError, UsageError, need_extra
 from miner.model.folder import CONFIG, DANGEROUS, INDEX, ModelFolder, open_model, read_json
 from miner.model.rows import Init, make_rows, split_counts
 from miner.progress import SILENT, Progress
@@ -73,6 +73,7 @@ def adopt_model(
 
     ModelError where the folder is not whole, needs code or pickles, or does not fit its tokenizer.
     """
+    need_extra("models", "miner adopt")
     model, old = open_model(config.model), load_tokenizer(config.model)
     check_fit(model, old)
     progress.note(f"{model.family}: {model.rows:,} rows of {model.width:,}, {name_tying(model)}")

@@ -130,7 +130,9 @@ def load_checkpoint(place: Path, learning: Line, optimizer: Any) -> State:
         name, part = entry.rsplit("|", 1)
         tensor = learning[name]
         optimizer.state[tensor][part] = value if part == "step" else value.to(tensor.device)
-    history = [json.loads(line) for line in (place / HISTORY).read_text().splitlines()]
+    history = [
+        json.loads(line) for line in (place / HISTORY).read_text(encoding="utf-8").splitlines()
+    ]
     return State(about["step"], Place(*about["place"]), history)
 
 

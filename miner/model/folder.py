@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from miner.errors import ModelError
+from miner.errors import ModelError, need_extra
 from miner.vectors.tensors import Tensor, list_tensors
 
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
@@ -154,6 +154,7 @@ def check_index(folder: Path, held: Mapping[str, Tensor]) -> None:
 
 def plan_tables(folder: Path) -> Plan:
     """Return which tensors of a model have a row for every id, by building it without weights."""
+    need_extra("models", f"to open the model {folder}")
     from transformers import AutoConfig
 
     try:

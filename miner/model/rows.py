@@ -12,12 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
-from scipy import sparse
 
 from miner.vectors.tensors import Tensor
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 Init = Literal["mean", "weighted", "edges", "random", "calibrated"]
 INITS: tuple[Init, ...] = get_args(Init)
@@ -79,6 +81,8 @@ def make_rows(
     """
     if init == "random":
         return draw_rows(table, len(parts), seed=seed)
+    from scipy import sparse
+
     lengths, ids = flatten_parts(parts)
     used, places = np.unique(ids, return_inverse=True)
     weights = weigh_parts(lengths, init=choose_weights(init, tied=tied), output=output)
@@ -146,6 +150,8 @@ def find_slope(table: Tensor, counts: np.ndarray) -> np.ndarray:
 
     Rows of 0, 2 and 4 with counts of 1, e and e^2: 2.
     """
+    from scipy import sparse
+
     used = np.flatnonzero(counts)
     logs = measure_logs(counts[used])
     far = logs - logs.mean() if len(logs) else logs

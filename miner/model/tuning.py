@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from miner.errors import RunError, UsageError
+from miner.errors import RunError, UsageError, need_extra
 from miner.model.adapters import (
     Parts,
     attach_parts,
@@ -121,6 +121,7 @@ def write_elsewhere(
 ) -> Path:
     """Write what trains the model elsewhere to `out`; nothing is trained here."""
     check_numbers(config)
+    need_extra("models", "miner tune --template")
     base = open_base(config)
     tables = sorted(name_tables(build_empty(config.model), base.ids, tied=base.files.tied))
     settings = {

@@ -230,13 +230,15 @@ def write_making(manifest: Manifest) -> str:
 
 def _write_stages(stages: Sequence[Cost]) -> str:
     longest = max((stage.seconds for stage in stages), default=0)
-    largest = max((stage.peak_mb or 0 for stage in stages), default=0)
+    largest = max((stage.peak_mb for stage in stages), default=0)
     rows = [
         (
             f"{show(stage.name)}<small>{tell_number(stage.rows)} rows</small>",
             make_bar(stage.seconds, longest, tell_duration(stage.seconds)),
             tell_duration(stage.cpu_seconds),
-            make_bar(stage.peak_mb or 0, largest, f"{tell_number(stage.peak_mb or 0)} MB"),
+            make_bar(
+                stage.peak_mb, largest, f"{tell_number(stage.peak_mb)} MB" if stage.peak_mb else ""
+            ),
         )
         for stage in stages
     ]

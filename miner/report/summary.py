@@ -115,7 +115,7 @@ def _costs(manifest: Manifest) -> str:
     shares = ", ".join(f"{stage.name} {stage.cpu_seconds:.1f}" for stage in stages)
     lines.append(
         f"cost:     {seconds:.1f} s ({megabytes / max(seconds, 1e-9):.1f} MB/s), "
-        f"{processor:.1f} CPU-s ({shares}), {peak:,} MB at most"
+        f"{processor:.1f} CPU-s ({shares})" + (f", {peak:,} MB at most" if peak else "")
     )
     if manifest.skipped:
         lines.append(f"skipped:  {len(manifest.skipped):,} places; see manifest.json")

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 from pathlib import Path
 from typing import Any
 
-from miner.errors import RunError, UsageError
+from miner.errors import RunError, need_extra
 from miner.runs.decisions import Policy, name_log
 from miner.runs.files import make_plain_folder, replace_file
 from miner.runs.finished import read_manifest
 
 NOTEBOOK = Path("review", "review.ipynb")
-NEEDED = ("anywidget", "ipykernel", "jupyterlab")
 OVERRIDES = Path(__file__).parent / "static"  # holds labconfig/default_setting_overrides.json
 KEYS = """\
 `j` `k` move, `a` accepts, `r` rejects, `c` clears, `e` renames, `u` undoes, `/` searches; \
@@ -32,14 +30,9 @@ def open_lab(
 ) -> int:
     """Open the notebook of a run in JupyterLab, on this machine alone; back when it is closed.
 
-    Returns its exit code. UsageError where the extra is not installed.
+    Returns its exit code. MissingExtraError where the extra is not installed.
     """
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise UsageError(
-            f"the review in Jupyter needs {', '.join(missing)}",
-            cure="Run pip install 'miner[review]'",
-        )
+    need_extra("review", "the review in Jupyter")
     read_manifest(run)
     if reviewer is not None:
         name_log(run, reviewer)  # says what is wrong with the name

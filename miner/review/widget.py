@@ -19,19 +19,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from miner.errors import MinerError, UsageError
+from miner.errors import MinerError, UsageError, need_extra
 from miner.report.text import spell
 from miner.review.board import MOST_ROWS, Board, Outcome, Query
 from miner.runs.decisions import KINDS, Policy
 from miner.runs.finished import open_finished
 
-try:
-    import anywidget
-    import traitlets
-except ImportError as error:
-    raise UsageError(
-        "the review in Jupyter is not installed", cure="Run pip install 'miner[review]'"
-    ) from error
+need_extra("review", "the review in Jupyter")
+import anywidget  # noqa: E402 - a missing one is told with its cure
+import traitlets  # noqa: E402
 
 STATIC = Path(__file__).parent / "static"
 VIEWS = 8  # of the last queries that a page may still ask rows of

@@ -1,30 +1,25 @@
 """Words to their forms: how else does a language write this word?
 
-Russian by pymorphy3 (`pip install "miner[russian]"`).
+Russian by pymorphy3 (`pip install 'miner[russian]'`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from miner.errors import ConfigError
+from miner.errors import need_extra
 from miner.rewriting.entries import Entry
 
 LANGUAGES = ("ru",)
 
 
 def open_forms(language: str) -> Callable[[str], list[str]]:
-    """Return what lists the forms of a word, itself first; ConfigError without the extra."""
+    """Return what lists the forms of a word, itself first; MissingExtraError without the extra."""
     if language not in LANGUAGES:
         raise ValueError(f"language is {language!r}, not one of {LANGUAGES}")
-    try:
-        from pymorphy3 import MorphAnalyzer
-    except ImportError as error:
-        raise ConfigError(
-            "the forms of Russian words need pymorphy3",
-            where="--inflect ru",
-            cure='pip install "miner[russian]"',
-        ) from error
+    need_extra("russian", f"--inflect {language}")
+    from pymorphy3 import MorphAnalyzer
+
     analyzer = MorphAnalyzer()
 
     def list_forms(word: str) -> list[str]:

@@ -291,11 +291,10 @@ class Log:
 def _locked(path: Path) -> Iterator[IO[bytes]]:
     """Open a log to append, for one process at a time where the system can."""
     with open_plain(path, append=True) as handle:
-        if sys.platform != "win32":
+        with suppress(ImportError, OSError):  # Windows, and some network file systems
             import fcntl
 
-            with suppress(OSError):  # some network file systems
-                fcntl.flock(handle, fcntl.LOCK_EX)
+            fcntl.flock(handle, fcntl.LOCK_EX)
         handle.seek(0, os.SEEK_END)
         yield handle
 

@@ -11,7 +11,6 @@ import errno
 import json
 import os
 import re
-import resource
 import shutil
 import sys
 import time
@@ -33,7 +32,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Cost:
-    """What a stage cost: wall and CPU seconds, rows that came out, peak memory of the process."""
+    """What a stage cost: wall and CPU seconds, rows that came out, peak memory of the process.
+
+    `peak_mb` is 0 where the system does not tell it.
+    """
 
     name: str
     seconds: float
@@ -244,7 +246,10 @@ def _told_simply(out: Path) -> Iterator[None]:
 
 def _is_full(error: Exception) -> bool:
     """Say whether a disk or a quota is full: by the message, as libraries drop the number."""
-    words = [os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT)]
+    full = (errno.ENOSPC, errno.EDQUOT)
+    if isinstance(error, OSError) and error.errno in full:
+        return True
+    words = [word for word in map(os.strerror, full) if not word.startswith("Unknown")]
     words.append("Invalid thrift: transport error")  # polars, at the end of a Parquet file
     short = re.fullmatch(r"\d+ requested and \d+ written", str(error)) is not None
     return short or any(word in str(error) for word in words)
@@ -267,26 +272,40 @@ def _made_parents(out: Path) -> Iterator[None]:
 def _locked(out: Path) -> Iterator[None]:
     """Hold a lock that dies with the process; another process that holds it is an error."""
     path = _beside(out, "lock")
-    with path.open("w") as handle:
-        if not _lock(handle, path):
-            raise RunError(
-                "another process is writing this run", where=str(out), cure="Wait, or stop it"
-            )
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
+    stays = False
+    try:
+        with path.open("wb") as handle:
+            if not _lock(handle, path):
+                raise RunError(
+                    "another process is writing this run", where=str(out), cure="Wait, or stop it"
+                )
+            try:
+                yield
+            finally:
+                stays = not _unlink(path)
+    finally:
+        if stays:
+            _unlink(path)
 
 
-def _lock(handle: IO[str], path: Path) -> bool:
-    """Take the lock of an open file; True where the system has none to offer.
+def _unlink(path: Path) -> bool:
+    """Remove a file; False where the system removes none that is open, as Windows does."""
+    try:
+        path.unlink(missing_ok=True)
+    except PermissionError:
+        return False
+    return True
+
+
+def _lock(handle: IO[bytes], path: Path) -> bool:
+    """Take the lock of an open file; True where the system has none to offer, as on Windows.
 
     False also where its last holder has removed the file since it was opened.
     """
-    if sys.platform == "win32":
+    try:
+        import fcntl
+    except ImportError:
         return True
-    import fcntl
-
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -306,8 +325,16 @@ def _sync(folder: Path) -> None:
     """Bring the files of a folder to the disk before their folder gets its name."""
     for path in sorted(folder.rglob("*")):
         if path.is_file():
-            with path.open("rb") as handle:
+            with _open_to_sync(path) as handle:
                 os.fsync(handle.fileno())
+
+
+def _open_to_sync(path: Path) -> IO[bytes]:
+    """Open a file so that it can be brought to the disk: Windows wants one that can be written."""
+    try:
+        return path.open("r+b")
+    except PermissionError:
+        return path.open("rb")
 
 
 def _cpu_seconds() -> float:
@@ -316,7 +343,11 @@ def _cpu_seconds() -> float:
 
 
 def peak_memory() -> int:
-    """Return the most memory in bytes that this process has held so far."""
+    """Return the most memory in bytes that this process has held so far, 0 where nobody knows."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak << 10
 

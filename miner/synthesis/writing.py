@@ -110,7 +110,7 @@ def write_blocks(
 def write_key(language: Language, counts: np.ndarray, file: Path) -> int:
     """Write what was planted and how often each unit was placed; return how often in all."""
     placed = counts[len(language.texts) :]
-    with file.open("w", encoding="utf-8") as target:
+    with file.open("w", encoding="utf-8", newline="\n") as target:
         for rank, number in enumerate(np.argsort(-placed, kind="stable").tolist(), 1):
             unit = language.units[number]
             row = {

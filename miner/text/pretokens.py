@@ -8,6 +8,7 @@ says that white space stands before the atom, so a run of keys spells its canoni
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -39,6 +40,8 @@ SLICE = 1 << 20  # keys handled at a time where a stream on disk is rewritten
 MOST_ATOMS = 8  # the longest candidate; as many stops stand at the end of a stream, and one more
 HELD_BACK = 20  # one document in so many measures the savings curve and is not mined
 FEWEST_HELD = 5  # fewer held-back documents than this measure nothing
+# Windows renames no folder while a file in it is mapped, and a finished run is renamed.
+MAPPED = sys.platform != "win32"
 
 
 @dataclass
@@ -359,9 +362,9 @@ def _open_streams(folder: Path) -> tuple[Stream, Stream]:
     """Return the mined and the held stream, left on disk."""
     mined, held = (
         Stream(
-            _open_array(folder / f"{name}.ids.u32", np.uint32),
-            _open_array(folder / f"{name}.flags.u8", np.uint8),
-            _open_array(folder / f"{name}.documents.i64", np.int64),
+            open_array(folder / f"{name}.ids.u32", np.uint32),
+            open_array(folder / f"{name}.flags.u8", np.uint8),
+            open_array(folder / f"{name}.documents.i64", np.int64),
         )
         for name in ("mined", "held")
     )
@@ -379,11 +382,11 @@ def choose_held(documents: int) -> np.ndarray:
     return held if held.sum() >= FEWEST_HELD else np.zeros(documents, bool)
 
 
-def _open_array(path: Path, dtype: type) -> np.ndarray:
-    """Return the numbers of a file, left on disk; an empty file is an empty array."""
+def open_array(path: Path, dtype: type) -> np.ndarray:
+    """Return the numbers of a file, none of an empty one; left on disk where `MAPPED`."""
     if path.stat().st_size == 0:
         return np.empty(0, dtype)
-    return np.memmap(path, dtype, mode="r")
+    return np.memmap(path, dtype, mode="r") if MAPPED else np.fromfile(path, dtype)
 
 
 def _read_slices(

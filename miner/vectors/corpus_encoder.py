@@ -286,19 +286,25 @@ def save_encoder(
         (folder / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def load_static_encoder(folder: Path) -> StaticEncoder | None:
-    """Return the encoder of a folder of StaticEmbedding, None where the folder is another kind."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-    from tokenizers import Tokenizer
-
+def find_static_home(folder: Path) -> Path | None:
+    """Return where the rows of a folder of StaticEmbedding lie, None where it is another kind."""
     try:
         modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
         kinds = [module["type"].rsplit(".", 1)[-1] for module in modules]
         home = folder / modules[0]["path"]
     except (OSError, ValueError, LookupError, TypeError):
         return None
-    if kinds not in (["StaticEmbedding"], ["StaticEmbedding", "Normalize"]):
+    return home if kinds in (["StaticEmbedding"], ["StaticEmbedding", "Normalize"]) else None
+
+
+def load_static_encoder(folder: Path) -> StaticEncoder | None:
+    """Return the encoder of a folder of StaticEmbedding, None where the folder is another kind."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+    from tokenizers import Tokenizer
+
+    home = find_static_home(folder)
+    if home is None:
         return None
     try:
         rows = load_file(home / "model.safetensors").get("embedding.weight")

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import polars as pl
 
-from miner.errors import EncoderError
+from miner.errors import EncoderError, need_extra
 from miner.progress import Advance, idle
-from miner.vectors.corpus_encoder import load_static_encoder
+from miner.vectors.corpus_encoder import find_static_home, load_static_encoder
 
 if TYPE_CHECKING:
     import torch
@@ -64,6 +64,12 @@ class Encoder(Protocol):
         """Return one row per text, in order; `advance` is told how many texts came out."""
 
 
+def check_encoder(name: str | Path) -> None:
+    """MissingExtraError where an encoder needs a library that is not here; nothing is loaded."""
+    if find_static_home(Path(name)) is None:
+        need_extra("encoders", f"encoder {name}")
+
+
 def load_encoder(name: str | Path, *, device: str = "auto", precision: str = "auto") -> Encoder:
     """Load any sentence-transformers model by name or folder.
 
@@ -73,12 +79,14 @@ def load_encoder(name: str | Path, *, device: str = "auto", precision: str = "au
     if device not in DEVICES or precision not in PRECISIONS:
         raise ValueError(f"device is one of {DEVICES} and precision one of {PRECISIONS}")
     if device == "cuda":
+        need_extra("encoders", "--device cuda")
         _choose_device(device)
     folder = _find_folder(str(name))
     static = load_static_encoder(folder)
     if static is not None:
         return static
     _check_folder(folder)
+    need_extra("encoders", f"encoder {name}")
     place = _choose_device(device)
     model = _load_model(folder, place)
     kind = _choose_precision(place) if precision == "auto" else precision
@@ -362,6 +370,7 @@ def _find_folder(name: str) -> Path:
     folder = Path(name)
     if folder.is_dir():
         return folder
+    check_encoder(name)
     from huggingface_hub import snapshot_download
 
     repository = name if "/" in name else f"sentence-transformers/{name}"

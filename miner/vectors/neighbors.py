@@ -196,7 +196,8 @@ def choose_device(device: str) -> str:
     if device == "cuda" and not found:
         raise EncoderError(
             "CUDA was asked for and faiss finds none here",
-            cure="Use --device auto or cpu, or install faiss-gpu on a machine with a CUDA device",
+            cure="Use --device auto or cpu, or put faiss-gpu in the place of faiss-cpu, which "
+            "is the same module: pip uninstall -y faiss-cpu faiss-gpu && pip install 'faiss-gpu<2'",
         )
     return "cuda" if found and device != "cpu" else "cpu"
 

@@ -206,6 +206,8 @@ def test_several_paths_follow_one_option(say: Say, corpus: Path, out: Path) -> N
         ("/", "run"),
         ("дом.txt", "дом"),
         ("a/.hidden", "a"),
+        ("texts/aux.txt", "aux_"),  # a device of Windows
+        ("COM1.csv", "COM1_"),
     ],
 )
 def test_a_run_without_a_name_takes_that_of_its_corpus(corpus: str, name: str) -> None:

@@ -15,13 +15,13 @@ from miner.mining.candidates import Candidates
 from miner.mining.scores import find_splits, score_candidates
 from miner.mining.unithood import (
     build_features,
+    find_seeds,
     find_shown,
     fit_likeness,
     gather_evidence,
     judge_runs,
     mark_runs,
     rank,
-    find_seeds,
 )
 
 

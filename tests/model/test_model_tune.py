@@ -508,7 +508,7 @@ def test_no_gpu_is_told(adopted: Path, tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(UsageError, match="no CUDA device"):
         tune(adopted, tmp_path / "out", device="cuda")
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(UsageError, match=r"peft is not installed. pip install 'miner\[tune\]'"):
+    with pytest.raises(UsageError, match=r"miner tune needs peft.*pip install 'miner\[tune\]'"):
         tune(adopted, tmp_path / "out")
 
 

@@ -38,7 +38,7 @@ def write_card(
         write_settings(folder, card)
     _write(folder / CARD, card)
     lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in ids.iter_rows(named=True))
-    (folder / UNITS_FILE).write_text("".join(lines), encoding="utf-8")
+    (folder / UNITS_FILE).write_bytes("".join(lines).encode())
     (folder / "README.md").write_text(describe_card(card, ids, file=file), encoding="utf-8")
 
 

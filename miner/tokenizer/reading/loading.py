@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from miner.errors import TokenizerError
+from miner.errors import TokenizerError, need_extra
 
 TOKENIZER_JSON = "tokenizer.json"
 MODEL_NAMES = ("tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "sentencepiece.model")
@@ -314,10 +314,11 @@ class SentencePieceEngine:
     @classmethod
     def parse(cls, content: bytes, file: Path) -> SentencePieceEngine:
         """Return the model of a file's content; TokenizerError where the library refuses it."""
-        from sentencepiece import SentencePieceProcessor
-
         if not content:
             raise _damaged(file, "is empty", None)
+        need_extra("sentencepiece", f"{file} is no JSON; a SentencePiece model")
+        from sentencepiece import SentencePieceProcessor
+
         try:
             return cls(SentencePieceProcessor(model_proto=content))
         except Exception as error:

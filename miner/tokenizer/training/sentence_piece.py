@@ -274,7 +274,7 @@ def _write_rules(folder: Path, rules: Rules, *, undo: NormalForm) -> dict[str, A
     tables = {"normalization_rule_tsv": rules, "denormalization_rule_tsv": back}
     for name, table in tables.items():
         lines = [f"{_spell(old)}\t{_spell(new)}\n" for old, new in sorted(table.items())]
-        (folder / name).write_text("".join(lines), encoding="ascii")
+        (folder / name).write_text("".join(lines), encoding="ascii", newline="\n")
     return {name: str(folder / name) for name in tables}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from miner.errors import UsageError
+from miner.errors import UsageError, need_extra
 from miner.progress import SILENT, Progress
 from miner.runs.decisions import Policy
 from miner.runs.store import open_folder
@@ -89,6 +89,8 @@ def train_tokenizer(
     config: TrainConfig, out: Path, *, overwrite: bool = False, progress: Progress = SILENT
 ) -> Trained:
     """Train a tokenizer that has the units of a run, or extend one, and write its folder."""
+    if config.kind.startswith("sentencepiece"):
+        need_extra("sentencepiece", f"--trainer {config.trainer}")
     units = read_units(config.run, config.policy)
     for note in units.about.get("notes", []):
         progress.note(note)
