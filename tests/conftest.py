@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from watched import demo
 
 from miner.corpus import Chunk
@@ -19,6 +20,17 @@ from miner.text.profiles import PROFILES
 __all__ = ["Silent", "demo", "make_chunk", "mine_texts", "shared"]
 SHARED = Path(__file__).parents[2] / "shared"
 LONG = ("test_review_lab.py", "test_tokenizer_train.py")
+
+# No clock judges a property: a busy machine neither fails one nor makes it look slow. Examples are
+# drawn anew each time, and a failure prints the line that draws its example again.
+settings.register_profile(
+    "tests",
+    deadline=None,
+    max_examples=60,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("tests")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -161,7 +161,7 @@ def keys_of(atoms: Atoms, *texts: str) -> np.ndarray:
     return np.array([keys], np.uint32)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.lists(st.integers(1, 4), min_size=1, max_size=8), min_size=2, max_size=8),
     st.lists(st.integers(1, 4), min_size=2, max_size=3),

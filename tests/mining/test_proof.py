@@ -276,7 +276,7 @@ def test_contexts_are_what_stands_in_the_corpus() -> None:
         assert inside == (runs.keys[0, :2] >> 1).tolist()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.text(st.sampled_from("ab天 ,"), max_size=12), max_size=4))
 def test_every_place_holds_its_unit(documents: list[str]) -> None:
     proven, atoms, candidates = prove(["a", *documents])
@@ -307,7 +307,7 @@ def merge_slowly(pieces: list[str], merges: list[tuple[str, str]]) -> list[str]:
             return pieces
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.lists(st.sampled_from(NASTY), max_size=9).map("".join), max_size=4),
     st.sampled_from(["words", "code", "symbols", "molecules", "transliteration"]),

@@ -145,7 +145,7 @@ def open_patterns(expression: str, any_case: bool) -> list[Pattern]:
     ]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(expressions, lines, st.booleans())
 @example("(ab)?c", "c", False)
 @example("ß", "SS\nss", True)

@@ -174,7 +174,7 @@ SCENE = st.text(
 
 
 @given(st.lists(SCENE, min_size=1, max_size=4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_scenes_come_back_in_order(ours: Path, scenes: list[str]) -> None:
     tokenizer = load_once(ours)
     wanted = [tokenizer.decode(tokenizer.encode([scene]))[0] for scene in scenes]
@@ -348,7 +348,7 @@ def test_an_id_beyond_all_reason_does_not_fill_the_memory(tmp_path: Path) -> Non
 
 
 @given(st.lists(st.text(max_size=5), max_size=20))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_batches_are_all_texts_in_order(texts: list[str]) -> None:
     assert [text for batch in cut_batches(texts) for text in batch] == texts
 

@@ -134,7 +134,7 @@ def test_the_longest_named_unit_wins_beside_marks(
 
 
 @given(text=st.lists(st.sampled_from(PIECES), max_size=10).map("".join))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_code_comes_back(train: Callable[..., LoadedTokenizer], text: str) -> None:
     for trainer in ("hf-bpe", "hf-unigram"):
         tokenizer = train(trainer, exact=True, named=True)

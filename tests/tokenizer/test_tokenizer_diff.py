@@ -319,7 +319,8 @@ def test_declared_ids_that_the_loader_does_not_follow(compare: Any) -> None:
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(order=st.permutations(range(11)))
 def test_every_permutation_of_ids_is_moved(order: list[int], tmp_path: Path) -> None:

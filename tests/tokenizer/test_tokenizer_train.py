@@ -248,7 +248,7 @@ def is_plain(text: str) -> bool:
 @example(" ")
 @example("a<s> b [SEP] c")
 @example("[SCN] жартишина[SEP] входдрожь ")
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_exact_texts_come_back_byte_for_byte(
     train: Callable[..., Made], trainer: str, text: str
 ) -> None:
@@ -259,7 +259,7 @@ def test_exact_texts_come_back_byte_for_byte(
 @pytest.mark.parametrize("trainer", ["hf-bpe", "hf-unigram"])
 @given(text=st.one_of(TEXTS, JOINED.map(lambda text: unicodedata.normalize("NFD", text))))
 @example("⁀▁⁀⁁▁a")
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_canonical_texts_come_back_folded(
     train: Callable[..., Made], trainer: str, text: str
 ) -> None:
@@ -269,7 +269,7 @@ def test_canonical_texts_come_back_folded(
 
 @pytest.mark.parametrize("trainer", ["sentencepiece-bpe", "sentencepiece-unigram"])
 @given(text=JOINED)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_canonical_texts_of_known_letters_come_back_folded_from_sentencepiece(
     train: Callable[..., Made], trainer: str, text: str
 ) -> None:
@@ -278,7 +278,7 @@ def test_canonical_texts_of_known_letters_come_back_folded_from_sentencepiece(
 
 @pytest.mark.parametrize("trainer", ["hf-bpe", "hf-unigram"])
 @given(text=st.lists(st.sampled_from(["▁", "⟁", "жартишина", " ", "a"]), max_size=8).map("".join))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_mark_of_a_space_itself_comes_back(
     train: Callable[..., Made], trainer: str, text: str
 ) -> None:

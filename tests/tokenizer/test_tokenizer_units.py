@@ -149,7 +149,7 @@ def test_a_list_that_is_not_there_or_a_folder_is_a_clear_error(tmp_path: Path) -
 
 
 @given(st.text(max_size=20))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_what_has_no_problem_is_a_printable_text(entry: str) -> None:
     if find_problem(entry) is None:
         entry.encode()

@@ -110,7 +110,7 @@ def test_parts_without_a_bridge_stay_on_the_map() -> None:
     assert 0.95 < inside.mean() <= 1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 40), st.integers(1, 4), st.integers(0, 2**40))
 def test_any_vectors_are_placed(rows: int, width: int, seed: int) -> None:
     vectors = unit_rows(np.random.default_rng(seed).integers(-1, 2, (rows, width)))
