@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
-from watched import demo
+from numba.core.dispatcher import Dispatcher
+from watched import demo, lock_work
 
 from miner.corpus import Chunk
 from miner.mining.candidates import Candidates, count_candidates
@@ -36,6 +37,20 @@ settings.load_profile("tests")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first: several processes then end together."""
     items.sort(key=lambda item: item.path.name not in LONG)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compile_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A kernel that several processes need is compiled by one; the others find it on the disk."""
+    compile_kernel, lock = Dispatcher.compile, lock_work(tmp_path_factory)
+
+    def compile_alone(kernel: Dispatcher, signature: object) -> object:
+        with lock:
+            return compile_kernel(kernel, signature)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Dispatcher, "compile", compile_alone)
+        yield
 
 
 class Silent:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import shutil
@@ -28,7 +29,8 @@ from miner.runs.decisions import Log, name_log
 from miner.runs.finished import open_finished
 
 for library in ("anywidget", "jupyterlab", "ipykernel", "playwright"):
-    pytest.importorskip(library)
+    if importlib.util.find_spec(library) is None:  # to import them takes seconds
+        pytest.skip(f"no {library}", allow_module_level=True)
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 if not CHROMIUM:
     pytest.skip("no chromium", allow_module_level=True)
