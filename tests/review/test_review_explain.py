@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 import pytest
 from conftest import Silent
-from watched import DEMO, MinedDemo, watch_command
+from watched import DEMO, MinedDemo, call_command, watch_command
 
 from miner.config import MineConfig
 from miner.mining.proposals import LEAST_SCORE, STEEPNESS, SURE, Verdict, raise_bids
@@ -561,6 +561,6 @@ def test_the_command_tells_what_reviewers_said(demo: MinedDemo, tmp_path: Path) 
     assert done.code == 0, done.err
     assert "anna: verdict reject, label ритуал" in done.out
     assert "torch" not in done.modules and done.touched == []
-    known = watch_command(tmp_path / "told", "explain", str(run), "Δ41", "--json")
+    known = call_command("explain", str(run), "Δ41", "--json")
     assert json.loads(known.out)["decisions"] == {}
-    assert watch_command(tmp_path / "told", "explain", str(tmp_path), "x").code == 3
+    assert call_command("explain", str(tmp_path), "x").code == 3

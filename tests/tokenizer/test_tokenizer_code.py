@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from watched import watch_command
+from watched import call_command
 
 from miner.tokenizer.checking.checking import check_tokenizer, read_unit_ids
 from miner.tokenizer.reading.loading import LoadedTokenizer, load_tokenizer
@@ -45,8 +45,7 @@ def code(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
                 for _ in range(40)
             ]
             out.write(json.dumps({"text": "\n".join(chosen) + "\n"}) + "\n")
-    done = watch_command(
-        place / "used.json",
+    done = call_command(
         "mine",
         "--corpus",
         str(place / "code.jsonl"),

@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 from tokenizers.decoders import DecodeStream
-from watched import DEMO, watch_command
+from watched import DEMO, call_command
 
 from miner.text.profiles import PROFILES
 from miner.tokenizer.checking.checking import check_tokenizer
@@ -58,15 +58,8 @@ class Made:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo corpus, mined for compression."""
     place = tmp_path_factory.mktemp("compression")
-    done = watch_command(
-        place / "used.json",
-        "mine",
-        "--corpus",
-        str(DEMO),
-        "--objective",
-        "compression",
-        "--out",
-        str(place / "run"),
+    done = call_command(
+        "mine", "--corpus", str(DEMO), "--objective", "compression", "--out", str(place / "run")
     )
     assert done.code == 0, done.err
     return place / "run"
@@ -180,8 +173,7 @@ def test_a_text_grows_as_its_tokens_come(train: Callable[..., Made]) -> None:
 def test_sentencepiece_gives_texts_without_spaces_back(profile: str, tmp_path: Path) -> None:
     lines = ["白日依山盡黃河入海流", "欲窮千里目更上一層樓", "白日依山盡\0黃河入海流"] * 40
     (tmp_path / "signs.txt").write_text("\n".join(lines), encoding="utf-8")
-    done = watch_command(
-        tmp_path / "used.json",
+    done = call_command(
         "mine",
         "--corpus",
         str(tmp_path / "signs.txt"),
