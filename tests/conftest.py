@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 from numba.core.dispatcher import Dispatcher
-from watched import demo, lock_work
+from watched import beginning, demo, lock_work
 
 from miner.corpus import Chunk
 from miner.mining.candidates import Candidates, count_candidates
 from miner.text.pretokens import Atoms, cut_chunks
 from miner.text.profiles import PROFILES
 
-__all__ = ["Silent", "demo", "make_chunk", "mine_texts", "shared"]
+__all__ = ["Silent", "beginning", "demo", "make_chunk", "mine_texts", "shared"]
 SHARED = Path(__file__).parents[2] / "shared"
 LONG = ("test_review_lab.py", "test_tokenizer_train.py")
 

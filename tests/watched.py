@@ -139,3 +139,12 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> MinedDemo:
         pl.read_parquet(out / "proposals.parquet"),
         json.loads((out / "manifest.json").read_text(encoding="utf-8")),
     )
+
+
+@pytest.fixture(scope="session")
+def beginning(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first lines of the demo corpus: enough where a size is asked for."""
+    lines = DEMO.read_text(encoding="utf-8").splitlines(keepends=True)
+    path = tmp_path_factory.mktemp("beginning") / "corpus.txt"
+    path.write_text("".join(lines[:600]), encoding="utf-8")
+    return path

@@ -70,12 +70,14 @@ def train(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., 
     """Train on the demo corpus; the same tokenizer is made once."""
     shelf: dict[str, Made] = {}
 
-    def make(trainer: str, *, exact: bool, again: int = 0, **options: object) -> Made:
-        key = json.dumps([trainer, exact, again, options], default=str)
+    def make(
+        trainer: str, *, exact: bool, again: int = 0, corpus: Path = DEMO, **options: object
+    ) -> Made:
+        key = json.dumps([trainer, exact, again, corpus, options], default=str)
         if key not in shelf:
             wanted = {"vocab_size": SIZE, "trainer": trainer, "exact": exact} | options
             out = tmp_path_factory.mktemp("made") / "tokenizer"
-            card = train_tokenizer(TrainConfig(run, (str(DEMO),), **wanted), out).card
+            card = train_tokenizer(TrainConfig(run, (str(corpus),), **wanted), out).card
             shelf[key] = Made(load_tokenizer(out), out, card)
         return shelf[key]
 
@@ -139,11 +141,11 @@ def test_a_word_has_the_same_pieces_at_the_head_of_a_sentence(train: Callable[..
 @pytest.mark.parametrize("trainer", TRAINERS)
 @pytest.mark.parametrize("exact", [False, True])
 def test_what_is_named_is_one_id_whatever_it_costs(
-    train: Callable[..., Made], tmp_path_factory: pytest.TempPathFactory, trainer: str, exact: bool
+    train: Callable[..., Made], beginning: Path, tmp_path: Path, trainer: str, exact: bool
 ) -> None:
-    tokens = tmp_path_factory.mktemp("tokens") / "tokens.json"
+    tokens = tmp_path / "tokens.json"
     tokens.write_text(json.dumps(NAMED), encoding="utf-8")
-    made = train(trainer, exact=exact, tokens=tokens, units=0)
+    made = train(trainer, exact=exact, corpus=beginning, tokens=tokens, units=0)
     assert made.tokenizer.size == SIZE
     rows = pl.read_ndjson(made.folder / "units.jsonl", infer_schema_length=None)
     ids = dict(rows.select("text", "id").iter_rows())

@@ -112,15 +112,6 @@ def train(demo: MinedDemo, tmp_path_factory: pytest.TempPathFactory) -> Callable
     return make
 
 
-@pytest.fixture(scope="module")
-def beginning(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The first lines of the demo corpus: enough where a size is asked for."""
-    lines = DEMO.read_text(encoding="utf-8").splitlines(keepends=True)
-    path = tmp_path_factory.mktemp("beginning") / "corpus.txt"
-    path.write_text("".join(lines[:600]), encoding="utf-8")
-    return path
-
-
 @pytest.fixture(params=WAYS, ids=NAMES)
 def made(request: pytest.FixtureRequest, train: Callable[..., Made]) -> Made:
     trainer, exact = request.param
