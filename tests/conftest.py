@@ -20,14 +20,14 @@ from miner.text.profiles import PROFILES
 
 __all__ = ["Silent", "beginning", "demo", "make_chunk", "mine_texts", "shared"]
 SHARED = Path(__file__).parents[2] / "shared"
-LONG = ("test_review_lab.py", "test_tokenizer_train.py")
+LONG = ("test_review_lab.py", "test_tokenizer_train.py", "test_model_tune.py")
 
 # No clock judges a property: a busy machine neither fails one nor makes it look slow. Examples are
 # drawn anew each time, and a failure prints the line that draws its example again.
 settings.register_profile(
     "tests",
     deadline=None,
-    max_examples=60,
+    max_examples=100,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )

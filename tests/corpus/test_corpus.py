@@ -270,7 +270,6 @@ json_records = st.fixed_dictionaries({"text": json_values}, optional={"n": json_
 
 
 @given(st.lists(json_records, min_size=1, max_size=5))
-@settings(max_examples=150)
 def test_json_values_are_judged_as_the_json_module_does(records: list[dict[str, object]]) -> None:
     with tempfile.TemporaryDirectory() as name:
         content = "".join(json.dumps(record) + "\n" for record in records)

@@ -545,9 +545,10 @@ def test_calibrated_rows_are_weighted_but_a_mean_in_a_tied_table(tmp_path: Path)
         assert np.allclose(both, mean)
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_a_model_adopts_calibrated_rows(demo: MinedDemo, tmp_path: Path, name: str) -> None:
-    base = make_model(tmp_path / "base", name.split("-")[0], **MODELS[name])
+def test_a_model_adopts_calibrated_rows(
+    demo: MinedDemo, pair: tuple[Path, Adopted], tmp_path: Path
+) -> None:
+    base, _ = pair
     model, adopted = open_model(base), adopt(demo, base, tmp_path / "out")
     assert adopted.card["model"]["init"] == "calibrated", "the default"
     old, new = load_tokenizer(base), load_tokenizer(adopted.folder)

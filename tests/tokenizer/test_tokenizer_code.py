@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from watched import call_command
 
@@ -133,7 +133,6 @@ def test_the_longest_named_unit_wins_beside_marks(
 
 
 @given(text=st.lists(st.sampled_from(PIECES), max_size=10).map("".join))
-@settings(max_examples=200)
 def test_code_comes_back(train: Callable[..., LoadedTokenizer], text: str) -> None:
     for trainer in ("hf-bpe", "hf-unigram"):
         tokenizer = train(trainer, exact=True, named=True)

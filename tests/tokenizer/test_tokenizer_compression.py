@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 from tokenizers.decoders import DecodeStream
@@ -87,13 +87,11 @@ def train(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., 
 @pytest.mark.parametrize("trainer", TRAINERS)
 @given(text=TEXTS)
 @example("The ⇧ of\u212a McDonald(İ)É")
-@settings(max_examples=200)
 def test_every_text_comes_back(train: Callable[..., Made], trainer: str, text: str) -> None:
     assert train(trainer, exact=True).return_trip(text) == text
 
 
 @given(text=TEXTS)
-@settings(max_examples=100)
 def test_canonical_mode_gives_the_folded_text(train: Callable[..., Made], text: str) -> None:
     wanted = PROFILES["words"].normalize(text)
     assert train("hf-unigram", exact=False).return_trip(text) == wanted

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sentencepiece import SentencePieceProcessor
 from tokenizers import Tokenizer
@@ -249,7 +249,6 @@ def is_plain(text: str) -> bool:
 @example(" ")
 @example("a<s> b [SEP] c")
 @example("[SCN] жартишина[SEP] входдрожь ")
-@settings(max_examples=150)
 def test_exact_texts_come_back_byte_for_byte(
     train: Callable[..., Made], trainer: str, text: str
 ) -> None:
@@ -260,7 +259,6 @@ def test_exact_texts_come_back_byte_for_byte(
 @pytest.mark.parametrize("trainer", ["hf-bpe", "hf-unigram"])
 @given(text=st.one_of(TEXTS, JOINED.map(lambda text: unicodedata.normalize("NFD", text))))
 @example("⁀▁⁀⁁▁a")
-@settings(max_examples=200)
 def test_canonical_texts_come_back_folded(
     train: Callable[..., Made], trainer: str, text: str
 ) -> None:
@@ -270,7 +268,6 @@ def test_canonical_texts_come_back_folded(
 
 @pytest.mark.parametrize("trainer", ["sentencepiece-bpe", "sentencepiece-unigram"])
 @given(text=JOINED)
-@settings(max_examples=150)
 def test_canonical_texts_of_known_letters_come_back_folded_from_sentencepiece(
     train: Callable[..., Made], trainer: str, text: str
 ) -> None:
@@ -279,7 +276,6 @@ def test_canonical_texts_of_known_letters_come_back_folded_from_sentencepiece(
 
 @pytest.mark.parametrize("trainer", ["hf-bpe", "hf-unigram"])
 @given(text=st.lists(st.sampled_from(["▁", "⟁", "жартишина", " ", "a"]), max_size=8).map("".join))
-@settings(max_examples=100)
 def test_the_mark_of_a_space_itself_comes_back(
     train: Callable[..., Made], trainer: str, text: str
 ) -> None:
@@ -581,16 +577,15 @@ def test_a_negative_number_of_units_is_refused(demo: MinedDemo) -> None:
 # The same again, and what is left of a failure
 
 
-@pytest.mark.parametrize(
-    "made",
-    [
-        pytest.param(way, id=name, marks=[pytest.mark.slow] if way[1] else [])
-        for way, name in zip(WAYS, NAMES, strict=True)
-    ],
-    indirect=True,
-)
-def test_the_same_command_gives_the_same_bytes(made: Made, train: Callable[..., Made]) -> None:
-    other = train(made.trainer, exact=made.exact, again=1)
+@pytest.mark.parametrize("trainer", TRAINERS)
+@pytest.mark.parametrize("exact", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_the_same_command_gives_the_same_bytes(
+    train: Callable[..., Made], beginning: Path, trainer: str, exact: bool
+) -> None:
+    made, other = (
+        train(trainer, exact=exact, again=again, corpus=beginning, vocab_size=700, units=37)
+        for again in (0, 1)
+    )
     for name in ("tokenizer.json", "tokenizer.model", "units.jsonl", "miner.json", "README.md"):
         first, second = made.folder / name, other.folder / name
         assert first.exists() == second.exists()
