@@ -9,21 +9,48 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from watched import demo
+from hypothesis import HealthCheck, settings
+from numba.core.dispatcher import Dispatcher
+from watched import beginning, demo, lock_work
 
 from miner.corpus import Chunk
 from miner.mining.candidates import Candidates, count_candidates
 from miner.text.pretokens import Atoms, cut_chunks
 from miner.text.profiles import PROFILES
 
-__all__ = ["Recorder", "demo", "make_chunk", "mine_texts", "shared"]
+__all__ = ["Recorder", "beginning", "demo", "make_chunk", "mine_texts", "shared"]
 SHARED = Path(__file__).parents[2] / "shared"
-LONG = ("test_review_lab.py", "test_tokenizer_train.py")
+LONG = ("test_review_lab.py", "test_tokenizer_train.py", "test_model_tune.py")
+
+# No clock judges a property: a busy machine neither fails one nor makes it look slow. Examples are
+# drawn anew each time, and a failure prints the line that draws its example again.
+settings.register_profile(
+    "tests",
+    deadline=None,
+    max_examples=100,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("tests")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first: several processes then end together."""
     items.sort(key=lambda item: item.path.name not in LONG)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compile_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A kernel that several processes need is compiled by one; the others find it on the disk."""
+    compile_kernel, lock = Dispatcher.compile, lock_work(tmp_path_factory)
+
+    def compile_alone(kernel: Dispatcher, signature: object) -> object:
+        with lock:
+            return compile_kernel(kernel, signature)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Dispatcher, "compile", compile_alone)
+        yield
 
 
 class Recorder:

@@ -7,7 +7,6 @@ import graphlib
 import re
 import statistics
 import subprocess
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -91,6 +90,11 @@ def name_module(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@cache
+def modules() -> set[str]:
+    return set(map(name_module, trees()))
+
+
 def imported(node: ast.AST) -> list[str]:
     """The modules that a statement imports; of `from miner import x` it is `miner.x`, if one."""
     if isinstance(node, ast.Import):
@@ -98,18 +102,19 @@ def imported(node: ast.AST) -> list[str]:
     if isinstance(node, ast.ImportFrom):
         assert node.level == 0, "imports are absolute"
         whole = [f"{node.module}.{alias.name}" for alias in node.names]
-        modules = [name for name in whole if name in map(name_module, trees())]
-        return modules or [node.module or ""]
+        return [name for name in whole if name in modules()] or [node.module or ""]
     return []
 
 
-def imports() -> Iterator[tuple[Path, ast.AST, str, bool]]:
+@cache
+def imports() -> list[tuple[Path, ast.AST, str, bool]]:
     """(file, statement, imported module, whether it waits inside a function or for the types)."""
-    for path, tree in trees().items():
-        now = {id(node) for node in tree.body}
-        for node in ast.walk(tree):
-            for module in imported(node):
-                yield path, node, module, id(node) not in now
+    return [
+        (path, node, module, node not in tree.body)
+        for path, tree in trees().items()
+        for node in ast.walk(tree)
+        for module in imported(node)
+    ]
 
 
 def test_every_module_is_in_the_plan() -> None:

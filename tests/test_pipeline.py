@@ -86,9 +86,7 @@ def test_the_files_of_a_run_are_there(demo: MinedDemo) -> None:
     told = sorted(path.name for path in demo.folder.iterdir() if path.name[0].isdigit())
     assert told == [f"{number}_{name}" for number, name in enumerate(STAGES, 1)]
     assert not list(demo.folder.rglob("*.tmp"))
-    assert [path.name for path in demo.folder.parent.iterdir() if path.name != "used.json"] == [
-        "run"
-    ]
+    assert demo.beside == ["run", "used.json"]
 
 
 def test_ranks_count_from_one_and_follow_the_score(demo: MinedDemo) -> None:

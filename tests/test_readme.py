@@ -38,17 +38,27 @@ def test_the_readme_opens_with_two_commands() -> None:
     assert len(README[: README.index("```")].split()) < 100, "before it, a sentence or two"
 
 
+GATES = ["ruff check .", "ruff format --check .", "mypy miner"]
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A project with the same CI script and another README."""
+    """A project with the same CI script, another README, and gates that note who passed."""
     if shutil.which("bash") is None:
         pytest.skip("no bash here")
     (tmp_path / ".ci").mkdir()
     shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci" / "run")
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    for name in ("ruff", "mypy"):
+        gate = tmp_path / ".venv" / "bin" / name
+        gate.write_text(f'#!/bin/sh\necho {name} "$@" >> passed\ntest "{name} $*" != "$SHUT"\n')
+        gate.chmod(0o755)
     return tmp_path
 
 
-def run_ci(checkout: Path, *lines: str, more: str = "") -> subprocess.CompletedProcess[str]:
+def run_ci(
+    checkout: Path, *lines: str, more: str = "", shut: str = ""
+) -> subprocess.CompletedProcess[str]:
     body = "".join(f"{line}\n" for line in lines)
     (checkout / "README.md").write_text(f"# x\n\n```bash\n{body}```\n{more}")
     return subprocess.run(
@@ -57,24 +67,52 @@ def run_ci(checkout: Path, *lines: str, more: str = "") -> subprocess.CompletedP
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "NO_BROWSER": "1"},
+        env={**os.environ, "NO_BROWSER": "1", "SHUT": shut},
     )
 
 
-def test_ci_runs_the_two_commands(checkout: Path) -> None:
+def test_ci_runs_the_two_commands_and_the_gates_between(checkout: Path) -> None:
     done = run_ci(
         checkout,
-        "echo one && touch here",
-        "test -e here && echo two | tr t T",
+        "echo one >> passed && touch here",
+        "test -e here && echo two | tr t T >> passed",
         more="\n```bash\nfalse\n```\n",
     )
     assert done.returncode == 0, done.stderr
-    assert [line for line in done.stdout.splitlines() if line[0] != "+"] == ["one", "Two"]
+    assert (checkout / "passed").read_text().splitlines() == ["one", *GATES, "Two"]
 
 
-@pytest.mark.parametrize("lines", [["false", "echo two"], ["echo one", "false"], ["echo one"], []])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["false", "true && echo two"],
+        ["echo one", "false && echo two"],
+        ["echo one", "true && false"],
+        ["echo one", "echo two"],
+        ["echo one"],
+        [],
+    ],
+)
 def test_ci_fails_where_a_command_fails_or_is_missing(checkout: Path, lines: list[str]) -> None:
     assert run_ci(checkout, *lines).returncode != 0
+
+
+@pytest.mark.parametrize("gate", GATES)
+def test_ci_stops_at_a_gate_that_is_shut(checkout: Path, gate: str) -> None:
+    assert run_ci(checkout, "true", "true && touch tested", shut=gate).returncode != 0
+    assert (checkout / "passed").read_text().splitlines()[-1] == gate
+    assert not (checkout / "tested").exists()
+
+
+def test_the_gates_before_a_commit_are_those_of_ci() -> None:
+    yaml = pytest.importorskip("yaml")
+    (local,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))[
+        "repos"
+    ]
+    assert local["repo"] == "local" and all(hook["language"] == "system" for hook in local["hooks"])
+    entries = [hook["entry"].removeprefix(".venv/bin/").split() for hook in local["hooks"]]
+    wanted = [gate.removesuffix(" .").split() for gate in GATES]
+    assert [entry[: len(gate)] for entry, gate in zip(entries, wanted, strict=True)] == wanted
 
 
 def test_every_link_leads_somewhere() -> None:

@@ -184,8 +184,8 @@ def train_atom_vectors(
 def weigh_atoms(counts: np.ndarray) -> np.ndarray:
     """Return the smooth inverse frequency a / (a + p) of each atom, float32 (Arora et al. 2017).
 
-    >>> weigh_atoms(np.array([999, 1])).round(3).tolist()
-    [0.001, 0.5]
+    >>> weigh_atoms(np.array([999, 1])).round(3)
+    array([0.001, 0.5  ], dtype=float32)
     """
     share = counts / max(int(counts.sum()), 1)
     return (SIF / (SIF + share)).astype(np.float32)

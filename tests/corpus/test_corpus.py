@@ -112,7 +112,7 @@ texts_of_any_kind = st.lists(st.text(st.characters(exclude_categories=["Cs"])), 
 
 
 @given(texts_of_any_kind, st.sampled_from([".jsonl", ".ndjson", ".csv", ".tsv", ".parquet"]))
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_any_texts_come_back_from_a_table(texts: list[str], ending: str) -> None:
     with tempfile.TemporaryDirectory() as name:
         path = make(Path(name) / f"corpus{ending}", encode_texts(texts, ending))
@@ -122,7 +122,7 @@ def test_any_texts_come_back_from_a_table(texts: list[str], ending: str) -> None
 
 
 @given(texts_of_any_kind)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_any_csv_of_polars_comes_back(texts: list[str]) -> None:
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "corpus.csv"
@@ -131,7 +131,7 @@ def test_any_csv_of_polars_comes_back(texts: list[str]) -> None:
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n"))))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_any_lines_come_back(texts: list[str]) -> None:
     with tempfile.TemporaryDirectory() as name:
         content = encode_texts([*texts, "last"], ".txt")
@@ -270,7 +270,6 @@ json_records = st.fixed_dictionaries({"text": json_values}, optional={"n": json_
 
 
 @given(st.lists(json_records, min_size=1, max_size=5))
-@settings(deadline=None, max_examples=150)
 def test_json_values_are_judged_as_the_json_module_does(records: list[dict[str, object]]) -> None:
     with tempfile.TemporaryDirectory() as name:
         content = "".join(json.dumps(record) + "\n" for record in records)

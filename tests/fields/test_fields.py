@@ -13,7 +13,7 @@ import pytest
 from conftest import mine_texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from watched import MinedDemo, watch_command
+from watched import DEMO, MinedDemo, call_command
 
 from miner.errors import ConfigError, RunError, UsageError
 from miner.fields import DEFAULT, read_anchors, read_fields, remake_fields
@@ -161,7 +161,7 @@ def keys_of(atoms: Atoms, *texts: str) -> np.ndarray:
     return np.array([keys], np.uint32)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.lists(st.integers(1, 4), min_size=1, max_size=8), min_size=2, max_size=8),
     st.lists(st.integers(1, 4), min_size=2, max_size=3),
@@ -417,18 +417,10 @@ def test_layers_come_from_a_table_and_stay(run: Path, tmp_path: Path) -> None:
     assert list(read_layers(run)) == ["rhythm"]
 
 
-def test_layers_outlive_a_run_that_is_mined_anew(run: Path, tmp_path: Path) -> None:
+def test_layers_outlive_a_run_that_is_mined_anew(run: Path) -> None:
     table = pl.DataFrame({"token": ["Δ41"], "item": ["x"], "value": ["y"]})
     write_layer(run, Layer("smell", table))
-    told = watch_command(
-        tmp_path / "told",
-        "mine",
-        "--corpus",
-        str(Path("corpora/demo.txt").resolve()),
-        "--out",
-        str(run),
-        "--overwrite",
-    )
+    told = call_command("mine", "--corpus", str(DEMO), "--out", str(run), "--overwrite")
     assert told.code == 0, told.err
     assert tell_values(read_layers(run), "Δ41") == {"smell": ["y"]}
 

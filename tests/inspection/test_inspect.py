@@ -117,7 +117,8 @@ PIECES = st.sampled_from(
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(st.lists(PIECES, min_size=1, max_size=60), st.integers(1, 9))
 def test_the_figures_are_those_that_python_counts(

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 from conftest import mine_texts
-from watched import MinedDemo, watch_command
+from watched import MinedDemo, call_command, watch_command
 
 from miner.config import MineConfig
 from miner.errors import ConfigError, RunError, UsageError
@@ -343,13 +343,11 @@ def test_lookup_prints_and_tells_programs(demo: MinedDemo, tmp_path: Path) -> No
     for word in ("made of    жар | тишина", "address", "facets", "structure", "Typical", "Nearest"):
         assert word in told.out
     assert "torch" not in told.modules and not told.touched
-    told = watch_command(
-        tmp_path / "told", "lookup", str(demo.folder), "входтишинажар", "--json", "--near", "3"
-    )
+    told = call_command("lookup", str(demo.folder), "входтишинажар", "--json", "--near", "3")
     found = json.loads(told.out)
     assert found["made_of"]["parts"] == ["вход", "тишина", "жар"] and len(found["nearest"]) == 3
     address = found["field"]["address"]
-    told = watch_command(tmp_path / "told", "lookup", str(demo.folder), address[:6])
+    told = call_command("lookup", str(demo.folder), address[:6])
     assert told.code == 0 and "an address" in told.out
 
 
@@ -369,11 +367,9 @@ def test_lookup_prints_and_tells_programs(demo: MinedDemo, tmp_path: Path) -> No
         (["export", "RUN", "--format", "map", "--out", "map.txt"], 2),
     ],
 )
-def test_wrong_use_is_one_line(
-    demo: MinedDemo, tmp_path: Path, arguments: list[str], code: int
-) -> None:
+def test_wrong_use_is_one_line(demo: MinedDemo, arguments: list[str], code: int) -> None:
     filled = [str(demo.folder) if part == "RUN" else part for part in arguments]
-    told = watch_command(tmp_path / "told", *filled)
+    told = call_command(*filled)
     assert told.code == code, (told.out, told.err)
     assert told.err.startswith("error: ") and told.err.count("\n") == 1
 
@@ -403,11 +399,11 @@ def test_nothing_of_a_stranger_acts_on_a_terminal(tmp_path: Path) -> None:
     assert len(lexicon)
 
 
-def test_a_run_of_an_earlier_version_names_the_cure(run: Path, tmp_path: Path) -> None:
+def test_a_run_of_an_earlier_version_names_the_cure(run: Path) -> None:
     shutil.rmtree(run / "7_fields")
     with pytest.raises(RunError, match="miner fields"):
         Lexicon(run)
-    told = watch_command(tmp_path / "told", "fields", str(run))
+    told = call_command("fields", str(run))
     assert told.code == 0, told.err
     assert len(Lexicon(run))
 

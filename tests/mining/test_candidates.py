@@ -81,7 +81,7 @@ def count_slowly(atoms: Atoms, min_count: int, longest: int) -> dict[tuple[int, 
     return rows
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(documents=texts, min_count=st.integers(2, 4), longest=st.integers(2, 8))
 def test_every_column_is_what_a_slow_count_gives(
     documents: list[str], min_count: int, longest: int
@@ -96,7 +96,7 @@ def test_every_column_is_what_a_slow_count_gives(
             assert np.isclose(row[column], value, rtol=1e-12, atol=1e-12), (run, column)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(documents=texts)
 def test_parts_of_a_run_are_linked(documents: list[str]) -> None:
     found = count(cut(documents), 2)
@@ -109,7 +109,7 @@ def test_parts_of_a_run_are_linked(documents: list[str]) -> None:
             assert runs[found.suffix[number]] == (run[1] & ~1, *run[2:])
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(documents=texts, threads=st.integers(1, 3), shelf=st.sampled_from([1, 3, 10]))
 def test_threads_memory_and_shelves_change_nothing(
     documents: list[str], threads: int, shelf: int

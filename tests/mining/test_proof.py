@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -276,7 +275,7 @@ def test_contexts_are_what_stands_in_the_corpus() -> None:
         assert inside == (runs.keys[0, :2] >> 1).tolist()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.text(st.sampled_from("ab天 ,"), max_size=12), max_size=4))
 def test_every_place_holds_its_unit(documents: list[str]) -> None:
     proven, atoms, candidates = prove(["a", *documents])
@@ -307,7 +306,7 @@ def merge_slowly(pieces: list[str], merges: list[tuple[str, str]]) -> list[str]:
             return pieces
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.lists(st.sampled_from(NASTY), max_size=9).map("".join), max_size=4),
     st.sampled_from(["words", "code", "symbols", "molecules", "transliteration"]),
@@ -361,6 +360,7 @@ def check_merges(units: pl.DataFrame) -> None:
 
 @pytest.mark.slow
 def test_a_hundred_thousand_units() -> None:
+    """What looks at each unit beside each other never ends here."""
     generator = np.random.default_rng(7)
     ranks = np.minimum(generator.zipf(1.3, (6_000, 8)), 20_000)
     documents = [" ".join(f"w{rank}" for rank in row) for row in ranks.tolist()]
@@ -368,7 +368,5 @@ def test_a_hundred_thousand_units() -> None:
     units, candidates = list_runs(atoms)
     units = units.head(100_000)
     assert units.height == 100_000
-    started = time.process_time()
     proven = prove_units(units, atoms, candidates, patterns={})
-    assert time.process_time() - started < 60
     assert set(proven["verdict"]) == {Verdict.KEPT}

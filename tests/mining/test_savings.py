@@ -98,7 +98,7 @@ def save_most(document: tuple[int, ...], worth: dict[tuple[int, ...], float]) ->
     return best(0)[1]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.lists(st.integers(1, 3), max_size=9), min_size=1, max_size=30),
     st.integers(0, 2**32),

@@ -70,7 +70,7 @@ def test_pieces_are_what_the_text_pays_without_the_unit() -> None:
 words = st.lists(st.sampled_from("abc"), min_size=1, max_size=9)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(texts=st.lists(words, min_size=2, max_size=4), seed=st.integers(0, 2**16))
 def test_a_cut_is_worth_as_much_as_the_best_of_all_cuts(texts: list[list[str]], seed: int) -> None:
     documents = [" ".join(text) for text in texts] * 2

@@ -143,7 +143,7 @@ def slow_values(atoms: Atoms, candidates: Candidates) -> np.ndarray:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.lists(st.sampled_from(["1", "22", "3.5", "a", ":", "b"]), max_size=12), min_size=4)
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 from tokenizers.models import BPE
@@ -246,7 +246,6 @@ PIECES = st.sampled_from(["a", "b", "c", " a", " b", " c"])
 RUNS = st.lists(PIECES, min_size=1, max_size=6).map(lambda run: [run[0].strip(), *run[1:]])
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.lists(RUNS, min_size=1, max_size=25, unique_by="".join), RUNS)
 def test_every_unit_is_one_token_in_a_real_tokenizer(
     runs: list[list[str]], text: list[str]

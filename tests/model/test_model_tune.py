@@ -412,10 +412,39 @@ def test_a_stopped_training_goes_on_to_the_same_result(adopted: Path, tmp_path: 
         tune(adopted, out, steps=12, resume=True)
 
 
-def test_a_killed_training_goes_on_to_the_same_result(demo: MinedDemo, tmp_path: Path) -> None:
+class Killed(BaseException):
+    """The process is gone: no handler of errors sees this."""
+
+
+def die_at(step: int) -> Callable[[str], None]:
+    """End the training when a step is told, before it is saved."""
+
+    def told(line: str) -> None:
+        if line.startswith(f"step {step} "):
+            raise Killed
+
+    return told
+
+
+def check_left(model: Path, out: Path, whole: Tuned) -> None:
+    """Of a training of ten steps that died at the sixth, the fifth is there, and it goes on."""
+    last = find_last(out.with_name(f"{out.name}.checkpoint"))
+    assert last is not None and last.name.endswith("5") and not out.exists()
+    assert same_training(tune(model, out, steps=10, resume=True), whole)
+
+
+def test_a_training_that_dies_goes_on_to_the_same_result(demo: MinedDemo, tmp_path: Path) -> None:
     base = make_model(tmp_path / "base", "gpt2")  # with dropout
     model = adopt(demo, base, tmp_path / "adopted").folder
-    whole, out = tune(model, tmp_path / "whole", steps=10), tmp_path / "out"
+    whole = tune(model, tmp_path / "whole", steps=10)
+    with pytest.raises(Killed):
+        tune(model, tmp_path / "out", steps=10, progress=Recorder(on_note=die_at(6)))
+    check_left(model, tmp_path / "out", whole)
+
+
+@pytest.mark.slow
+def test_a_killed_training_goes_on_to_the_same_result(adopted: Path, tmp_path: Path) -> None:
+    whole, out = tune(adopted, tmp_path / "whole", steps=10), tmp_path / "out"
     script = f"""
 import os, torch
 from pathlib import Path
@@ -428,8 +457,8 @@ class Killer(Silent):
     def note(self, line):
         if line.startswith("step 6 "):
             os.kill(os.getpid(), 9)
-tune_model(TuneConfig(Path({str(model)!r}), ({str(DEMO)!r},), steps=10, device="cpu", **{QUICK!r}),
-           Path({str(out)!r}), progress=Killer())
+config = TuneConfig(Path({str(adopted)!r}), ({str(DEMO)!r},), steps=10, device="cpu", **{QUICK!r})
+tune_model(config, Path({str(out)!r}), progress=Killer())
 """
     done = subprocess.run(
         [sys.executable, "-c", script],
@@ -439,9 +468,7 @@ tune_model(TuneConfig(Path({str(model)!r}), ({str(DEMO)!r},), steps=10, device="
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
-    last = find_last(tmp_path / "out.checkpoint")
-    assert last is not None and last.name.endswith("5") and not out.exists()
-    assert same_training(tune(model, out, steps=10, resume=True), whole)
+    check_left(adopted, out, whole)
 
 
 def test_an_error_leaves_the_checkpoint_and_what_was_there(
@@ -535,6 +562,7 @@ def test_what_is_not_whole_or_not_safe_is_refused(demo: MinedDemo, tmp_path: Pat
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("case", ["llama"], indirect=True)
 def test_a_folder_with_an_adapter_is_no_model_to_tune(case: Case, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="holds an adapter"):
         tune(case.adapter.folder, tmp_path / "out")

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 import pytest
 from conftest import Recorder
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from watched import DEMO, MinedDemo
 
@@ -65,7 +65,6 @@ def shown(text: str, name: str) -> str:
 # What is found
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.binary(min_size=1, max_size=6), min_size=1, max_size=30, unique=True),
     st.binary(max_size=40),
@@ -125,7 +124,6 @@ hostile = st.lists(st.one_of(st.sampled_from(MARKS + WORDS), st.text(max_size=3)
 )
 
 
-@settings(max_examples=400, deadline=None)
 @given(hostile, st.sampled_from(sorted(PLANS)))
 @example(f"{LITERAL}x\n{ESCAPE}{LITERAL}", "glued")
 @example(f"❤{OPEN}свет{CLOSE}", "light")
@@ -137,7 +135,6 @@ def test_every_text_comes_back(text: str, name: str) -> None:
     assert changed.count(b"\n") == content.count(b"\n")
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=60), st.sampled_from(sorted(PLANS)))
 def test_every_bytes_come_back(content: bytes, name: str) -> None:
     assert rewrite(rewrite(content, PLANS[name]), PLANS[name], back=True) == content
@@ -146,7 +143,6 @@ def test_every_bytes_come_back(content: bytes, name: str) -> None:
 words = st.text(st.sampled_from("ab'-. é🙂"), min_size=1, max_size=4).filter(str.strip)
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(words, words), max_size=8), st.lists(words, max_size=12).map("".join))
 def test_any_dictionary_that_is_taken_brings_all_back(
     pairs: list[tuple[str, str]], text: str
@@ -193,7 +189,6 @@ pieces = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.lists(pieces.filter(str.strip), min_size=1, max_size=6, unique=True), pieces)
 def test_glued_texts_come_back_without_a_second_look(texts: list[str], text: str) -> None:
     signs: dict[str, Entry] = {}
@@ -390,7 +385,6 @@ broken = st.binary(max_size=2).map(lambda one: one.decode("utf-8", "surrogateesc
 plain = st.text(st.characters(exclude_categories=["Cs"]), max_size=3)
 
 
-@settings(max_examples=300, deadline=None)
 @given(
     st.lists(st.one_of(st.sampled_from([*MARKS, *near]), plain, broken), max_size=14).map("".join)
 )

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import regex
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from miner.rewriting.literals import Needs, find_needs, fold, make_sieve, sift_lines
@@ -145,7 +145,6 @@ def open_patterns(expression: str, any_case: bool) -> list[Pattern]:
     ]
 
 
-@settings(max_examples=400, deadline=None)
 @given(expressions, lines, st.booleans())
 @example("(ab)?c", "c", False)
 @example("ß", "SS\nss", True)

@@ -71,7 +71,8 @@ WISHES = st.tuples(
 
 @given(st.lists(WISHES, max_size=40), st.integers(0, 1))
 @settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=8,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 def test_whatever_is_decided_leaves_a_sound_vocabulary(
     run: Path, wishes: list[tuple[int, str, str | list[int]]], others: int

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import make_chunk
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from miner.corpus import Chunk, find_sources, read_chunks
@@ -103,7 +103,6 @@ def test_the_text_of_a_place_is_the_unit(tmp_path: Path, profile: str) -> None:
     check(kept, texts)
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.lists(nasty, min_size=1, max_size=4), st.sampled_from(["words", "code", "symbols"]))
 def test_whatever_the_text_is(texts: list[str], profile: str) -> None:
     with tempfile.TemporaryDirectory() as folder:

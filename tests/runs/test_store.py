@@ -329,13 +329,13 @@ def test_a_run_needs_a_name(name: str, tmp_path: Path, monkeypatch: pytest.Monke
 # ---------------------------------------------------------------- two processes, a full disk
 
 HOLDER = """
-import sys, time
+import sys
 from pathlib import Path
 from miner.runs.store import draft_run
 with draft_run(Path(sys.argv[1]), {}, existing="refuse") as run:
     run.stage("atoms", lambda folder: (folder / "a").write_text("a"), lambda _: None)
     print("holding", flush=True)
-    time.sleep(60)
+    sys.stdin.read()
 """
 
 
@@ -344,6 +344,7 @@ def holder(out: Path) -> Iterator[subprocess.Popen[str]]:
     """Another process that writes the run."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(out)],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -443,13 +444,18 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_stage_times_are_measured(out: Path) -> None:
-    def sleep(folder: Path) -> int:
-        time.sleep(0.02)
+def test_stage_times_are_measured(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock of the test: a stage takes 2.5 s on two busy cores."""
+    clock = [100.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(store, "_cpu_seconds", lambda: 2 * clock[0])
+
+    def work(folder: Path) -> int:
+        clock[0] += 2.5
         return len(list(folder.iterdir())) + 7
 
     with draft_run(out, KEY, existing="refuse") as run:
-        run.stage("atoms", sleep, lambda _: None)
+        run.stage("atoms", work, lambda _: None)
         write_json(run.folder / MANIFEST, {"key": KEY})
         (stage,) = run.costs
-    assert stage.rows == 7 and 0.02 <= stage.seconds < 10 and stage.cpu_seconds <= stage.seconds + 1
+    assert (stage.rows, stage.seconds, stage.cpu_seconds) == (7, 2.5, 5.0)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import make_chunk
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from miner.corpus import Chunk
@@ -137,7 +137,6 @@ GAPS = {
 }  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
 @given(texts_of_any_kind, st.sampled_from(list(GAPS)))
 def test_atoms_join_back(texts: list[str], name: str) -> None:
     """Each atom is there byte for byte and in order; between two is white space, or a stop."""
@@ -161,7 +160,6 @@ def test_atoms_join_back(texts: list[str], name: str) -> None:
         assert not len(own) or own[-1] == 0 or not own.any()
 
 
-@settings(max_examples=150, deadline=None)
 @given(texts_of_any_kind, st.sampled_from(list(GAPS)))
 def test_the_canonical_form_is_that_of_the_normalizer_and_stays(
     texts: list[str], name: str
@@ -175,7 +173,6 @@ def test_the_canonical_form_is_that_of_the_normalizer_and_stays(
     assert table["text"].is_unique().all()
 
 
-@settings(max_examples=100, deadline=None)
 @given(nasty, st.integers(0, 30))
 def test_where_a_chunk_ends_changes_nothing(text: str, size: int) -> None:
     documents = [text, text[:size], text[size:], ""] * 2
@@ -189,7 +186,6 @@ def test_where_a_chunk_ends_changes_nothing(text: str, size: int) -> None:
         assert whole.table.equals(parts.table)
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.text("aक字👍é", min_size=1, max_size=6), st.text("\u0301\u093f\u200d🏽", max_size=3))
 def test_marks_stay_with_what_they_mark(base: str, marks: str) -> None:
     assert all(not unicodedata.category(atom[0]).startswith("M") for atom in cut(base + marks))

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 from tokenizers.decoders import DecodeStream
-from watched import DEMO, watch_command
+from watched import DEMO, call_command
 
 from miner.text.profiles import PROFILES
 from miner.tokenizer.checking.checking import check_tokenizer
@@ -58,15 +58,8 @@ class Made:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo corpus, mined for compression."""
     place = tmp_path_factory.mktemp("compression")
-    done = watch_command(
-        place / "used.json",
-        "mine",
-        "--corpus",
-        str(DEMO),
-        "--objective",
-        "compression",
-        "--out",
-        str(place / "run"),
+    done = call_command(
+        "mine", "--corpus", str(DEMO), "--objective", "compression", "--out", str(place / "run")
     )
     assert done.code == 0, done.err
     return place / "run"
@@ -77,12 +70,14 @@ def train(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., 
     """Train on the demo corpus; the same tokenizer is made once."""
     shelf: dict[str, Made] = {}
 
-    def make(trainer: str, *, exact: bool, again: int = 0, **options: object) -> Made:
-        key = json.dumps([trainer, exact, again, options], default=str)
+    def make(
+        trainer: str, *, exact: bool, again: int = 0, corpus: Path = DEMO, **options: object
+    ) -> Made:
+        key = json.dumps([trainer, exact, again, corpus, options], default=str)
         if key not in shelf:
             wanted = {"vocab_size": SIZE, "trainer": trainer, "exact": exact} | options
             out = tmp_path_factory.mktemp("made") / "tokenizer"
-            card = train_tokenizer(TrainConfig(run, (str(DEMO),), **wanted), out).card
+            card = train_tokenizer(TrainConfig(run, (str(corpus),), **wanted), out).card
             shelf[key] = Made(load_tokenizer(out), out, card)
         return shelf[key]
 
@@ -92,13 +87,11 @@ def train(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., 
 @pytest.mark.parametrize("trainer", TRAINERS)
 @given(text=TEXTS)
 @example("The ⇧ of\u212a McDonald(İ)É")
-@settings(max_examples=200, deadline=None)
 def test_every_text_comes_back(train: Callable[..., Made], trainer: str, text: str) -> None:
     assert train(trainer, exact=True).return_trip(text) == text
 
 
 @given(text=TEXTS)
-@settings(max_examples=100, deadline=None)
 def test_canonical_mode_gives_the_folded_text(train: Callable[..., Made], text: str) -> None:
     wanted = PROFILES["words"].normalize(text)
     assert train("hf-unigram", exact=False).return_trip(text) == wanted
@@ -146,11 +139,11 @@ def test_a_word_has_the_same_pieces_at_the_head_of_a_sentence(train: Callable[..
 @pytest.mark.parametrize("trainer", TRAINERS)
 @pytest.mark.parametrize("exact", [False, True])
 def test_what_is_named_is_one_id_whatever_it_costs(
-    train: Callable[..., Made], tmp_path_factory: pytest.TempPathFactory, trainer: str, exact: bool
+    train: Callable[..., Made], beginning: Path, tmp_path: Path, trainer: str, exact: bool
 ) -> None:
-    tokens = tmp_path_factory.mktemp("tokens") / "tokens.json"
+    tokens = tmp_path / "tokens.json"
     tokens.write_text(json.dumps(NAMED), encoding="utf-8")
-    made = train(trainer, exact=exact, tokens=tokens, units=0)
+    made = train(trainer, exact=exact, corpus=beginning, tokens=tokens, units=0)
     assert made.tokenizer.size == SIZE
     rows = pl.read_ndjson(made.folder / "units.jsonl", infer_schema_length=None)
     ids = dict(rows.select("text", "id").iter_rows())
@@ -180,8 +173,7 @@ def test_a_text_grows_as_its_tokens_come(train: Callable[..., Made]) -> None:
 def test_sentencepiece_gives_texts_without_spaces_back(profile: str, tmp_path: Path) -> None:
     lines = ["白日依山盡黃河入海流", "欲窮千里目更上一層樓", "白日依山盡\0黃河入海流"] * 40
     (tmp_path / "signs.txt").write_text("\n".join(lines), encoding="utf-8")
-    done = watch_command(
-        tmp_path / "used.json",
+    done = call_command(
         "mine",
         "--corpus",
         str(tmp_path / "signs.txt"),

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 from conftest import Recorder
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
@@ -48,7 +48,6 @@ def cost_brute(text: str, pieces: set[str]) -> int:
 
 
 @given(DOCUMENTS, PIECES)
-@settings(max_examples=300, deadline=None)
 def test_no_cut_is_shorter_than_the_one_of_the_kernel(
     documents: list[str], pieces: list[str]
 ) -> None:
@@ -65,7 +64,6 @@ def test_no_cut_is_shorter_than_the_one_of_the_kernel(
 
 
 @given(st.lists(st.text(alphabet="ab", max_size=12), min_size=1, max_size=40))
-@settings(max_examples=100, deadline=None)
 def test_documents_are_cut_by_themselves_and_in_order(documents: list[str]) -> None:
     pieces = Text.join(["a", "b", "ab", "aab", "bb"])
     uses, tokens = cut_fewest(Text.join(documents), pieces)
@@ -105,7 +103,6 @@ def test_no_text_has_no_tokens() -> None:
 
 
 @given(PIECES)
-@settings(max_examples=300, deadline=None)
 def test_the_cost_without_a_piece_is_that_of_its_text_cut_by_the_others(pieces: list[str]) -> None:
     known = sorted(set(pieces))
     costs = cost_without(Text.join(known)).tolist()
@@ -117,7 +114,6 @@ def test_the_cost_without_a_piece_is_that_of_its_text_cut_by_the_others(pieces: 
 
 
 @given(st.lists(st.text(alphabet="abcdefghij", min_size=1, max_size=6), min_size=1, max_size=80))
-@settings(max_examples=100, deadline=None)
 def test_the_trie_holds_each_piece_once(pieces: list[str]) -> None:
     known = sorted(set(pieces))
     trie = build_trie(Text.join(known))
@@ -174,7 +170,6 @@ def test_the_longest_piece_is_used() -> None:
     st.lists(st.text(alphabet="ab я學", max_size=12), min_size=1, max_size=4),
     st.lists(st.text(alphabet="ab я學", min_size=2, max_size=5), max_size=8),
 )
-@settings(max_examples=150, deadline=None)
 def test_a_unigram_model_of_these_pieces_has_as_many_tokens(
     documents: list[str], pieces: list[str]
 ) -> None:
@@ -192,7 +187,6 @@ def test_a_unigram_model_of_these_pieces_has_as_many_tokens(
 
 
 @given(st.lists(st.text(alphabet="ab ,(", max_size=14), min_size=1, max_size=4))
-@settings(max_examples=100, deadline=None)
 def test_a_unigram_model_of_words_has_as_many_tokens_and_gives_them_back(
     documents: list[str],
 ) -> None:

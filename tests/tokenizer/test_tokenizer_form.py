@@ -74,7 +74,6 @@ def there_and_back(text: str, profile: str, *, exact: bool, marked: bool, cased:
 @given(text=ANY_TEXT)
 @example(" ▁")
 @example(" ⁀⁁ ⇧")
-@settings(max_examples=120, deadline=None)
 def test_exact_form_gives_every_text_back(profile: str, marked: bool, text: str) -> None:
     assert there_and_back(text, profile, exact=True, marked=marked) == text
 
@@ -83,7 +82,6 @@ def test_exact_form_gives_every_text_back(profile: str, marked: bool, text: str)
 @given(text=st.one_of(ANY_TEXT, CAPITALS))
 @example("Ⓐ")
 @example(" Ⓐ b")
-@settings(max_examples=200, deadline=None)
 def test_a_text_comes_back_from_signs_for_its_capitals(profile: str, text: str) -> None:
     assert there_and_back(text, profile, exact=True, marked=True, cased=SIGNED) == text
 
@@ -122,7 +120,6 @@ def test_the_sign_of_a_capital_stands_before_the_space(text: str, form: str) -> 
 @pytest.mark.parametrize("marked", [False, True])
 @pytest.mark.parametrize("profile", TEXT_PROFILES)
 @given(text=st.one_of(ASSIGNED, PIECES))
-@settings(max_examples=120, deadline=None)
 def test_canonical_form_gives_the_folded_text_back(profile: str, marked: bool, text: str) -> None:
     wanted = PROFILES[profile].normalize(text)
     assert there_and_back(text, profile, exact=False, marked=marked) == wanted
@@ -131,7 +128,7 @@ def test_canonical_form_gives_the_folded_text_back(profile: str, marked: bool, t
 @pytest.mark.parametrize("exact", [False, True])
 @pytest.mark.parametrize("profile", TEXT_PROFILES)
 @given(pieces=st.lists(st.sampled_from([*DANGEROUS, "x", "."]), max_size=5))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_what_a_folded_text_decodes_to_stays(profile: str, exact: bool, pieces: list[str]) -> None:
     once = there_and_back("".join(pieces), profile, exact=exact, marked=True)
     assert there_and_back(once, profile, exact=exact, marked=True) == once
@@ -182,7 +179,6 @@ def make_tokenizer(specials: tuple[str, ...]) -> Tokenizer:
 @example("a <s> <s> a")
 @example("a[SEP]")
 @example(" [SEP]")
-@settings(max_examples=250, deadline=None)
 def test_special_tokens_in_an_exact_text_change_nothing_around_them(text: str) -> None:
     tokenizer = make_tokenizer(SPECIALS)
     ids = tokenizer.encode(text, add_special_tokens=False).ids
@@ -282,14 +278,12 @@ def test_the_table_of_folds_has_no_row_too_many() -> None:
 
 
 @given(st.text(st.characters(categories=["L", "M", "N", "Z"]), max_size=8))
-@settings(max_examples=200, deadline=None)
 def test_strings_of_letters_and_marks_fold_as_atoms_do(text: str) -> None:
     steps = NormalForm.of("words", exact=False)._fold()
     assert apply_steps(steps, [text]) == [PROFILES["words"].normalize(text)]
 
 
 @given(st.text(st.sampled_from("ΣσςΑΙαάİIıßẞﬁé\u0301\u0323 한\u1112\u1161\u11ab"), max_size=8))
-@settings(max_examples=300, deadline=None)
 def test_the_hard_letters_fold_as_atoms_do_in_every_order(text: str) -> None:
     steps = NormalForm.of("words", exact=False)._fold()
     assert apply_steps(steps, [text]) == [PROFILES["words"].normalize(text)]
@@ -356,7 +350,6 @@ def test_the_longest_unit_wins_and_gives_way_where_a_word_goes_on() -> None:
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=5))
-@settings(max_examples=150, deadline=None)
 def test_an_escaped_text_matches_itself(text: str) -> None:
     found = pre_tokenizers.Split(Regex(escape_all(text)), "removed", invert=True)
     assert found.pre_tokenize_str(text) == [(text, (0, len(text)))]
@@ -371,7 +364,6 @@ def test_signs_are_those_of_scripts_without_spaces() -> None:
 
 @pytest.mark.parametrize("profile", TEXT_PROFILES)
 @given(text=st.one_of(ANY_TEXT, PIECES))
-@settings(max_examples=100, deadline=None)
 def test_the_base_cut_loses_nothing(profile: str, text: str) -> None:
     form = NormalForm.of(profile, exact=True)
     (normal,) = form.normalize([text])
@@ -381,7 +373,6 @@ def test_the_base_cut_loses_nothing(profile: str, text: str) -> None:
 
 
 @given(text=PIECES)
-@settings(max_examples=200, deadline=None)
 def test_a_joiner_stays_with_what_stands_before_it(text: str) -> None:
     form = NormalForm.of("words", exact=True)
     (normal,) = form.normalize([text])

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,12 +17,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sentencepiece import SentencePieceProcessor
 from tokenizers import Tokenizer
 from tokenizers.decoders import DecodeStream
-from watched import DEMO, ROOT, MinedDemo, watch_command
+from watched import DEMO, ROOT, MinedDemo, call_command, watch_command
 
 from miner.errors import CorpusError, MinerError, RunError, TokenizerError, UsageError
 from miner.text.profiles import PROFILES
@@ -99,12 +98,14 @@ def train(demo: MinedDemo, tmp_path_factory: pytest.TempPathFactory) -> Callable
     """Train on the demo corpus; the same tokenizer is made once."""
     shelf: dict[str, Made] = {}
 
-    def make(trainer: str, *, exact: bool = False, again: int = 0, **options: object) -> Made:
-        key = json.dumps([trainer, exact, again, options], default=str)
+    def make(
+        trainer: str, *, exact: bool = False, again: int = 0, corpus: Path = DEMO, **options: object
+    ) -> Made:
+        key = json.dumps([trainer, exact, again, corpus, options], default=str)
         if key not in shelf:
             settings = {"vocab_size": SIZE, "exact": exact, "trainer": trainer} | options
             out = tmp_path_factory.mktemp("made") / "tokenizer"
-            made = train_tokenizer(TrainConfig(demo.folder, (str(DEMO),), **settings), out)
+            made = train_tokenizer(TrainConfig(demo.folder, (str(corpus),), **settings), out)
             shelf[key] = Made(out, trainer, exact, load_tokenizer(out), made.card)
         return shelf[key]
 
@@ -248,7 +249,6 @@ def is_plain(text: str) -> bool:
 @example(" ")
 @example("a<s> b [SEP] c")
 @example("[SCN] жартишина[SEP] входдрожь ")
-@settings(max_examples=150, deadline=None)
 def test_exact_texts_come_back_byte_for_byte(
     train: Callable[..., Made], trainer: str, text: str
 ) -> None:
@@ -259,7 +259,6 @@ def test_exact_texts_come_back_byte_for_byte(
 @pytest.mark.parametrize("trainer", ["hf-bpe", "hf-unigram"])
 @given(text=st.one_of(TEXTS, JOINED.map(lambda text: unicodedata.normalize("NFD", text))))
 @example("⁀▁⁀⁁▁a")
-@settings(max_examples=200, deadline=None)
 def test_canonical_texts_come_back_folded(
     train: Callable[..., Made], trainer: str, text: str
 ) -> None:
@@ -269,7 +268,6 @@ def test_canonical_texts_come_back_folded(
 
 @pytest.mark.parametrize("trainer", ["sentencepiece-bpe", "sentencepiece-unigram"])
 @given(text=JOINED)
-@settings(max_examples=150, deadline=None)
 def test_canonical_texts_of_known_letters_come_back_folded_from_sentencepiece(
     train: Callable[..., Made], trainer: str, text: str
 ) -> None:
@@ -278,7 +276,6 @@ def test_canonical_texts_of_known_letters_come_back_folded_from_sentencepiece(
 
 @pytest.mark.parametrize("trainer", ["hf-bpe", "hf-unigram"])
 @given(text=st.lists(st.sampled_from(["▁", "⟁", "жартишина", " ", "a"]), max_size=8).map("".join))
-@settings(max_examples=100, deadline=None)
 def test_the_mark_of_a_space_itself_comes_back(
     train: Callable[..., Made], trainer: str, text: str
 ) -> None:
@@ -497,14 +494,14 @@ def write_tokens(folder: Path, content: object) -> Path:
 
 @pytest.mark.parametrize("trainer", TRAINERS)
 def test_named_tokens_are_one_id_although_the_run_has_none_of_them(
-    demo: MinedDemo, tmp_path: Path, trainer: str
+    demo: MinedDemo, beginning: Path, tmp_path: Path, trainer: str
 ) -> None:
     names = {
         "special_tokens": ["_ABC9_", "Ω777", "<|im|>"],
         "never_split": ["weird phrase of mine"],
     }
     config = TrainConfig(
-        demo.folder, (str(DEMO),), trainer, 1000, units=4, tokens=write_tokens(tmp_path, names)
+        demo.folder, (str(beginning),), trainer, 1000, units=4, tokens=write_tokens(tmp_path, names)
     )
     train_tokenizer(config, tmp_path / "out")
     tokenizer = load_tokenizer(tmp_path / "out")
@@ -534,9 +531,9 @@ def test_named_tokens_get_a_place_before_all_units(demo: MinedDemo, tmp_path: Pa
 @pytest.mark.parametrize("trainer", TRAINERS)
 @pytest.mark.parametrize("units", [0, 37])
 def test_so_many_units_as_asked_for_and_no_other(
-    train: Callable[..., Made], trainer: str, units: int
+    train: Callable[..., Made], beginning: Path, trainer: str, units: int
 ) -> None:
-    made = train(trainer, vocab_size=700, units=units)
+    made = train(trainer, corpus=beginning, vocab_size=700, units=units)
     assert made.card["units"] == units
     assert units == 0 or made.ids["token"].n_unique() == units
     assert made.tokenizer.size <= 700
@@ -544,17 +541,19 @@ def test_so_many_units_as_asked_for_and_no_other(
 
 @pytest.mark.parametrize("trainer", ["hf-bpe", "hf-unigram"])
 @pytest.mark.parametrize("size", [300, 1000])
-def test_the_size_is_never_exceeded(train: Callable[..., Made], trainer: str, size: int) -> None:
-    made = train(trainer, vocab_size=size, exact=True)
+def test_the_size_is_never_exceeded(
+    train: Callable[..., Made], beginning: Path, trainer: str, size: int
+) -> None:
+    made = train(trainer, corpus=beginning, vocab_size=size, exact=True)
     assert made.tokenizer.size == size
     assert made.return_trip("Жартишина ⟁ \x00\U0010ffff") == "Жартишина ⟁ \x00\U0010ffff"
 
 
 @pytest.mark.parametrize("trainer", ["sentencepiece-bpe", "sentencepiece-unigram"])
 def test_sentencepiece_trains_with_the_least_size_too(
-    train: Callable[..., Made], trainer: str
+    train: Callable[..., Made], beginning: Path, trainer: str
 ) -> None:
-    assert train(trainer, vocab_size=300, units=0).tokenizer.size <= 300
+    assert train(trainer, corpus=beginning, vocab_size=300, units=0).tokenizer.size <= 300
 
 
 def test_more_units_than_ids_are_refused(demo: MinedDemo, tmp_path: Path) -> None:
@@ -578,9 +577,15 @@ def test_a_negative_number_of_units_is_refused(demo: MinedDemo) -> None:
 # The same again, and what is left of a failure
 
 
-@pytest.mark.parametrize("made", expect({}), indirect=True)
-def test_the_same_command_gives_the_same_bytes(made: Made, train: Callable[..., Made]) -> None:
-    other = train(made.trainer, exact=made.exact, again=1)
+@pytest.mark.parametrize("trainer", TRAINERS)
+@pytest.mark.parametrize("exact", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_the_same_command_gives_the_same_bytes(
+    train: Callable[..., Made], beginning: Path, trainer: str, exact: bool
+) -> None:
+    made, other = (
+        train(trainer, exact=exact, again=again, corpus=beginning, vocab_size=700, units=37)
+        for again in (0, 1)
+    )
     for name in ("tokenizer.json", "tokenizer.model", "units.jsonl", "miner.json", "README.md"):
         first, second = made.folder / name, other.folder / name
         assert first.exists() == second.exists()
@@ -659,15 +664,25 @@ def test_a_broken_corpus_leaves_nothing_behind(demo: MinedDemo, tmp_path: Path) 
     assert [path.name for path in tmp_path.iterdir()] == ["bad.txt"]
 
 
+KILLER = """
+import os, signal, sys
+from miner.commands.main import main
+write = sys.stderr.write
+def tell(text):
+    if sys.argv[1] in text:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return write(text)
+sys.stderr.write = tell
+main(sys.argv[2:])
+"""
+
+
 @pytest.mark.parametrize("moment", ["looking for", "training"])
 def test_a_killed_run_leaves_no_folder_that_looks_whole(
     demo: MinedDemo, tmp_path: Path, moment: str
 ) -> None:
     out = tmp_path / "out"
     command = [
-        sys.executable,
-        "-m",
-        "miner",
         "train",
         str(demo.folder),
         "--corpus",
@@ -677,18 +692,16 @@ def test_a_killed_run_leaves_no_folder_that_looks_whole(
         "--out",
         str(out),
     ]
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, env=env, text=True) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if moment in line:
-                process.send_signal(signal.SIGKILL)
-                break
-        process.wait()
-    assert process.returncode == -signal.SIGKILL
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLER, moment, *command],
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert not out.exists()
-    done = subprocess.run(command, capture_output=True, env=env, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    done = call_command(*command)
+    assert done.code == 0, done.err
     assert (out / "tokenizer.json").exists()
     assert not (tmp_path / "out.partial").exists()
 
@@ -722,7 +735,6 @@ def test_a_tiny_or_odd_corpus_trains_or_says_why_not(
 
 def test_the_command_trains_and_says_what_it_made(demo: MinedDemo, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    begun = time.monotonic()
     done = watch_command(
         tmp_path / "used.json",
         "train",
@@ -741,7 +753,6 @@ def test_the_command_trains_and_says_what_it_made(demo: MinedDemo, tmp_path: Pat
     assert card["vocab_size"] == 1000
     assert not done.touched
     assert not {"torch", "faiss", "transformers"} & done.modules
-    assert time.monotonic() - begun < 60
 
 
 def test_without_a_corpus_it_is_the_text_of_the_run(
@@ -776,8 +787,7 @@ def test_wrong_use_ends_with_its_code_and_one_line(
 ) -> None:
     told = {"run": demo.folder, "out": tmp_path / "out", "demo": DEMO}
     filled = [argument.format(**told) for argument in arguments]
-    done = watch_command(tmp_path / "used.json", "train", *filled)
+    done = call_command("train", *filled)
     assert done.code == code
-    assert "Traceback" not in done.err
     assert done.err.strip()
     assert not (tmp_path / "out").exists()

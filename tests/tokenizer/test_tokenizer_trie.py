@@ -44,7 +44,6 @@ def find(texts: Sequence[str], text: str) -> list[tuple[int, int]]:
 
 
 @given(TEXTS, st.data())
-@settings(max_examples=150, deadline=None)
 def test_the_leftmost_and_longest_text_is_found(texts: list[str], data: st.DataObject) -> None:
     alphabet = sorted(set("".join(texts)) | {"a", "x"})
     filler = st.text(alphabet=alphabet, max_size=3)
@@ -53,13 +52,12 @@ def test_the_leftmost_and_longest_text_is_found(texts: list[str], data: st.DataO
 
 
 @given(st.lists(ORDERED, min_size=10, max_size=60), st.text(alphabet="abcdefghijkl", max_size=30))
-@settings(max_examples=100, deadline=None)
 def test_many_ways_on_are_halved_rightly(texts: list[str], text: str) -> None:
     assert find(texts, text) == cut_brute(texts, text)
 
 
 @given(TEXTS, st.text(alphabet="abx.*[]\\", max_size=12))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_isolated_pieces_are_the_texts_and_what_is_between(texts: list[str], text: str) -> None:
     spans = cut_brute(texts, text)
     edges = sorted({0, len(text), *(edge for span in spans for edge in span)})
@@ -68,7 +66,6 @@ def test_isolated_pieces_are_the_texts_and_what_is_between(texts: list[str], tex
 
 
 @given(st.characters(exclude_categories=["Cs"]), st.characters(exclude_categories=["Cs"]))
-@settings(max_examples=200, deadline=None)
 def test_one_character_matches_itself_and_no_other(character: str, other: str) -> None:
     assert find([character], character) == [(0, 1)]
     assert character == other or find([character], other) == []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from watched import MinedDemo
 
@@ -149,7 +149,6 @@ def test_a_list_that_is_not_there_or_a_folder_is_a_clear_error(tmp_path: Path) -
 
 
 @given(st.text(max_size=20))
-@settings(max_examples=200, deadline=None)
 def test_what_has_no_problem_is_a_printable_text(entry: str) -> None:
     if find_problem(entry) is None:
         entry.encode()

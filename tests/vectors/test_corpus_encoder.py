@@ -58,7 +58,7 @@ def brute_row(ids: np.ndarray, counts: np.ndarray, atom: int, window: int, size:
     return row
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(st.lists(st.sampled_from("abcdefg"), max_size=12), min_size=1, max_size=8),
     st.integers(1, 5),

@@ -51,7 +51,7 @@ class OutOfRoomError(RuntimeError):
     """What a device without memory raises."""
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.integers(0, 40), max_size=60), st.integers(1, 100))
 def test_rows_come_back_in_order(lengths: list[int], tokens_at_once: int) -> None:
     sizes: list[int] = []
@@ -225,7 +225,7 @@ def test_half_precision_keeps_the_direction(plain_rows: np.ndarray) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.text(), min_size=1, max_size=5))
 def test_word_reader_gives_the_tokens_of_the_tokenizer(loaded: Encoder, texts: list[str]) -> None:
     assert isinstance(loaded, SentenceEncoder)

@@ -110,7 +110,7 @@ def test_parts_without_a_bridge_stay_on_the_map() -> None:
     assert 0.95 < inside.mean() <= 1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 40), st.integers(1, 4), st.integers(0, 2**40))
 def test_any_vectors_are_placed(rows: int, width: int, seed: int) -> None:
     vectors = unit_rows(np.random.default_rng(seed).integers(-1, 2, (rows, width)))
@@ -151,12 +151,7 @@ def test_further_rows_of_few_or_none() -> None:
 
 
 @pytest.mark.slow
-def test_a_vocabulary_of_the_default_size_takes_two_seconds() -> None:
-    import time
-
-    vectors, _ = make_clusters([100] * 80)
-    table = find_neighbors(vectors, k=10).table
-    lay_out(vectors[:50], find_neighbors(vectors[:50], k=10).table, seed=0)
-    start = time.perf_counter()
-    lay_out(vectors, table, seed=0)
-    assert time.perf_counter() - start < 4  # 1.1 s with nothing else beside
+def test_a_vocabulary_of_the_default_size_comes_apart() -> None:
+    vectors, which = make_clusters([100] * 80)
+    points = draw(vectors)
+    assert points.shape == (8000, 2) and agree(points, which) > 0.94

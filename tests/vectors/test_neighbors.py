@@ -143,7 +143,7 @@ def test_one_sided_nearness_makes_a_family_only_where_it_is_allowed() -> None:
     assert group_families(table, np.array([1, 0]), threshold=0.9, mutual=False).tolist() == [1, 1]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(2, 60), st.integers(0, 9), st.floats(0.2, 0.95))
 def test_members_are_close_to_a_better_head(n: int, seed: int, threshold: float) -> None:
     vectors = random_rows(n, 4, seed=seed)
