@@ -11,7 +11,7 @@ What is in `__all__` is for others, and is loaded when it is first asked for.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 __version__ = "0.1.0"
 
@@ -71,31 +71,6 @@ _HOMES = {
     "miner.runs.manifest": ("Manifest",),
 }  # fmt: skip
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
-
-if TYPE_CHECKING:
-    from miner.api.mining import mine, open_run
-    from miner.api.models import adopt, tune
-    from miner.api.pictures import Picture
-    from miner.api.results import Result
-    from miner.api.run import Run
-    from miner.api.tokenizers import Checks, Tokenizer, load_tokenizer
-    from miner.api.tools import compare, diff, inspect, synth
-    from miner.api.units import Decomposition, Explanation, Span, Unit
-    from miner.config import MineConfig
-    from miner.errors import (
-        ConfigError,
-        CorpusError,
-        EncoderError,
-        InputError,
-        MinerError,
-        ModelError,
-        RunError,
-        TokenizerError,
-        UsageError,
-    )
-    from miner.lexicon import Lexicon
-    from miner.progress import Progress
-    from miner.runs.manifest import Manifest
 
 
 def __getattr__(name: str) -> Any:

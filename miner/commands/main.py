@@ -685,7 +685,7 @@ def grade(run: Path, key: Path, as_json: bool) -> None:
       miner grade outputs/run --key made/key.jsonl
       miner grade outputs/run --key terms.txt --json
     """
-    from miner.synthesis.grading import describe_grade, grade_run, summarize_grade
+    from miner.review.grading import describe_grade, grade_run, summarize_grade
 
     graded = grade_run(run, key)
     if as_json:
