@@ -46,6 +46,8 @@ __all__ = [
     "load_tokenizer",
     "mine",
     "open_run",
+    "restore",
+    "rewrite",
     "synth",
     "tune",
 ]
@@ -60,15 +62,17 @@ _HOMES = {
     "miner.api.tools": (
         "compare", "diff", "inspect", "synth",
     ),
-    "miner.api.units": ("Decomposition", "Explanation", "Span", "Unit"),
+    "miner.api.rewriting": ("restore", "rewrite"),
+    "miner.api.units": ("Explanation", "Unit"),
     "miner.config": ("MineConfig",),
     "miner.errors": (
         "ConfigError", "CorpusError", "EncoderError", "InputError", "MinerError", "ModelError",
         "RunError", "TokenizerError", "UsageError",
     ),
-    "miner.lexicon": ("Lexicon",),
+    "miner.lexicon": ("Decomposition", "Lexicon"),
     "miner.progress": ("Progress",),
     "miner.runs.manifest": ("Manifest",),
+    "miner.runs.segmenting": ("Span",),
 }  # fmt: skip
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -4,10 +4,11 @@ from miner.api.mining import mine, open_run
 from miner.api.models import adopt, tune
 from miner.api.pictures import Picture
 from miner.api.results import Result
+from miner.api.rewriting import restore, rewrite
 from miner.api.run import Run
 from miner.api.tokenizers import Checks, Tokenizer, load_tokenizer
 from miner.api.tools import compare, diff, inspect, synth
-from miner.api.units import Decomposition, Explanation, Span, Unit
+from miner.api.units import Explanation, Unit
 from miner.config import MineConfig
 from miner.errors import (
     ConfigError,
@@ -20,9 +21,10 @@ from miner.errors import (
     TokenizerError,
     UsageError,
 )
-from miner.lexicon import Lexicon
+from miner.lexicon import Decomposition, Lexicon
 from miner.progress import Progress
 from miner.runs.manifest import Manifest
+from miner.runs.segmenting import Span
 
 __all__ = [
     "Checks",
@@ -55,6 +57,8 @@ __all__ = [
     "load_tokenizer",
     "mine",
     "open_run",
+    "restore",
+    "rewrite",
     "synth",
     "tune",
 ]

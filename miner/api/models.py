@@ -13,7 +13,7 @@ from miner.api.tokenizers import TextOrPath
 from miner.model.adopting import AdoptConfig, adopt_model
 from miner.model.rows import Init
 from miner.model.tuned_view import summarize_tuned
-from miner.model.tuning import TuneConfig, tune_model
+from miner.model.tuning import TuneConfig, tune_model, write_elsewhere
 from miner.model.view import summarize_model
 from miner.progress import Progress, choose_progress
 
@@ -96,6 +96,7 @@ def tune(
     precision: Literal["auto", "float32", "bfloat16"] = "auto",
     four_bit: bool = False,
     merge: bool = False,
+    template: bool = False,
     seed: int = 0,
     text_column: str | None = None,
     resume: bool = False,
@@ -113,6 +114,8 @@ def tune(
         steps: how many steps, or `epochs`, how often the text is read; one by default.
         batch: ids a step; context: ids a block.
         rank: of adapters; rows_only: none of them.
+        merge: write the whole model; template: train nothing, and write settings for axolotl and
+            a script, for people who train elsewhere.
         resume: go on with a training that was cut off.
 
     Raises:
@@ -137,5 +140,8 @@ def tune(
         text_column=text_column,
     )
     told = choose_progress(progress)
+    if template:
+        write_elsewhere(config, Path(out), overwrite=overwrite, progress=told)
+        return Result(f"Next: read {out}/README.md", {}, Path(out))
     tuned = tune_model(config, Path(out), resume=resume, overwrite=overwrite, progress=told)
     return Result(summarize_tuned(tuned.card, str(out)), tuned.card, tuned.folder)

@@ -6,38 +6,40 @@ import getpass
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
 
 from miner.api.pictures import Picture, draw_savings, draw_units, write_run
-from miner.api.tokenizers import TextOrPath, Tokenizer, Trainer, train_tokenizer
-from miner.api.units import Decomposition, Explanation, Span, Unit, make_explanation, make_unit
+from miner.api.results import Result
+from miner.api.units import Explanation, Unit, make_explanation, make_unit
 from miner.config import MineConfig
 from miner.errors import RunError, UsageError
-from miner.lexicon.lexicon import Lexicon
-from miner.lexicon.looking import look_up
 from miner.mining.vocabulary import list_rows, order_merges
-from miner.progress import Progress
+from miner.progress import SILENT, Progress
 from miner.report.drawing import redraw_report
-from miner.review.export import Exported, export_vocabulary
-from miner.review.telling import explain_text
-from miner.rewriting.jobs import RewriteConfig, open_job
-from miner.rewriting.streaming import Job, convert_texts
+from miner.report.summary import summarize
 from miner.runs.annotations import Reviewed, check_form, review_run
 from miner.runs.decisions import Log, Policy, name_log, read_logs, settle_logs
-from miner.runs.finished import open_finished
+from miner.runs.finished import Finished, open_finished
 from miner.runs.forms import cut_forms
-from miner.runs.manifest import Manifest
+from miner.runs.manifest import Manifest, read_manifest
 from miner.runs.names import MANIFEST
-from miner.runs.segmenting import Segmenter
+from miner.runs.segmenting import Segmenter, Span
 from miner.runs.stages import read_curve, read_map
 from miner.runs.store import open_folder
 
+if TYPE_CHECKING:  # a wing is opened when it is asked
+    from miner.api.tokenizers import Tokenizer, Trainer
+    from miner.lexicon.lexicon import Decomposition, Lexicon
+    from miner.review.export import Exported
+    from miner.rewriting.streaming import Job
+
+TextOrPath = str | os.PathLike[str]
 Style = Literal["glued", "signs", "addresses"]
 INTERNAL = ("row", "order", "value", "candidate", "atom")  # columns that name rows of other tables
 
@@ -46,7 +48,8 @@ class Run:
     """A finished run: its units as its reviewers want them, and what can be done with them.
 
     It is a folder, which the command reads and writes too; what is large is read when it is first
-    asked for. Reading is safe in several threads.
+    asked for. Reading is safe in several threads. `manifest` has the run in figures: settings,
+    inputs, versions, counts, costs.
 
     >>> import miner
     >>> run = miner.mine(["new york is large", "i like new york", "new york again"] * 9)
@@ -63,15 +66,14 @@ class Run:
     ) -> None:
         self.folder = folder
         self.policy: Policy = policy
+        self.manifest: Manifest = read_manifest(folder)
         self._home = home  # a temporary folder goes with the object
-        self._finished = open_finished(folder)
 
     # What was found
 
-    @property
-    def manifest(self) -> Manifest:
-        """The run in figures: settings, inputs, versions, counts, costs. Frozen."""
-        return self._finished.manifest
+    @cached_property
+    def _finished(self) -> Finished:
+        return open_finished(self.folder)
 
     @property
     def config(self) -> MineConfig:
@@ -144,6 +146,10 @@ class Run:
         saved = self.manifest.saved.get("saved")
         shorter = "" if saved is None else f", {saved:.1%} fewer tokens"
         return f"{kept:,} of {tried:,} kept{shorter}, profile {self.manifest.profile}"
+
+    def summary(self) -> str:
+        """Return what `miner mine` prints: the best units of each kind, verdicts, savings, cost."""
+        return summarize(self._units, self.manifest, str(self.folder))
 
     def _repr_html_(self) -> str:
         return write_run(repr(self), self.units, self.manifest)
@@ -230,6 +236,8 @@ class Run:
             density: the share of places that get a sign, above 0, at most 1; chosen by `seed`.
         """
         options = {"links": links, "markers": markers, "alphabet": alphabet, "density": density}
+        from miner.rewriting.streaming import convert_texts
+
         return convert_texts(texts, self._open_job(back=False, style=style, seed=seed, **options))
 
     def restore(
@@ -243,9 +251,13 @@ class Run:
     ) -> Iterator[str]:
         """Yield the texts that `rewrite` was given, by the same options."""
         options = {"links": links, "markers": markers, "alphabet": alphabet}
+        from miner.rewriting.streaming import convert_texts
+
         return convert_texts(texts, self._open_job(back=True, style=style, **options))
 
     def _open_job(self, *, back: bool, **options: Any) -> Job:
+        from miner.rewriting.jobs import RewriteConfig, open_job
+
         config = RewriteConfig("", Path(), run=self.folder, policy=self.policy, **options)
         return open_job(config, back=back)
 
@@ -253,15 +265,43 @@ class Run:
 
     @cached_property
     def _lexicon(self) -> Lexicon:
+        from miner.lexicon.lexicon import Lexicon
+
         return Lexicon(self.folder, policy=self.policy)
 
     def explain(self, text: str) -> Explanation:
         """Tell why a text is a unit, or why not, and what would change that."""
+        from miner.review.telling import explain_text
+
         return make_explanation(explain_text(self.folder, text, policy=self.policy))
 
-    def lookup(self, text: str, *, k: int = 8) -> Mapping[str, Any]:
-        """Return what is known of a text: parts, address, facets, typical places, what is near."""
-        return look_up(self._lexicon, text, k=k)
+    def lookup(
+        self,
+        text: str,
+        *,
+        k: int = 8,
+        by: Literal["auto", "text", "id", "address"] = "auto",
+        tokenizer: TextOrPath | None = None,
+        layer: str | None = None,
+    ) -> Result:
+        """Tell what is known of a text: parts, address, facets, typical places, what is near.
+
+        Args:
+            text: a unit or any other text, a glued one too; an address, or its beginning; an id.
+            k: how many of the nearest to list.
+            by: what `text` is; by default a text, or an address where it is written as one.
+            tokenizer: a folder of miner whose ids are told too.
+            layer: the layer of vectors to search with the text.
+        """
+        from miner.lexicon.lexicon import Lexicon
+        from miner.lexicon.looking import look_up
+        from miner.lexicon.view import describe_lookup
+
+        lexicon = self._lexicon
+        if tokenizer is not None:
+            lexicon = Lexicon(self.folder, policy=self.policy, tokenizer=tokenizer)
+        found = look_up(lexicon, text, by=by, k=k, layer=layer)
+        return Result(describe_lookup(found), found)
 
     def near(self, text: str | int | np.ndarray, k: int = 10) -> pl.DataFrame:
         """Return the units nearest to a text, a rank or a vector: `rank, token, cosine`."""
@@ -322,7 +362,7 @@ class Run:
 
     def _forget(self) -> None:
         """Read anew what decisions change."""
-        kept = ("folder", "policy", "_home", "_finished")
+        kept = ("folder", "policy", "manifest", "_home", "_finished")
         for name in [name for name in vars(self) if name not in kept]:
             del self.__dict__[name]
 
@@ -348,6 +388,64 @@ class Run:
         from miner.review.widget import Review
 
         return Review(self.folder, reviewer, policy=self.policy)
+
+    def open_lab(
+        self, reviewer: str | None = None, *, browser: bool = True, port: int | None = None
+    ) -> int:
+        """Open the review in a JupyterLab of its own, as `miner review`; return its exit code."""
+        from miner.review.lab import open_lab
+
+        return open_lab(self.folder, reviewer, policy=self.policy, browser=browser, port=port)
+
+    def grade(self, key: TextOrPath) -> Result:
+        """Hold the run, as it was mined, against an answer key: what was found, missed, and why.
+
+        Args:
+            key: the key of `synth`, or a file of terms, one a line.
+        """
+        from miner.review.grading import describe_grade, grade_run, summarize_grade
+
+        graded = grade_run(self.folder, Path(key))
+        tables = {"key": graded.key.to_dicts(), "not_in_key": graded.strange.to_dicts()}
+        return Result(describe_grade(graded), summarize_grade(graded) | tables)
+
+    def tell_fields(
+        self,
+        *,
+        facets: TextOrPath | None = None,
+        layers: Sequence[TextOrPath] = (),
+        attach: Sequence[str] = (),
+        encoder: str | None = None,
+        drop: Sequence[str] = (),
+        filled: TextOrPath | None = None,
+        reviewer: str | None = None,
+        progress: Progress = SILENT,
+    ) -> str:
+        """Tell the fields anew: with other anchors, decisions, layers; as `miner fields` does.
+
+        Args:
+            facets: a TOML file of anchor words.
+            layers: tables of a column `token` and one for each layer.
+            attach: `NAME=TABLE`, layers of vectors; encoder: what made them.
+            drop: names of layers to take away.
+            filled: a semiotic map that people filled.
+        """
+        from miner.lexicon.filling import FieldsConfig, fill_fields
+
+        config = FieldsConfig(
+            self.folder,
+            Path(facets) if facets is not None else None,
+            [Path(table) for table in layers],
+            attach,
+            encoder,
+            drop,
+            Path(filled) if filled is not None else None,
+            reviewer,
+            self.policy,
+        )
+        told = fill_fields(config, progress=progress)
+        self._forget()
+        return told
 
     def plot_map(self) -> Picture:
         """Return a map of the units: those that lie together are used alike."""
@@ -395,6 +493,8 @@ class Run:
         Raises:
             UsageError, RunError, CorpusError, TokenizerError: with the place and the cure.
         """
+        from miner.api.tokenizers import train_tokenizer
+
         return train_tokenizer(
             self.folder,
             trainer,
@@ -416,9 +516,19 @@ class Run:
         self,
         path: TextOrPath,
         *,
-        format: Literal["jsonl", "csv", "parquet", "txt", "json", "merges"] = "jsonl",  # noqa: A002
+        format: Literal["jsonl", "csv", "parquet", "txt", "json", "merges", "map"] = "jsonl",  # noqa: A002
     ) -> Exported:
-        """Write the units to a file for other programs; return how many, and notes."""
+        """Write the units to a file for other programs; return how many, and notes.
+
+        `map` is the semiotic map: token, meaning and operation, to be filled and given back.
+        """
+        from miner.review.export import Exported, export_vocabulary
+
+        if format == "map":
+            from miner.lexicon.semiotic import write_map
+
+            counts = self._reviewed.counts if self._reviewed else {}
+            return Exported(write_map(self._lexicon, Path(path)), dict(counts), ())
         return export_vocabulary(self.folder, Path(path), form=format, policy=self.policy)
 
     def save(self, folder: TextOrPath, *, overwrite: bool = False) -> Run:

@@ -10,11 +10,13 @@ from miner.api.models import find_folder, list_paths
 from miner.api.results import Result
 from miner.api.run import Run
 from miner.api.tokenizers import TextOrPath
+from miner.errors import UsageError
 from miner.inspection.inspecting import InspectConfig, inspect_corpus
+from miner.inspection.page import write_inspection
 from miner.inspection.view import describe_inspection
 from miner.progress import Progress, choose_progress
 from miner.synthesis.writing import SynthConfig, describe_language, write_language
-from miner.tokenizer.comparing import compare_tokenizers, summarize_comparison
+from miner.tokenizer.comparing import compare_tokenizers, summarize_comparison, write_page
 from miner.tokenizer.diffing import (
     describe_difference,
     diff_tokenizers,
@@ -24,6 +26,13 @@ from miner.tokenizer.diffing import (
 from miner.tokenizer.reading.loading import load_tokenizer
 
 
+def find_page(html: TextOrPath | None) -> Path | None:
+    """Return where a page is to be written; UsageError where that is a folder."""
+    if html is not None and Path(html).is_dir():
+        raise UsageError(f"--html {html} is a folder", cure="Name a file, such as page.html")
+    return None if html is None else Path(html)
+
+
 def inspect(
     corpus: TextOrPath | Sequence[TextOrPath],
     *,
@@ -31,6 +40,7 @@ def inspect(
     tokenizer: TextOrPath | None = None,
     profile: str = "auto",
     on_error: Literal["stop", "skip"] = "stop",
+    html: TextOrPath | None = None,
     progress: bool | Progress = False,
 ) -> Result:
     """Tell what a corpus is before it is mined, as `miner inspect` does.
@@ -40,10 +50,12 @@ def inspect(
     Args:
         corpus: a path, a glob or several.
         tokenizer: whose tokens to count; by default they are estimated.
+        html: a page with pictures to write too.
 
     Raises:
         CorpusError: a file is not there or cannot be read.
     """
+    page = find_page(html)
     config = InspectConfig(
         list_paths(corpus),
         text_column=text_column,
@@ -52,6 +64,8 @@ def inspect(
         on_error=on_error,
     )
     record = inspect_corpus(config, progress=choose_progress(progress))
+    if page is not None:
+        write_inspection(page, record)
     return Result(describe_inspection(record), record)
 
 
@@ -63,6 +77,7 @@ def compare(
     shape: str = "llama-3-8b",
     text_column: str | None = None,
     on_error: Literal["stop", "skip"] = "stop",
+    html: TextOrPath | None = None,
     progress: bool | Progress = False,
 ) -> Result:
     """Compare tokenizers on text that none was trained on, as `miner compare` does.
@@ -72,10 +87,12 @@ def compare(
         corpus: a path, a glob or several.
         run: whose units to look for; by default those of the first tokenizer of miner.
         shape: of the model whose attention and memory are counted.
+        html: a page with pictures to write too.
 
     Raises:
         TokenizerError, CorpusError, RunError: one of them cannot be read.
     """
+    page = find_page(html)
     comparison = compare_tokenizers(
         [Path(path) for path in tokenizers],
         list_paths(corpus),
@@ -85,6 +102,8 @@ def compare(
         on_error=on_error,
         progress=choose_progress(progress),
     )
+    if page is not None:
+        write_page(page, comparison)
     return Result(summarize_comparison(comparison), comparison.record())
 
 
