@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +11,6 @@ from miner.api.models import find_folder, list_paths
 from miner.api.results import Result
 from miner.api.run import Run
 from miner.api.tokenizers import TextOrPath
-from miner.errors import UsageError
 from miner.inspection.inspecting import InspectConfig, inspect_corpus
 from miner.inspection.page import write_inspection
 from miner.inspection.view import describe_inspection
@@ -26,13 +26,6 @@ from miner.tokenizer.diffing import (
 from miner.tokenizer.reading.loading import load_tokenizer
 
 
-def find_page(html: TextOrPath | None) -> Path | None:
-    """Return where a page is to be written; UsageError where that is a folder."""
-    if html is not None and Path(html).is_dir():
-        raise UsageError(f"--html {html} is a folder", cure="Name a file, such as page.html")
-    return None if html is None else Path(html)
-
-
 def inspect(
     corpus: TextOrPath | Sequence[TextOrPath],
     *,
@@ -40,22 +33,20 @@ def inspect(
     tokenizer: TextOrPath | None = None,
     profile: str = "auto",
     on_error: Literal["stop", "skip"] = "stop",
-    html: TextOrPath | None = None,
     progress: bool | Progress = False,
 ) -> Result:
     """Tell what a corpus is before it is mined, as `miner inspect` does.
 
-    Size, class, languages, repeats, damage, and for what it is enough.
+    Size, class, languages, repeats, damage, and for what it is enough. `save` of the result writes
+    a page with pictures.
 
     Args:
         corpus: a path, a glob or several.
         tokenizer: whose tokens to count; by default they are estimated.
-        html: a page with pictures to write too.
 
     Raises:
         CorpusError: a file is not there or cannot be read.
     """
-    page = find_page(html)
     config = InspectConfig(
         list_paths(corpus),
         text_column=text_column,
@@ -64,9 +55,9 @@ def inspect(
         on_error=on_error,
     )
     record = inspect_corpus(config, progress=choose_progress(progress))
-    if page is not None:
-        write_inspection(page, record)
-    return Result(describe_inspection(record), record)
+    return Result(
+        describe_inspection(record), record, page=partial(write_inspection, record=record)
+    )
 
 
 def compare(
@@ -77,22 +68,21 @@ def compare(
     shape: str = "llama-3-8b",
     text_column: str | None = None,
     on_error: Literal["stop", "skip"] = "stop",
-    html: TextOrPath | None = None,
     progress: bool | Progress = False,
 ) -> Result:
     """Compare tokenizers on text that none was trained on, as `miner compare` does.
+
+    `save` of the result writes a page with pictures.
 
     Args:
         tokenizers: folders or files; the first is what the others are measured against.
         corpus: a path, a glob or several.
         run: whose units to look for; by default those of the first tokenizer of miner.
         shape: of the model whose attention and memory are counted.
-        html: a page with pictures to write too.
 
     Raises:
         TokenizerError, CorpusError, RunError: one of them cannot be read.
     """
-    page = find_page(html)
     comparison = compare_tokenizers(
         [Path(path) for path in tokenizers],
         list_paths(corpus),
@@ -102,9 +92,11 @@ def compare(
         on_error=on_error,
         progress=choose_progress(progress),
     )
-    if page is not None:
-        write_page(page, comparison)
-    return Result(summarize_comparison(comparison), comparison.record())
+    return Result(
+        summarize_comparison(comparison),
+        comparison.record(),
+        page=partial(write_page, comparison=comparison),
+    )
 
 
 def diff(old: TextOrPath, new: TextOrPath, *, sample: TextOrPath | None = None) -> Result:

@@ -191,10 +191,14 @@ def inspect(paths: tuple[str, ...], page: Path | None, as_json: bool, **options:
       miner inspect novel.txt --tokenizer ./gpt2 --html novel.html
       miner inspect model.safetensors
     """
+    from miner.api.results import check_page
     from miner.api.tools import inspect as inspect_corpus
 
-    told = inspect_corpus(paths, html=page, progress=BARS, **options)
+    check_page(page)
+    told = inspect_corpus(paths, progress=BARS, **options)
     show(told.text, lambda: told.data, as_json=as_json)
+    if page is not None:
+        told.save(page)
 
 
 @click.command()

@@ -182,9 +182,13 @@ def compare(tokenizers: tuple[Path, ...], page: Path | None, as_json: bool, **op
       miner compare bpe.json units_a units_b --corpus heldout.txt --run outputs/run --html page.html
       miner compare ./llama-3 tokenizer --corpus heldout.jsonl --shape llama-3-70b --json
     """
+    from miner.api.results import check_page
     from miner.api.tools import compare as compare_tokenizers
 
     if not options["corpus"]:
         raise UsageError("no corpus is named", cure="Add --corpus PATH")
-    told = compare_tokenizers(tokenizers, html=page, progress=BARS, **options)
+    check_page(page)
+    told = compare_tokenizers(tokenizers, progress=BARS, **options)
     show(told.text, lambda: told.data, as_json=as_json)
+    if page is not None:
+        told.save(page)
