@@ -83,9 +83,9 @@ def mine(
         CorpusError, ConfigError, EncoderError, RunError: what came in is not as it should be, with
             the place and the cure.
 
-    >>> run = mine(["new york is large", "i like new york", "new york again"] * 9, vocab_size=5)
-    >>> run.units["token"].to_list()
-    ['new york']
+    >>> run = mine(["new york is large", "i like new york", "new york again"] * 9)
+    >>> run["New York"].count
+    27
     >>> run.segment("Is New York far?")
     ['Is', 'New York', 'far', '?']
     """
@@ -150,9 +150,10 @@ def open_run(
     Raises:
         RunError: there is no run, one of another version, or a damaged one.
 
+    >>> import miner
     >>> try:
     ...     open_run("nowhere")
-    ... except RunError as error:
+    ... except miner.RunError as error:
     ...     print(error.problem)
     holds no run of miner
     """

@@ -53,8 +53,8 @@ class Run:
 
     >>> import miner
     >>> run = miner.mine(["new york is large", "i like new york", "new york again"] * 9)
-    >>> len(run), "New York" in run, run["new york"].count
-    (1, True, 27)
+    >>> "New York" in run, run["new york"].count, run.segment("Is New York far?")
+    (True, 27, ['Is', 'New York', 'far', '?'])
     """
 
     def __init__(
