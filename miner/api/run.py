@@ -23,10 +23,12 @@ from miner.mining.vocabulary import list_rows, order_merges
 from miner.progress import SILENT, Progress
 from miner.report.drawing import redraw_report
 from miner.report.summary import summarize
-from miner.runs.annotations import Reviewed, check_form, review_run
+from miner.runs.annotations import check_form, review_run
 from miner.runs.decisions import Log, Policy, name_log, read_logs, settle_logs
 from miner.runs.finished import Finished, open_finished
 from miner.runs.forms import cut_forms
+from miner.runs.growing import add_runs
+from miner.runs.keeping import Reviewed
 from miner.runs.manifest import Manifest, read_manifest
 from miner.runs.names import MANIFEST
 from miner.runs.segmenting import Segmenter, Span
@@ -161,8 +163,9 @@ class Run:
         run = self._finished
         if run.manifest.profile == "bytes":
             raise UsageError("this run is of bytes", cure="Segment texts by a run of text")
-        applied = self._reviewed.applied if self._reviewed else run
-        return Segmenter.of(self._units, applied.atoms, applied.candidates, run.patterns)
+        added = self._reviewed.added if self._reviewed else ()
+        atoms, candidates, _ = add_runs(added, run.atoms, run.candidates)
+        return Segmenter.of(self._units, atoms, candidates, run.patterns)
 
     def segment(self, text: str | Sequence[str], *, canonical: bool = False) -> list[str]:
         """Return a text in pieces: each unit whole, each other word and mark by itself.

@@ -9,7 +9,7 @@ import click
 
 from miner.commands.options import BARS, folder_or_file, policy_option, show
 from miner.config import CHOICES
-from miner.errors import UsageError
+from miner.errors import UsageError, need_extra
 
 TRAINERS = ("hf-bpe", "hf-unigram", "sentencepiece-bpe", "sentencepiece-unigram")
 SHAPES = ("llama-3-8b", "llama-3-70b", "mistral-7b", "qwen2.5-0.5b", "qwen2.5-7b", "gpt2")
@@ -82,6 +82,8 @@ def train(as_json: bool, **options: Any) -> None:
     """
     from miner.api.mining import open_run
 
+    if options["trainer"].startswith("sentencepiece") and options["base"] is None:
+        need_extra("sentencepiece", f"--trainer {options['trainer']}")
     run = open_run(options.pop("run"), policy=options.pop("policy"))
     tokenizer = run.train_tokenizer(options.pop("trainer"), progress=BARS, **options)
     show(tokenizer.summary(), lambda: tokenizer.card, as_json=as_json)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -12,8 +12,8 @@ from miner.mining.proposals import Verdict
 from miner.mining.ranking import gather_families, rank_kept
 from miner.mining.vocabulary import order_merges
 from miner.runs.decisions import (
-    Conflict,
     Decision,
+    Log,
     Policy,
     Settled,
     Unit,
@@ -23,27 +23,8 @@ from miner.runs.decisions import (
 )
 from miner.runs.finished import Finished, open_finished
 from miner.runs.forms import cut_forms
+from miner.runs.keeping import Reviewed, keep_review
 from miner.runs.obeying import Applied, apply_decisions, find_units
-
-
-@dataclass(frozen=True)
-class Reviewed:
-    """A vocabulary that obeys its reviewers.
-
-    `units` in rank order, with `label`; `merges` as `order_merges` gives them; `counts`: how many
-    units were accepted, rejected and so on; `notes`: what a person should know, a line each.
-    `proposals` stand in the order of the run, what was added last. `refused`: see `Applied`;
-    `conflicts`: where reviewers differ. `applied` has the atoms and candidates that they count in.
-    """
-
-    units: pl.DataFrame
-    merges: pl.DataFrame
-    proposals: pl.DataFrame
-    counts: Mapping[str, int]
-    notes: tuple[str, ...]
-    refused: Mapping[Unit, str]
-    conflicts: tuple[Conflict, ...]
-    applied: Applied
 
 
 def review_run(folder: Path, policy: Policy = "majority") -> Reviewed | None:
@@ -52,6 +33,11 @@ def review_run(folder: Path, policy: Policy = "majority") -> Reviewed | None:
     settled = settle_logs(logs, policy)
     if not any(said.said() for said in settled.decisions.values()) and not settled.conflicts:
         return None
+    return keep_review(folder, policy, logs, partial(_prove_review, folder, logs, settled))
+
+
+def _prove_review(folder: Path, logs: Sequence[Log], settled: Settled) -> Reviewed:
+    """Apply decisions to a run, and rank what is left."""
     run = open_finished(folder)
     applied = apply_decisions(
         run.proposals.drop("row"),
@@ -64,17 +50,16 @@ def review_run(folder: Path, policy: Policy = "majority") -> Reviewed | None:
     kept = rank_kept(applied.proposals.drop("place"), applied.atoms, applied.candidates)
     units = gather_families(kept, run.vectors, device="cpu", seed=run.manifest.config.seed)[0]
     units = move_families(units, applied.families)
-    merges = order_merges(units, avoid=applied.rejected)
     notes = (*list_damage(logs), *tell_outcome(settled, applied), *tell_homeless(applied, units))
     return Reviewed(
         units,
-        merges,
+        order_merges(units, avoid=applied.rejected),
         applied.proposals,
         count_decisions(settled),
         notes,
         applied.refused,
         settled.conflicts,
-        applied,
+        applied.added,
     )
 
 

@@ -25,6 +25,7 @@ NAMED = "tokens.json"
 ENCODER = "encoder"
 DECISIONS = "decisions"
 LAYERS = "layers"
+REVIEWED = "reviewed"
 KEPT = (DECISIONS, LAYERS)  # what people wrote: folders of a run that outlive it
 
 # within stages

@@ -35,7 +35,8 @@ class Applied:
 
     `proposals` with their new verdicts, what was added last, numbered in `atoms` and `candidates`,
     which hold the added ones too. `rejected`: the forms that no merge may give. `refused`: why a
-    wish was not granted. `missing`: what was decided on and is not proposed here.
+    wish was not granted. `missing`: what was decided on and is not proposed here. `added`: the
+    forms that were no proposals.
     """
 
     proposals: pl.DataFrame
@@ -45,6 +46,7 @@ class Applied:
     refused: Mapping[Unit, str] = field(default_factory=dict)
     missing: tuple[Unit, ...] = ()
     families: Mapping[str, str] = field(default_factory=dict)
+    added: tuple[Form, ...] = ()
 
 
 def find_units(
@@ -148,6 +150,7 @@ def apply_decisions(
         refused,
         missing,
         families,
+        tuple(new.values()),
     )
     return drop_built(applied, [wish.form.unit for wish in wishes], places)
 

@@ -22,9 +22,10 @@ from miner.review.board import Board
 from miner.review.explain_view import describe
 from miner.review.export import export_vocabulary
 from miner.review.telling import explain_text
-from miner.runs.annotations import Reviewed, check_form, move_families, review_run
+from miner.runs.annotations import check_form, move_families, review_run
 from miner.runs.decisions import Log, Unit, name_log, read_logs, settle_logs
 from miner.runs.finished import open_finished
+from miner.runs.keeping import Reviewed
 
 
 @pytest.fixture
@@ -407,3 +408,39 @@ def test_every_format_holds_the_same_units(run: Path, demo: MinedDemo, tmp_path:
     named = json.loads((tmp_path / "json").read_text(encoding="utf-8"))
     assert len(named["special_tokens"]) + len(named["never_split"]) == len(tokens)
     assert "town square" not in set(read_merges(tmp_path / "merges")["result"])
+
+
+def test_what_reviewing_changed_is_proven_once(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kept for the same logs and policy; another decision, or a kept file that is damaged, proves anew."""
+    log = Log(name_log(run, "anna"))
+    rejected, added = unit_of(run, "in the"), ("ad hoc", ("ad", "hoc"))
+    log.set([rejected], {"verdict": "reject"})
+    log.set([added], {"verdict": "accept"})
+    first = review_run(run)
+    (kept,) = (run / "reviewed").iterdir()
+    monkeypatch.setattr("miner.runs.annotations.apply_decisions", None)
+    again = review_run(run)
+    assert first and again and again.units.equals(first.units)
+    assert again.merges.equals(first.merges) and again.proposals.equals(first.proposals)
+    assert (again.counts, again.notes, again.refused, again.conflicts, again.added) == (
+        first.counts,
+        first.notes,
+        first.refused,
+        first.conflicts,
+        first.added,
+    )
+    (kept / "units.parquet").write_bytes(b"no table")
+    with pytest.raises(TypeError):  # it is proven anew, by nothing
+        review_run(run)
+    with pytest.raises(TypeError):
+        review_run(run, "latest")
+    monkeypatch.undo()
+    log.set([rejected], {"verdict": None})
+    assert "in the" in review_run(run).units["token"].to_list()  # type: ignore[union-attr]
+    assert [path.name for path in (run / "reviewed").iterdir()] != [kept.name]
+
+
+def unit_of(run: Path, text: str) -> Unit:
+    unit, problem = check_form(open_finished(run), text)
+    assert unit and not problem
+    return unit
