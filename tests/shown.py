@@ -1,4 +1,4 @@
-"""What pages show: their code, the commands and options in it, and Python that is run as it stands."""
+"""What pages show: commands with their options, and Python that is run as it stands."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ import json
 import random
 import re
 from pathlib import Path
+
+import click
+
+from miner.commands.main import commands
 
 ROOT = Path(__file__).parents[1]
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -23,6 +27,36 @@ def commands_shown(text: str) -> list[tuple[str, list[str]]]:
     calls = [call for line in lines for call in re.split(r"&&|\||;", line)]
     shown = [re.search(r"(?:^|[\s/])miner ([a-z]+)\b(.*)", call) for call in calls]
     return [(match[1], re.findall(r"(?<!\S)--?[a-z][\w-]*", match[2])) for match in shown if match]
+
+
+def check_commands(text: str) -> int:
+    """Assert that each command and option shown exists; return how many commands there are."""
+    shown = commands_shown(text)
+    for name, options in shown:
+        assert name in commands.commands, f"miner {name}"
+        known = {
+            option
+            for parameter in commands.commands[name].params
+            if isinstance(parameter, click.Option)
+            for option in (*parameter.opts, *parameter.secondary_opts)
+        }
+        for option in options:
+            assert option in {*known, "--help", "-h"}, f"miner {name} {option}"
+    return len(shown)
+
+
+def find_links(text: str) -> list[str]:
+    """Where links and pictures outside code lead."""
+    text = re.sub(r"`[^`\n]+`", "", FENCE.sub("", text))
+    found = re.findall(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"", text)
+    return [one or other for one, other in found]
+
+
+def find_anchors(text: str) -> set[str]:
+    """The anchors of headings, as GitHub and the site name them."""
+    titles = re.findall(r"^#+ (.*)$", FENCE.sub("", text), re.MULTILINE)
+    names = [re.sub(r"[^\w\- ]", "", title.lower()).strip() for title in titles]
+    return {re.sub(r"\s", "-", name) for name in names}
 
 
 def python_shown(text: str) -> tuple[list[str], list[str]]:

@@ -52,6 +52,25 @@ class Run:
     >>> run = miner.mine(["new york is large", "i like new york", "new york again"] * 9)
     >>> len(run), "New York" in run, run["new york"].count
     (1, True, 27)
+    >>> run.proposals.filter(verdict="kept")["token"].to_list()
+    ['new york']
+    >>> run.merges.rows(), run.savings.columns[:4]
+    ([('new', 'york', 'new york')], ['units', 'saved', 'low', 'high'])
+    >>> [(span.start, span.end, span.rank) for span in run.spans("In New York.")]
+    [(0, 2, None), (3, 11, 1), (11, 12, None)]
+    >>> hyper = list(run.rewrite(["In New York."]))
+    >>> hyper, list(run.restore(hyper))
+    (['In NewYork.'], ['In New York.'])
+    >>> run.decompose("newyorkagain").parts, run.vector("new york").shape
+    (('new', 'york', 'again'), (96,))
+    >>> run.explain("york is").verdict, run.manifest.documents
+    ('weak', 27)
+    >>> tokenizer = run.train_tokenizer(vocab_size=300)
+    >>> len(tokenizer.encode("New York"))
+    1
+    >>> run.decide(accept=["is large"], reject=["new york"], reviewer="me")
+    >>> run.units["token"].to_list(), run.decisions["verdict"].to_list()
+    (['is large'], ['reject', 'accept'])
     """
 
     def __init__(
@@ -227,7 +246,11 @@ class Run:
             links: only links; a hyperlexeme is shown as its links.
             markers: behind a unit, how its parts hold together.
             alphabet: the signs of `style="signs"`.
-            density: the share of places that get a sign, above 0, at most 1; chosen by `seed`.
+            density: the share of places that get a sign, above 0, at most 1.
+            seed: of the choice of these places.
+
+        Raises:
+            UsageError: an option has no meaning.
         """
         options = {"links": links, "markers": markers, "alphabet": alphabet, "density": density}
         return convert_texts(texts, self._open_job(back=False, style=style, seed=seed, **options))
@@ -241,7 +264,18 @@ class Run:
         markers: bool = False,
         alphabet: str | None = None,
     ) -> Iterator[str]:
-        """Yield the texts that `rewrite` was given, by the same options."""
+        """Yield the texts that `rewrite` was given, by the same options.
+
+        Args:
+            texts: what `rewrite` yielded.
+            style: as `rewrite` was given.
+            links: as `rewrite` was given.
+            markers: as `rewrite` was given.
+            alphabet: as `rewrite` was given.
+
+        Raises:
+            UsageError: a text was not written by these options.
+        """
         options = {"links": links, "markers": markers, "alphabet": alphabet}
         return convert_texts(texts, self._open_job(back=True, style=style, **options))
 
@@ -256,15 +290,34 @@ class Run:
         return Lexicon(self.folder, policy=self.policy)
 
     def explain(self, text: str) -> Explanation:
-        """Tell why a text is a unit, or why not, and what would change that."""
+        """Tell why a text is a unit, or why not, and what would change that.
+
+        A text that is no candidate has the verdict None, and the reason in `headline`.
+        """
         return make_explanation(explain_text(self.folder, text, policy=self.policy))
 
     def lookup(self, text: str, *, k: int = 8) -> Mapping[str, Any]:
-        """Return what is known of a text: parts, address, facets, typical places, what is near."""
+        """Return what is known of a text: parts, address, facets, typical places, what is near.
+
+        Args:
+            text: any text, a unit or not, glued or not.
+            k: how many of the nearest units.
+
+        Returns:
+            What `miner lookup --json` prints: `text, rank, unit, ids, made_of, field, nearest`.
+        """
         return look_up(self._lexicon, text, k=k)
 
     def near(self, text: str | int | np.ndarray, k: int = 10) -> pl.DataFrame:
-        """Return the units nearest to a text, a rank or a vector: `rank, token, cosine`."""
+        """Return the units nearest to a text, a rank or a vector: `rank, token, cosine`.
+
+        Args:
+            text: a text; a rank, from 1; or a vector, float32 (columns,).
+            k: how many. There are none of a text of which nothing is known.
+
+        Raises:
+            UsageError: there is no unit of that rank, or the vector has another width.
+        """
         return self._lexicon.near(text, k)
 
     def vector(self, text: str) -> np.ndarray:
@@ -390,7 +443,11 @@ class Run:
             exact: every text comes back byte for byte, its case and spaces too.
             tokens: a file of more tokens, `{"special_tokens": [...], "never_split": [...]}`.
             base: a tokenizer to extend: its ids and its cuts stay.
+            text_column: of tables and JSON lines.
+            on_error: `stop` or `skip`: what to do with files that cannot be read.
             out: the folder to write; without it one that goes with the object.
+            overwrite: replace a tokenizer of miner that is there.
+            progress: True for bars, or an object of the protocol `miner.Progress`.
 
         Raises:
             UsageError, RunError, CorpusError, TokenizerError: with the place and the cure.
@@ -418,11 +475,24 @@ class Run:
         *,
         format: Literal["jsonl", "csv", "parquet", "txt", "json", "merges"] = "jsonl",  # noqa: A002
     ) -> Exported:
-        """Write the units to a file for other programs; return how many, and notes."""
+        """Write the units to a file for other programs; return how many, and notes.
+
+        Args:
+            path: the file to write; what is there is replaced.
+            format: `jsonl`, `csv` and `parquet` hold every column; `txt`, a token a line with `▁`
+                for a space; `json`, `special_tokens` and `never_split`; `merges`, forced merges.
+
+        Returns:
+            `units`, how many; `counts`, what decisions came to; `notes`, for people.
+        """
         return export_vocabulary(self.folder, Path(path), form=format, policy=self.policy)
 
     def save(self, folder: TextOrPath, *, overwrite: bool = False) -> Run:
         """Copy the run to a folder of your own, and return it there.
+
+        Args:
+            folder: where to, with its parents made.
+            overwrite: replace a run that is there.
 
         Raises:
             RunError: something is there, and is no run or not to be replaced.
