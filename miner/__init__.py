@@ -11,7 +11,7 @@ What is in `__all__` is for others, and is loaded when it is first asked for.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 __version__ = "0.1.0"
 
@@ -46,6 +46,8 @@ __all__ = [
     "load_tokenizer",
     "mine",
     "open_run",
+    "restore",
+    "rewrite",
     "synth",
     "tune",
 ]
@@ -60,42 +62,19 @@ _HOMES = {
     "miner.api.tools": (
         "compare", "diff", "inspect", "synth",
     ),
-    "miner.api.units": ("Decomposition", "Explanation", "Span", "Unit"),
+    "miner.api.rewriting": ("restore", "rewrite"),
+    "miner.api.units": ("Explanation", "Unit"),
     "miner.config": ("MineConfig",),
     "miner.errors": (
         "ConfigError", "CorpusError", "EncoderError", "InputError", "MinerError", "ModelError",
         "RunError", "TokenizerError", "UsageError",
     ),
-    "miner.lexicon": ("Lexicon",),
+    "miner.lexicon": ("Decomposition", "Lexicon"),
     "miner.progress": ("Progress",),
     "miner.runs.manifest": ("Manifest",),
+    "miner.runs.segmenting": ("Span",),
 }  # fmt: skip
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
-
-if TYPE_CHECKING:
-    from miner.api.mining import mine, open_run
-    from miner.api.models import adopt, tune
-    from miner.api.pictures import Picture
-    from miner.api.results import Result
-    from miner.api.run import Run
-    from miner.api.tokenizers import Checks, Tokenizer, load_tokenizer
-    from miner.api.tools import compare, diff, inspect, synth
-    from miner.api.units import Decomposition, Explanation, Span, Unit
-    from miner.config import MineConfig
-    from miner.errors import (
-        ConfigError,
-        CorpusError,
-        EncoderError,
-        InputError,
-        MinerError,
-        ModelError,
-        RunError,
-        TokenizerError,
-        UsageError,
-    )
-    from miner.lexicon import Lexicon
-    from miner.progress import Progress
-    from miner.runs.manifest import Manifest
 
 
 def __getattr__(name: str) -> Any:

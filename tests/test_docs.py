@@ -1,4 +1,4 @@
-"""The pages: each link, file, command and option is there, and Python in them does what it shows."""
+"""The pages: what they name is there, and Python in them does what it shows."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def test_every_public_function_tells_its_errors_and_shows_itself(name: str) -> N
     assert "Raises:\n" in text and ">>> " in text
 
 
-def test_stable_columns_are_those_of_a_run(tmp_path: Path) -> None:
+def test_stable_columns_are_those_of_a_run() -> None:
     run = miner.mine(["new york is large", "i like new york", "new york again"] * 9)
     page = read(DOCS / "stable.md")
     table = page[page.index("## Columns") : page.index("## JSON")]

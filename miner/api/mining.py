@@ -11,9 +11,10 @@ from typing import Any, Literal
 from miner.api.corpora import find_corpus
 from miner.api.run import Run
 from miner.config import DEFAULT_VOCABULARY, MineConfig
+from miner.corpus import Source
 from miner.errors import UsageError
 from miner.pipeline import mine as mine_corpus
-from miner.progress import Progress, choose_progress
+from miner.progress import SILENT, Progress, choose_progress
 from miner.runs.store import Existing
 
 TextOrPath = str | os.PathLike[str]
@@ -82,9 +83,9 @@ def mine(
         CorpusError, ConfigError, EncoderError, RunError: what came in is not as it should be, with
             the place and the cure.
 
-    >>> run = mine(["new york is large", "i like new york", "new york again"] * 9, vocab_size=5)
-    >>> run.units["token"].to_list()
-    ['new york']
+    >>> run = mine(["new york is large", "i like new york", "new york again"] * 9)
+    >>> run["New York"].count
+    27
     >>> run.segment("Is New York far?")
     ['Is', 'New York', 'far', '?']
     """
@@ -113,13 +114,28 @@ def mine(
         raise UsageError(
             "resume goes on with a run in out, and replaces none", cure="Give out, not overwrite"
         )
-    existing: Existing = "resume" if resume else "overwrite" if overwrite else "refuse"
     if out is not None:
-        mine_corpus(config, Path(out), texts=texts, existing=existing, progress=told)
-        return Run(Path(out))
+        return mine_paths(
+            config, Path(out), texts=texts, resume=resume, overwrite=overwrite, progress=told
+        )
     home = tempfile.TemporaryDirectory(prefix="miner-", ignore_cleanup_errors=True)
     mine_corpus(config, Path(home.name, "run"), texts=texts, progress=told)
     return Run(Path(home.name, "run"), home=home)
+
+
+def mine_paths(
+    config: MineConfig,
+    out: Path,
+    *,
+    texts: Source | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Progress = SILENT,
+) -> Run:
+    """Mine with settings that are made already; `texts` stand for paths where they are spooled."""
+    existing: Existing = "resume" if resume else "overwrite" if overwrite else "refuse"
+    mine_corpus(config, out, texts=texts, existing=existing, progress=progress)
+    return Run(out)
 
 
 def open_run(
@@ -134,9 +150,10 @@ def open_run(
     Raises:
         RunError: there is no run, one of another version, or a damaged one.
 
+    >>> import miner
     >>> try:
     ...     open_run("nowhere")
-    ... except RunError as error:
+    ... except miner.RunError as error:
     ...     print(error.problem)
     holds no run of miner
     """

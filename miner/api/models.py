@@ -13,7 +13,7 @@ from miner.api.tokenizers import TextOrPath
 from miner.model.adopting import AdoptConfig, adopt_model
 from miner.model.rows import Init
 from miner.model.tuned_view import summarize_tuned
-from miner.model.tuning import TuneConfig, tune_model
+from miner.model.tuning import TuneConfig, tune_model, write_elsewhere
 from miner.model.view import summarize_model
 from miner.progress import Progress, choose_progress
 
@@ -106,6 +106,7 @@ def tune(
     precision: Literal["auto", "float32", "bfloat16"] = "auto",
     four_bit: bool = False,
     merge: bool = False,
+    template: bool = False,
     seed: int = 0,
     text_column: str | None = None,
     resume: bool = False,
@@ -131,6 +132,8 @@ def tune(
         precision: `auto` is bfloat16 on a GPU; what learns is float32 anyway.
         four_bit: QLoRA, the model in 4 bits, on a GPU.
         merge: write the whole model instead of an adapter.
+        template: train nothing, and write settings for axolotl and a script, for people who train
+            elsewhere.
         seed: of every random choice.
         text_column: of tables and JSON lines.
         resume: go on with a training that was cut off.
@@ -164,5 +167,8 @@ def tune(
         text_column=text_column,
     )
     told = choose_progress(progress)
+    if template:
+        write_elsewhere(config, Path(out), overwrite=overwrite, progress=told)
+        return Result(f"Next: read {out}/README.md", {}, Path(out))
     tuned = tune_model(config, Path(out), resume=resume, overwrite=overwrite, progress=told)
     return Result(summarize_tuned(tuned.card, str(out)), tuned.card, tuned.folder)

@@ -6,38 +6,40 @@ import getpass
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
 
 from miner.api.pictures import Picture, draw_savings, draw_units, write_run
-from miner.api.tokenizers import TextOrPath, Tokenizer, Trainer, train_tokenizer
-from miner.api.units import Decomposition, Explanation, Span, Unit, make_explanation, make_unit
+from miner.api.results import Result
+from miner.api.units import Explanation, Unit, make_explanation, make_unit
 from miner.config import MineConfig
 from miner.errors import RunError, UsageError
-from miner.lexicon.lexicon import Lexicon
-from miner.lexicon.looking import look_up
 from miner.mining.vocabulary import list_rows, order_merges
-from miner.progress import Progress
+from miner.progress import SILENT, Progress
 from miner.report.drawing import redraw_report
-from miner.review.export import Exported, export_vocabulary
-from miner.review.telling import explain_text
-from miner.rewriting.jobs import RewriteConfig, open_job
-from miner.rewriting.streaming import Job, convert_texts
+from miner.report.summary import summarize
 from miner.runs.annotations import Reviewed, check_form, review_run
 from miner.runs.decisions import Log, Policy, name_log, read_logs, settle_logs
-from miner.runs.finished import open_finished
+from miner.runs.finished import Finished, open_finished
 from miner.runs.forms import cut_forms
-from miner.runs.manifest import Manifest
+from miner.runs.manifest import Manifest, read_manifest
 from miner.runs.names import MANIFEST
-from miner.runs.segmenting import Segmenter
+from miner.runs.segmenting import Segmenter, Span
 from miner.runs.stages import read_curve, read_map
 from miner.runs.store import open_folder
 
+if TYPE_CHECKING:  # a wing is opened when it is asked
+    from miner.api.tokenizers import Tokenizer, Trainer
+    from miner.lexicon.lexicon import Decomposition, Lexicon
+    from miner.review.export import Exported
+    from miner.rewriting.streaming import Job
+
+TextOrPath = str | os.PathLike[str]
 Style = Literal["glued", "signs", "addresses"]
 INTERNAL = ("row", "order", "value", "candidate", "atom")  # columns that name rows of other tables
 
@@ -46,31 +48,32 @@ class Run:
     """A finished run: its units as its reviewers want them, and what can be done with them.
 
     It is a folder, which the command reads and writes too; what is large is read when it is first
-    asked for. Reading is safe in several threads.
+    asked for. Reading is safe in several threads. `manifest` has the run in figures: settings,
+    inputs, versions, counts, costs.
 
     >>> import miner
     >>> run = miner.mine(["new york is large", "i like new york", "new york again"] * 9)
-    >>> len(run), "New York" in run, run["new york"].count
-    (1, True, 27)
-    >>> run.proposals.filter(verdict="kept")["token"].to_list()
-    ['new york']
-    >>> run.merges.rows(), run.savings.columns[:4]
-    ([('new', 'york', 'new york')], ['units', 'saved', 'low', 'high'])
-    >>> [(span.start, span.end, span.rank) for span in run.spans("In New York.")]
-    [(0, 2, None), (3, 11, 1), (11, 12, None)]
+    >>> "New York" in run, run["new york"].count, run.segment("Is New York far?")
+    (True, 27, ['Is', 'New York', 'far', '?'])
+    >>> run.proposals.filter(token="york is")["verdict"].to_list()
+    ['weak']
+    >>> ("new", "york", "new york") in run.merges.rows(), run.savings.columns[:4]
+    (True, ['units', 'saved', 'low', 'high'])
+    >>> [(span.start, span.end) for span in run.spans("In New York.") if span.rank]
+    [(3, 11)]
     >>> hyper = list(run.rewrite(["In New York."]))
     >>> hyper, list(run.restore(hyper))
     (['In NewYork.'], ['In New York.'])
     >>> run.decompose("newyorkagain").parts, run.vector("new york").shape
     (('new', 'york', 'again'), (96,))
-    >>> run.explain("york is").verdict, run.manifest.documents
-    ('weak', 27)
+    >>> run.near("new york", 1).columns, run.explain("york is").verdict
+    (['rank', 'token', 'cosine'], 'weak')
     >>> tokenizer = run.train_tokenizer(vocab_size=300)
     >>> len(tokenizer.encode("New York"))
     1
-    >>> run.decide(accept=["is large"], reject=["new york"], reviewer="me")
-    >>> run.units["token"].to_list(), run.decisions["verdict"].to_list()
-    (['is large'], ['reject', 'accept'])
+    >>> run.decide(accept=["york again"], reject=["new york"], reviewer="me")
+    >>> "New York" in run, "york again" in run, sorted(run.decisions["verdict"])
+    (False, True, ['accept', 'reject'])
     """
 
     def __init__(
@@ -82,15 +85,14 @@ class Run:
     ) -> None:
         self.folder = folder
         self.policy: Policy = policy
+        self.manifest: Manifest = read_manifest(folder)
         self._home = home  # a temporary folder goes with the object
-        self._finished = open_finished(folder)
 
     # What was found
 
-    @property
-    def manifest(self) -> Manifest:
-        """The run in figures: settings, inputs, versions, counts, costs. Frozen."""
-        return self._finished.manifest
+    @cached_property
+    def _finished(self) -> Finished:
+        return open_finished(self.folder)
 
     @property
     def config(self) -> MineConfig:
@@ -163,6 +165,10 @@ class Run:
         saved = self.manifest.saved.get("saved")
         shorter = "" if saved is None else f", {saved:.1%} fewer tokens"
         return f"{kept:,} of {tried:,} kept{shorter}, profile {self.manifest.profile}"
+
+    def summary(self) -> str:
+        """Return what `miner mine` prints: the best units of each kind, verdicts, savings, cost."""
+        return summarize(self._units, self.manifest, str(self.folder))
 
     def _repr_html_(self) -> str:
         return write_run(repr(self), self.units, self.manifest)
@@ -253,6 +259,8 @@ class Run:
             UsageError: an option has no meaning.
         """
         options = {"links": links, "markers": markers, "alphabet": alphabet, "density": density}
+        from miner.rewriting.streaming import convert_texts
+
         return convert_texts(texts, self._open_job(back=False, style=style, seed=seed, **options))
 
     def restore(
@@ -277,9 +285,13 @@ class Run:
             UsageError: a text was not written by these options.
         """
         options = {"links": links, "markers": markers, "alphabet": alphabet}
+        from miner.rewriting.streaming import convert_texts
+
         return convert_texts(texts, self._open_job(back=True, style=style, **options))
 
     def _open_job(self, *, back: bool, **options: Any) -> Job:
+        from miner.rewriting.jobs import RewriteConfig, open_job
+
         config = RewriteConfig("", Path(), run=self.folder, policy=self.policy, **options)
         return open_job(config, back=back)
 
@@ -287,6 +299,8 @@ class Run:
 
     @cached_property
     def _lexicon(self) -> Lexicon:
+        from miner.lexicon.lexicon import Lexicon
+
         return Lexicon(self.folder, policy=self.policy)
 
     def explain(self, text: str) -> Explanation:
@@ -294,19 +308,37 @@ class Run:
 
         A text that is no candidate has the verdict None, and the reason in `headline`.
         """
+        from miner.review.telling import explain_text
+
         return make_explanation(explain_text(self.folder, text, policy=self.policy))
 
-    def lookup(self, text: str, *, k: int = 8) -> Mapping[str, Any]:
-        """Return what is known of a text: parts, address, facets, typical places, what is near.
+    def lookup(
+        self,
+        text: str,
+        *,
+        k: int = 8,
+        by: Literal["auto", "text", "id", "address"] = "auto",
+        tokenizer: TextOrPath | None = None,
+        layer: str | None = None,
+    ) -> Result:
+        """Tell what is known of a text: parts, address, facets, typical places, what is near.
 
         Args:
-            text: any text, a unit or not, glued or not.
-            k: how many of the nearest units.
-
-        Returns:
-            What `miner lookup --json` prints: `text, rank, unit, ids, made_of, field, nearest`.
+            text: a unit or any other text, a glued one too; an address, or its beginning; an id.
+            k: how many of the nearest to list.
+            by: what `text` is; by default a text, or an address where it is written as one.
+            tokenizer: a folder of miner whose ids are told too.
+            layer: the layer of vectors to search with the text.
         """
-        return look_up(self._lexicon, text, k=k)
+        from miner.lexicon.lexicon import Lexicon
+        from miner.lexicon.looking import look_up
+        from miner.lexicon.view import describe_lookup
+
+        lexicon = self._lexicon
+        if tokenizer is not None:
+            lexicon = Lexicon(self.folder, policy=self.policy, tokenizer=tokenizer)
+        found = look_up(lexicon, text, by=by, k=k, layer=layer)
+        return Result(describe_lookup(found), found)
 
     def near(self, text: str | int | np.ndarray, k: int = 10) -> pl.DataFrame:
         """Return the units nearest to a text, a rank or a vector: `rank, token, cosine`.
@@ -375,7 +407,7 @@ class Run:
 
     def _forget(self) -> None:
         """Read anew what decisions change."""
-        kept = ("folder", "policy", "_home", "_finished")
+        kept = ("folder", "policy", "manifest", "_home", "_finished")
         for name in [name for name in vars(self) if name not in kept]:
             del self.__dict__[name]
 
@@ -401,6 +433,76 @@ class Run:
         from miner.review.widget import Review
 
         return Review(self.folder, reviewer, policy=self.policy)
+
+    def open_lab(
+        self, reviewer: str | None = None, *, browser: bool = True, port: int | None = None
+    ) -> int:
+        """Open the review in a JupyterLab of its own, as `miner review`; return its exit code.
+
+        Args:
+            reviewer: whose decisions these are; by default the system's user.
+            browser: open it; without, the address is printed.
+            port: of JupyterLab; by default a free one.
+
+        Raises:
+            UsageError: it needs `pip install 'miner[review]'`.
+        """
+        from miner.review.lab import open_lab
+
+        return open_lab(self.folder, reviewer, policy=self.policy, browser=browser, port=port)
+
+    def grade(self, key: TextOrPath) -> Result:
+        """Hold the run, as it was mined, against an answer key: what was found, missed, and why.
+
+        Args:
+            key: the key of `synth`, or a file of terms, one a line.
+        """
+        from miner.review.grading import describe_grade, grade_run, summarize_grade
+
+        graded = grade_run(self.folder, Path(key))
+        tables = {"key": graded.key.to_dicts(), "not_in_key": graded.strange.to_dicts()}
+        return Result(describe_grade(graded), summarize_grade(graded) | tables)
+
+    def tell_fields(
+        self,
+        *,
+        facets: TextOrPath | None = None,
+        layers: Sequence[TextOrPath] = (),
+        attach: Sequence[str] = (),
+        encoder: str | None = None,
+        drop: Sequence[str] = (),
+        filled: TextOrPath | None = None,
+        reviewer: str | None = None,
+        progress: Progress = SILENT,
+    ) -> str:
+        """Tell the fields anew: with other anchors, decisions, layers; as `miner fields` does.
+
+        Args:
+            facets: a TOML file of anchor words.
+            layers: tables of a column `token` and one for each layer.
+            attach: `NAME=TABLE`, layers of vectors.
+            encoder: what made them, a name or a folder; `run` for the run's own.
+            drop: names of layers to take away.
+            filled: a semiotic map that people filled.
+            reviewer: whose map it is; by default the system's user.
+            progress: an object of the protocol `miner.Progress`.
+        """
+        from miner.lexicon.filling import FieldsConfig, fill_fields
+
+        config = FieldsConfig(
+            self.folder,
+            Path(facets) if facets is not None else None,
+            [Path(table) for table in layers],
+            attach,
+            encoder,
+            drop,
+            Path(filled) if filled is not None else None,
+            reviewer,
+            self.policy,
+        )
+        told = fill_fields(config, progress=progress)
+        self._forget()
+        return told
 
     def plot_map(self) -> Picture:
         """Return a map of the units: those that lie together are used alike."""
@@ -452,6 +554,8 @@ class Run:
         Raises:
             UsageError, RunError, CorpusError, TokenizerError: with the place and the cure.
         """
+        from miner.api.tokenizers import train_tokenizer
+
         return train_tokenizer(
             self.folder,
             trainer,
@@ -473,18 +577,26 @@ class Run:
         self,
         path: TextOrPath,
         *,
-        format: Literal["jsonl", "csv", "parquet", "txt", "json", "merges"] = "jsonl",  # noqa: A002
+        format: Literal["jsonl", "csv", "parquet", "txt", "json", "merges", "map"] = "jsonl",  # noqa: A002
     ) -> Exported:
         """Write the units to a file for other programs; return how many, and notes.
 
         Args:
             path: the file to write; what is there is replaced.
             format: `jsonl`, `csv` and `parquet` hold every column; `txt`, a token a line with `▁`
-                for a space; `json`, `special_tokens` and `never_split`; `merges`, forced merges.
+                for a space; `json`, `special_tokens` and `never_split`; `merges`, forced merges;
+                `map`, token, meaning and operation, to be filled and given back.
 
         Returns:
             `units`, how many; `counts`, what decisions came to; `notes`, for people.
         """
+        from miner.review.export import Exported, export_vocabulary
+
+        if format == "map":
+            from miner.lexicon.semiotic import write_map
+
+            counts = self._reviewed.counts if self._reviewed else {}
+            return Exported(write_map(self._lexicon, Path(path)), dict(counts), ())
         return export_vocabulary(self.folder, Path(path), form=format, policy=self.policy)
 
     def save(self, folder: TextOrPath, *, overwrite: bool = False) -> Run:

@@ -19,7 +19,7 @@ from miner.errors import RunError, UsageError
 from miner.progress import Progress, choose_progress
 from miner.runs.decisions import Policy
 from miner.tokenizer.checking.checking import Check, check_tokenizer, read_unit_ids
-from miner.tokenizer.checking.view import summarize_checks
+from miner.tokenizer.checking.view import list_checks, summarize_checks
 from miner.tokenizer.reading.card import CARD, summarize_card
 from miner.tokenizer.reading.loading import LoadedTokenizer
 from miner.tokenizer.reading.loading import load_tokenizer as read_tokenizer
@@ -60,6 +60,14 @@ class Checks:
 
     def _repr_html_(self) -> str:
         return write_text(str(self))
+
+    def describe(self, name: str) -> str:
+        """Return the table under another name."""
+        return summarize_checks(self.checks, name)
+
+    def to_list(self) -> list[dict[str, Any]]:
+        """Return the checks as data."""
+        return list_checks(self.checks)
 
 
 class Tokenizer:
@@ -161,16 +169,22 @@ class Tokenizer:
                 raise RunError(f"cannot be copied ({error})", where=str(folder)) from error
         return Path(folder)
 
+    def summary(self) -> str:
+        """Return what `miner train` prints: the ids, the units by kind, what is saved."""
+        if not self.card:
+            return repr(self)
+        return summarize_card(dict(self.card), str(self.folder))
+
     def __len__(self) -> int:
         return self.vocab_size
 
     def __repr__(self) -> str:
-        if not self.card:
-            return f"<tokenizer {self._loaded.name}: {self.vocab_size:,} ids>"
-        return summarize_card(dict(self.card), str(self.folder))
+        made = f", {self.card['trainer']}, {self.card['mode']}" if self.card else ""
+        units = f", {self.card['units']:,} units" if self.card else ""
+        return f"<tokenizer {self._loaded.name}: {self.vocab_size:,} ids{units}{made}>"
 
     def _repr_html_(self) -> str:
-        return write_text(repr(self))
+        return write_text(self.summary())
 
 
 def load_tokenizer(path: TextOrPath) -> Tokenizer:
@@ -183,6 +197,7 @@ def load_tokenizer(path: TextOrPath) -> Tokenizer:
         TokenizerError: there is none, or it is damaged.
         UsageError: it is of SentencePiece, which needs `pip install 'miner[sentencepiece]'`.
 
+    >>> import miner
     >>> try:
     ...     load_tokenizer("nowhere")
     ... except miner.TokenizerError as error:

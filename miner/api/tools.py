@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -11,10 +12,11 @@ from miner.api.results import Result
 from miner.api.run import Run
 from miner.api.tokenizers import TextOrPath
 from miner.inspection.inspecting import InspectConfig, inspect_corpus
+from miner.inspection.page import write_inspection
 from miner.inspection.view import describe_inspection
 from miner.progress import Progress, choose_progress
 from miner.synthesis.writing import SynthConfig, describe_language, write_language
-from miner.tokenizer.comparing import compare_tokenizers, summarize_comparison
+from miner.tokenizer.comparing import compare_tokenizers, summarize_comparison, write_page
 from miner.tokenizer.diffing import (
     describe_difference,
     diff_tokenizers,
@@ -35,7 +37,8 @@ def inspect(
 ) -> Result:
     """Tell what a corpus is before it is mined, as `miner inspect` does.
 
-    Size, class, languages, repeats, damage, and for what it is enough.
+    Size, class, languages, repeats, damage, and for what it is enough. `save` of the result writes
+    a page with pictures.
 
     Args:
         corpus: a path, a glob or several.
@@ -68,7 +71,9 @@ def inspect(
         on_error=on_error,
     )
     record = inspect_corpus(config, progress=choose_progress(progress))
-    return Result(describe_inspection(record), record)
+    return Result(
+        describe_inspection(record), record, page=partial(write_inspection, record=record)
+    )
 
 
 def compare(
@@ -82,6 +87,8 @@ def compare(
     progress: bool | Progress = False,
 ) -> Result:
     """Compare tokenizers on text that none was trained on, as `miner compare` does.
+
+    `save` of the result writes a page with pictures.
 
     Args:
         tokenizers: folders or files; the first is what the others are measured against.
@@ -118,7 +125,11 @@ def compare(
         on_error=on_error,
         progress=choose_progress(progress),
     )
-    return Result(summarize_comparison(comparison), comparison.record())
+    return Result(
+        summarize_comparison(comparison),
+        comparison.record(),
+        page=partial(write_page, comparison=comparison),
+    )
 
 
 def diff(old: TextOrPath, new: TextOrPath, *, sample: TextOrPath | None = None) -> Result:

@@ -7,11 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from miner.api.pictures import write_text
-from miner.lexicon.lexicon import Decomposition
-from miner.review.explain_view import describe
-from miner.runs.segmenting import Span
-
-__all__ = ["Decomposition", "Explanation", "Span", "Unit"]
 
 
 @dataclass(frozen=True)
@@ -73,6 +68,8 @@ class Explanation:
     data: Mapping[str, Any]
 
     def __str__(self) -> str:
+        from miner.review.explain_view import describe
+
         return describe(dict(self.data))
 
     def __repr__(self) -> str:

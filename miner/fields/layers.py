@@ -20,7 +20,7 @@ import polars as pl
 from miner.errors import ConfigError, RunError, UsageError
 from miner.runs.files import make_plain_folder, open_plain, replace_file
 from miner.runs.names import LAYERS
-from miner.tables import checked
+from miner.text.tables import checked
 from miner.vectors.neighbors import unit_rows
 
 ENDING = ".parquet"

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from miner.corpus.tensors import Tensor
 from miner.inspection.reading import Weights
-from miner.vectors.tensors import Tensor
 
 MOST_TENSORS = 12  # the largest that are listed
 _BEGINNINGS = (

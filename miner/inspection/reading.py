@@ -15,11 +15,11 @@ import numpy as np
 
 from miner.corpus import Chunk, Skipped, Source, is_bytes, read_chunks
 from miner.corpus.streams import Stream
+from miner.corpus.tensors import Tensor, list_tensors
 from miner.errors import CorpusError, ModelError
 from miner.inspection import kernel
 from miner.progress import Advance, idle
 from miner.text.unicode import CODE_POINTS
-from miner.vectors.tensors import Tensor, list_tensors
 
 BLOCK = 1 << 20  # bytes scanned at a time
 HEAD = 1 << 20  # bytes from which `miner mine` tells the profile

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -58,10 +59,10 @@ class Lexicon:
 
     def __init__(
         self,
-        run: str | Path,
+        run: str | os.PathLike[str],
         *,
         policy: Policy = "majority",
-        tokenizer: str | Path | None = None,
+        tokenizer: str | os.PathLike[str] | None = None,
         device: str = "cpu",
     ) -> None:
         self.folder = Path(run)

@@ -19,9 +19,9 @@ import polars as pl
 from numba import njit
 
 from miner.progress import Advance, idle
-from miner.tables import CANDIDATES, checked
 from miner.text.pretokenization import CAPITAL, STARTS
 from miner.text.pretokens import MOST_ATOMS, Stream
+from miner.text.tables import CANDIDATES, checked
 
 PARTS = 64  # the corpus is cut into so many parts of equal size to measure dispersion
 _SCALE = 50  # bits behind the point of the number of parts in a place

@@ -13,8 +13,8 @@ import polars as pl
 
 from miner.mining.candidates import Candidates
 from miner.mining.segmentation import find_owners
-from miner.tables import checked
 from miner.text.pretokens import Stream
+from miner.text.tables import checked
 
 MOST_KEYS = 2_000_000  # of the slice; more narrows the interval by less than anyone can see
 RESAMPLES = 1_000

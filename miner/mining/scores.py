@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from miner.mining.candidates import Candidates
-from miner.tables import SCORES, checked
+from miner.text.tables import SCORES, checked
 
 
 @dataclass(frozen=True)

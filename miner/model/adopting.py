@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from miner.corpus.tensors import Growth, Tensor, copy_tensors, list_tensors
 from miner.errors import ModelError, TokenizerError, UsageError, need_extra
 from miner.model.folder import CONFIG, DANGEROUS, INDEX, ModelFolder, open_model, read_json
 from miner.model.rows import Init, make_rows, split_counts
@@ -27,7 +28,6 @@ from miner.tokenizer.diffing import SAMPLE, Difference, diff_tokenizers
 from miner.tokenizer.reading.card import CARD
 from miner.tokenizer.reading.loading import LoadedTokenizer, load_tokenizer
 from miner.tokenizer.training.training import TrainConfig, open_texts, train_tokenizer
-from miner.vectors.tensors import Growth, Tensor, copy_tensors, list_tensors
 
 MOST_PADDING = 128  # rows are padded to a multiple of at most so many, where the old ones were
 MEAN_OF = 65_536  # rows that the mean of a table is taken of

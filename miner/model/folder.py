@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from miner.corpus.tensors import Tensor, list_tensors
 from miner.errors import ModelError, need_extra
-from miner.vectors.tensors import Tensor, list_tensors
 
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 DANGEROUS = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")  # can run code when they are opened

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from miner.vectors.tensors import Tensor
+from miner.corpus.tensors import Tensor
 
 if TYPE_CHECKING:
     from scipy import sparse

@@ -21,9 +21,9 @@ import numpy as np
 import polars as pl
 
 from miner.corpus import Chunk
-from miner.tables import ATOMS, checked
 from miner.text import pretokenization as cutting
 from miner.text.profiles import Profile, fold
+from miner.text.tables import ATOMS, checked
 from miner.text.unicode import (
     CLASS,
     CODE_POINTS,

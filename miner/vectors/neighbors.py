@@ -18,7 +18,6 @@ from numba import njit
 from threadpoolctl import threadpool_limits
 
 from miner.errors import EncoderError
-from miner.tables import checked
 
 NEIGHBORS: dict[str, pl.DataType] = {
     "candidate": pl.UInt32(),
@@ -335,4 +334,4 @@ def _tabulate(asked: np.ndarray, found: np.ndarray, cosines: np.ndarray) -> pl.D
             "cosine": cosines.ravel()[there],
         }
     )
-    return checked(table.cast(pl.Schema(NEIGHBORS)), NEIGHBORS)
+    return table.cast(pl.Schema(NEIGHBORS))

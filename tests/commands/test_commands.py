@@ -18,7 +18,8 @@ import pytest
 from watched import ROOT, MinedDemo, watch_command
 
 from miner import __version__, pipeline
-from miner.commands.main import main, name_run
+from miner.commands.main import main
+from miner.commands.mining import name_run
 from miner.runs.store import Draft
 
 HEAVY = {"torch", "faiss", "numba", "polars", "numpy", "sklearn", "scipy", "transformers",

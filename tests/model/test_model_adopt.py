@@ -29,6 +29,7 @@ from transformers import (
 )
 from watched import MinedDemo, call_command
 
+from miner.corpus.tensors import Growth, Tensor, copy_tensors, decode, encode, list_tensors
 from miner.errors import ModelError, UsageError
 from miner.model.adopting import AdoptConfig, Adopted, adopt_model, count_ids, list_parts, pad
 from miner.model.folder import open_model
@@ -36,7 +37,6 @@ from miner.model.rows import Counts, find_slope, make_rows, split_counts, weigh_
 from miner.tokenizer.checking.checking import read_unit_ids
 from miner.tokenizer.reading.loading import load_tokenizer
 from miner.tokenizer.training.training import TrainConfig, train_tokenizer
-from miner.vectors.tensors import Growth, Tensor, copy_tensors, decode, encode, list_tensors
 
 SMALL = {
     "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,

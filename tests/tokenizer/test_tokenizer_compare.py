@@ -565,6 +565,6 @@ def test_the_command(tmp_path: Path) -> None:
 
 
 def test_the_command_offers_every_shape() -> None:
-    from miner.commands import main as cli
+    from miner.commands import tokenizers
 
-    assert set(cli.SHAPES) == set(SHAPES)
+    assert set(tokenizers.SHAPES) == set(SHAPES)

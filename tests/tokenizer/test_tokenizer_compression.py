@@ -202,8 +202,12 @@ def test_a_stream_of_tokens_gives_capitals(train: Callable[..., Made], text: str
 
 
 @pytest.mark.parametrize("trainer", TRAINERS)
-def test_the_same_command_gives_the_same_bytes(train: Callable[..., Made], trainer: str) -> None:
-    first, second = (train(trainer, exact=True, again=again).folder for again in (0, 1))
+def test_the_same_command_gives_the_same_bytes(
+    train: Callable[..., Made], beginning: Path, trainer: str
+) -> None:
+    first, second = (
+        train(trainer, exact=True, again=again, corpus=beginning).folder for again in (0, 1)
+    )
     for path in sorted(first.iterdir()):
         assert path.read_bytes() == (second / path.name).read_bytes(), path.name
 

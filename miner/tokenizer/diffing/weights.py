@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from miner.corpus.tensors import Tensor, list_tensors
 from miner.tokenizer.diffing.findings import Finding, count_things, take_examples
 from miner.tokenizer.diffing.ids import list_added, show_pieces
 from miner.tokenizer.diffing.sides import Side, read_object
-from miner.vectors.tensors import Tensor, list_tensors
 
 TABLES = (
     "embed_tokens.weight", "wte.weight", "word_embeddings.weight", "tok_embeddings.weight",

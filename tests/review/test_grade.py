@@ -13,7 +13,7 @@ from miner.commands.main import commands
 from miner.config import MineConfig
 from miner.errors import MinerError
 from miner.pipeline import mine
-from miner.synthesis.grading import grade_run, summarize_grade
+from miner.review.grading import grade_run, summarize_grade
 from miner.synthesis.writing import SynthConfig, write_language
 
 
