@@ -75,7 +75,8 @@ def test_every_module_it_names_is_there(page: Path) -> None:
     for name in re.findall(r"`(miner(?:\.[a-z_]+)+)`", read(page)):
         parts = name.split(".")
         place = ROOT.joinpath(*parts)
-        assert parts[1] in NAMES or place.is_dir() or place.with_suffix(".py").exists(), name
+        public = parts[1] in [*NAMES, "__all__", "json"]
+        assert public or place.is_dir() or place.with_suffix(".py").exists(), name
 
 
 def test_every_command_and_option_it_shows_exists(page: Path) -> None:
@@ -126,6 +127,21 @@ def test_every_public_name_is_on_a_page_of_the_api() -> None:
     pages = [read(page) for page in (DOCS / "api").glob("*.md")]
     shown = [name for text in pages for name in re.findall(r"^::: miner\.(\w+)$", text, re.M)]
     assert sorted(shown) == sorted(NAMES)
+
+
+def test_one_version_is_named() -> None:
+    assert f"\nversion: {miner.__version__}\n" in read(ROOT / "CITATION.cff")
+    assert re.search(rf"^## {re.escape(miner.__version__)}$", read(ROOT / "CHANGELOG.md"), re.M)
+
+
+def test_examples_of_docstrings_get_a_section_on_the_site(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("griffe")
+    monkeypatch.syspath_prepend(DOCS)
+    from examples import name_examples
+
+    shown = name_examples("Add.\n\nRaises:\n    KeyError: none.\n\n>>> 1 + 1\n2\n")
+    assert shown.endswith("\n\nExamples:\n    >>> 1 + 1\n    2")
+    assert name_examples("Add.") == "Add."
 
 
 def list_documented() -> Iterator[tuple[str, Any]]:

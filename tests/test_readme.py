@@ -36,6 +36,7 @@ def test_the_readme_opens_with_two_commands() -> None:
 
 
 GATES = ["ruff check .", "ruff format --check .", "mypy miner"]
+SITE = ["pip install -q -c constraints.txt -e .[docs]", "mkdocs build --strict --quiet"]
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def checkout(tmp_path: Path) -> Path:
     (tmp_path / ".ci").mkdir()
     shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci" / "run")
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
-    for name in ("ruff", "mypy"):
+    for name in ("ruff", "mypy", "pip", "mkdocs"):
         gate = tmp_path / ".venv" / "bin" / name
         gate.write_text(f'#!/bin/sh\necho {name} "$@" >> passed\ntest "{name} $*" != "$SHUT"\n')
         gate.chmod(0o755)
@@ -76,7 +77,7 @@ def test_ci_runs_the_two_commands_and_the_gates_between(checkout: Path) -> None:
         more="\n```bash\nfalse\n```\n",
     )
     assert done.returncode == 0, done.stderr
-    assert (checkout / "passed").read_text().splitlines() == ["one", *GATES, "Two"]
+    assert (checkout / "passed").read_text().splitlines() == ["one", *GATES, *SITE, "Two"]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,7 @@ def test_ci_fails_where_a_command_fails_or_is_missing(checkout: Path, lines: lis
     assert run_ci(checkout, *lines).returncode != 0
 
 
-@pytest.mark.parametrize("gate", GATES)
+@pytest.mark.parametrize("gate", [*GATES, *SITE])
 def test_ci_stops_at_a_gate_that_is_shut(checkout: Path, gate: str) -> None:
     assert run_ci(checkout, "true", "true && touch tested", shut=gate).returncode != 0
     assert (checkout / "passed").read_text().splitlines()[-1] == gate

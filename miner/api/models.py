@@ -120,7 +120,8 @@ def tune(
     Args:
         model: the folder that `adopt` wrote.
         out: the folder to write: an adapter of PEFT, or with `merge` the whole model.
-        corpus: paths to learn from, or `run`, whose own text is learnt from.
+        corpus: paths to learn from.
+        run: whose own text is learnt from, where no corpus is given.
         steps: how many steps; not together with `epochs`.
         epochs: how often the text is read; once by default.
         batch: ids a step.

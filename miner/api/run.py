@@ -61,9 +61,9 @@ class Run:
     (True, ['units', 'saved', 'low', 'high'])
     >>> [(span.start, span.end) for span in run.spans("In New York.") if span.rank]
     [(3, 11)]
-    >>> hyper = list(run.rewrite(["In New York."]))
+    >>> hyper = list(run.rewrite(["in new york"]))
     >>> hyper, list(run.restore(hyper))
-    (['In NewYork.'], ['In New York.'])
+    (['in newyork'], ['in new york'])
     >>> run.decompose("newyorkagain").parts, run.vector("new york").shape
     (('new', 'york', 'again'), (96,))
     >>> run.near("new york", 1).columns, run.explain("york is").verdict
