@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import runpy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -134,11 +135,9 @@ def test_one_version_is_named() -> None:
     assert re.search(rf"^## {re.escape(miner.__version__)}$", read(ROOT / "CHANGELOG.md"), re.M)
 
 
-def test_examples_of_docstrings_get_a_section_on_the_site(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_examples_of_docstrings_get_a_section_on_the_site() -> None:
     pytest.importorskip("griffe")
-    monkeypatch.syspath_prepend(DOCS)
-    from examples import name_examples
-
+    name_examples = runpy.run_path(str(DOCS / "examples.py"))["name_examples"]
     shown = name_examples("Add.\n\nRaises:\n    KeyError: none.\n\n>>> 1 + 1\n2\n")
     assert shown.endswith("\n\nExamples:\n    >>> 1 + 1\n    2")
     assert name_examples("Add.") == "Add."
