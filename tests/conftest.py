@@ -81,6 +81,12 @@ class Recorder:
 
 
 @pytest.fixture
+def recorder() -> Recorder:
+    """Somebody who keeps what is told of long work."""
+    return Recorder()
+
+
+@pytest.fixture
 def shared() -> Path:
     """The folder of real corpora, gold lists and models; skips where it is not there."""
     if not SHARED.exists():

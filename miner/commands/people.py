@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from miner.commands.options import BARS, folder_or_file, policy_option, show
+from miner.errors import need_extra
 
 EXPORTS = ("jsonl", "csv", "parquet", "txt", "json", "merges", "map")
 WAYS = ("auto", "text", "id", "address")
@@ -36,6 +37,7 @@ def review(run: Path, reviewer: str | None, port: int | None, no_browser: bool, 
     """
     from miner.api.mining import open_run
 
+    need_extra("review", "the review in Jupyter")
     found = open_run(run, policy=policy)
     return found.open_lab(reviewer, browser=not no_browser, port=port)
 
