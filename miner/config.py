@@ -30,7 +30,15 @@ def _setting(default: Any, comment: str) -> Any:
 
 @dataclass(frozen=True)
 class MineConfig:
-    """Everything that decides what a run finds; `None` means: chosen from the corpus."""
+    """Everything that decides what a run finds; `None` means: chosen from the corpus.
+
+    Frozen. The names are those of `miner.mine`, of the options and of `config.toml`. A value
+    without meaning is a UsageError, with the rule.
+
+    >>> config = MineConfig(corpus="book.txt", vocab_size=100)
+    >>> config.corpus, config.vocab_size, config.min_count
+    (('book.txt',), 100, None)
+    """
 
     corpus: tuple[str, ...] = _setting((), "Files, folders, globs, or - for standard input.")
     vocab_size: int = _setting(DEFAULT_VOCABULARY, "The most units to keep: the one dial.")

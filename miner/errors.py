@@ -20,7 +20,15 @@ import importlib.util
 
 
 class MinerError(Exception):
-    """An error with a cure: `str(error)` is one line for the user."""
+    """An error with a cure: `str(error)` is one line for the user.
+
+    `problem`, what is wrong; `where`, the file or folder, None for none; `cure`, what mends it,
+    None where nobody knows; `exit_code`, that of the command.
+
+    >>> error = MinerError("holds no run", where="outputs/x", cure="Mine it")
+    >>> str(error), error.cure
+    ('outputs/x: holds no run. Mine it', 'Mine it')
+    """
 
     exit_code = 3
 
@@ -36,7 +44,11 @@ class MinerError(Exception):
 
 
 class UsageError(MinerError, ValueError):
-    """A command, an option or an argument was used in a way that has no meaning."""
+    """A command, an option or an argument was used in a way that has no meaning.
+
+    >>> isinstance(UsageError("seed is -1"), ValueError)
+    True
+    """
 
     exit_code = 2
 

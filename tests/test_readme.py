@@ -8,23 +8,20 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import click
 import pytest
+from shown import (
+    FENCE,
+    ROOT,
+    check_commands,
+    commands_shown,
+    find_anchors,
+    find_links,
+    python_shown,
+    run_python,
+    write_texts,
+)
 
-from miner.commands.main import commands
-
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-
-
-def commands_shown(text: str) -> list[tuple[str, list[str]]]:
-    """(command, options) of each `miner ...` in code, lines joined where they go on."""
-    code = [body for _, body in FENCE.findall(text)] + re.findall(r"`([^`\n]+)`", text)
-    lines = [line for body in code for line in body.replace("\\\n", " ").splitlines()]
-    calls = [call for line in lines for call in re.split(r"&&|\||;", line)]
-    shown = [re.search(r"(?:^|[\s/])miner ([a-z]+)\b(.*)", call) for call in calls]
-    return [(match[1], re.findall(r"(?<!\S)--?[a-z][\w-]*", match[2])) for match in shown if match]
 
 
 def test_the_readme_opens_with_two_commands() -> None:
@@ -39,6 +36,7 @@ def test_the_readme_opens_with_two_commands() -> None:
 
 
 GATES = ["ruff check .", "ruff format --check .", "mypy miner"]
+SITE = ["pip install -q -c constraints.txt -e .[docs]", "mkdocs build --strict --quiet"]
 
 
 @pytest.fixture
@@ -49,7 +47,7 @@ def checkout(tmp_path: Path) -> Path:
     (tmp_path / ".ci").mkdir()
     shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci" / "run")
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
-    for name in ("ruff", "mypy"):
+    for name in ("ruff", "mypy", "pip", "mkdocs"):
         gate = tmp_path / ".venv" / "bin" / name
         gate.write_text(f'#!/bin/sh\necho {name} "$@" >> passed\ntest "{name} $*" != "$SHUT"\n')
         gate.chmod(0o755)
@@ -79,7 +77,7 @@ def test_ci_runs_the_two_commands_and_the_gates_between(checkout: Path) -> None:
         more="\n```bash\nfalse\n```\n",
     )
     assert done.returncode == 0, done.stderr
-    assert (checkout / "passed").read_text().splitlines() == ["one", *GATES, "Two"]
+    assert (checkout / "passed").read_text().splitlines() == ["one", *GATES, *SITE, "Two"]
 
 
 @pytest.mark.parametrize(
@@ -97,7 +95,7 @@ def test_ci_fails_where_a_command_fails_or_is_missing(checkout: Path, lines: lis
     assert run_ci(checkout, *lines).returncode != 0
 
 
-@pytest.mark.parametrize("gate", GATES)
+@pytest.mark.parametrize("gate", [*GATES, *SITE])
 def test_ci_stops_at_a_gate_that_is_shut(checkout: Path, gate: str) -> None:
     assert run_ci(checkout, "true", "true && touch tested", shut=gate).returncode != 0
     assert (checkout / "passed").read_text().splitlines()[-1] == gate
@@ -116,18 +114,13 @@ def test_the_gates_before_a_commit_are_those_of_ci() -> None:
 
 
 def test_every_link_leads_somewhere() -> None:
-    anchors = {
-        re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-")
-        for title in re.findall(r"^#+ (.*)$", README, re.MULTILINE)
-    }
-    for target in re.findall(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"", README):
-        link = target[0] or target[1]
+    for link in find_links(README):
         if re.match(r"[a-z]+:", link):
             assert link.startswith(("https://", "mailto:")), link
             continue
         path, _, anchor = link.partition("#")
         assert not path or (ROOT / path).exists(), link
-        assert path or anchor in anchors, link
+        assert path or anchor in find_anchors(README), link
 
 
 def test_every_file_it_names_is_there() -> None:
@@ -146,18 +139,28 @@ def test_every_file_it_names_is_there() -> None:
 
 
 def test_every_command_and_option_it_shows_exists() -> None:
-    shown = commands_shown(README)
-    assert any(command == "mine" for command, _ in shown)
-    for name, options in shown:
-        assert name in commands.commands, f"miner {name}"
-        known = {
-            option
-            for parameter in commands.commands[name].params
-            if isinstance(parameter, click.Option)
-            for option in (*parameter.opts, *parameter.secondary_opts)
-        }
-        for option in options:
-            assert option in {*known, "--help", "-h"}, f"miner {name} {option}"
+    assert check_commands(README) > 5
+
+
+def test_it_is_short() -> None:
+    assert len(README.split()) <= 1_200
+
+
+def test_it_shows_three_pictures() -> None:
+    assert len(re.findall(r"^!\[[^\]]+\]\([^)]+\.png\)$", README, re.MULTILINE)) == 3
+
+
+def test_its_python_does_what_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("sklearn")
+    pytest.importorskip("anywidget")
+    blocks, reasons = python_shown(README)
+    assert len(blocks) == 1 and not reasons
+    write_texts(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    assert run_python(blocks[0], names) == 2
+    assert (tmp_path / "tokenizer" / "tokenizer.json").exists()
+    assert "in the" not in names["run"] and "ad hoc" in names["run"]  # type: ignore[operator]
 
 
 def test_the_commands_of_the_help_are_found_by_this_test() -> None:

@@ -55,13 +55,23 @@ def adopt(
         model: a folder of Hugging Face with safetensors; no code of it is run.
         run: whose units the model gets.
         out: the folder to write; `AutoModelForCausalLM` loads it.
-        init: what a new row begins with.
+        init: what a new row begins with: `calibrated`, `mean`, `weighted`, `edges` or `random`.
         corpus: paths that tell which units pay; by default the run's own text.
-        vocab_size: the most ids; units: how many units; by default all that pay.
+        vocab_size: the most ids.
+        units: how many units; by default all that pay.
+        text_column: of tables and JSON lines.
+        policy: what holds where reviewers of the run differ.
         seed: of random rows.
+        overwrite: replace a model of miner that is there.
+        progress: True for bars, or an object of the protocol `miner.Progress`.
+
+    Returns:
+        A `Result`; its `folder` is the model, its `data` the card.
 
     Raises:
         ModelError, TokenizerError, RunError, UsageError: with the place and the cure.
+
+    >>> adopted = adopt("./model", "outputs/mine", "adopted")  # doctest: +SKIP
     """
     config = AdoptConfig(
         model=Path(model),
@@ -110,16 +120,34 @@ def tune(
     Args:
         model: the folder that `adopt` wrote.
         out: the folder to write: an adapter of PEFT, or with `merge` the whole model.
-        corpus: paths to learn from, or `run`, whose own text is learnt from.
-        steps: how many steps, or `epochs`, how often the text is read; one by default.
-        batch: ids a step; context: ids a block.
-        rank: of adapters; rows_only: none of them.
-        merge: write the whole model; template: train nothing, and write settings for axolotl and
-            a script, for people who train elsewhere.
+        corpus: paths to learn from.
+        run: whose own text is learnt from, where no corpus is given.
+        steps: how many steps; not together with `epochs`.
+        epochs: how often the text is read; once by default.
+        batch: ids a step.
+        context: ids a block; 512 by default, or what the model reads.
+        learning_rate: of AdamW.
+        rank: of adapters.
+        rows_only: train the new rows, and no adapters.
+        device: `auto`, `cpu` or `cuda`.
+        precision: `auto` is bfloat16 on a GPU; what learns is float32 anyway.
+        four_bit: QLoRA, the model in 4 bits, on a GPU.
+        merge: write the whole model instead of an adapter.
+        template: train nothing, and write settings for axolotl and a script, for people who train
+            elsewhere.
+        seed: of every random choice.
+        text_column: of tables and JSON lines.
         resume: go on with a training that was cut off.
+        overwrite: replace what `tune` wrote there.
+        progress: True for bars, or an object of the protocol `miner.Progress`.
+
+    Returns:
+        A `Result`; its `data` is the card, with bits per byte of held-back text.
 
     Raises:
         ModelError, CorpusError, RunError, UsageError: with the place and the cure.
+
+    >>> tuned = tune("adopted", "tuned", run="outputs/mine")  # doctest: +SKIP
     """
     config = TuneConfig(
         model=Path(model),

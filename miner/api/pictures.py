@@ -25,6 +25,9 @@ class Picture:
     """A picture that a notebook shows as the last line of a cell; `save` writes it to a file.
 
     `title` says what is drawn, `content` is HTML with an SVG in it, and no script.
+
+    >>> Picture("a dot", "<svg></svg>")
+    <picture: a dot; .save('picture.html') writes it>
     """
 
     title: str

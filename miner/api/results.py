@@ -25,6 +25,9 @@ class Result:
     `text` is what the command prints, and what a notebook shows; `data` is what it prints with
     `--json`. `folder` is what was written, None where nothing was. `page` writes the page with
     pictures that `save` gives, where there is one.
+
+    >>> print(Result("two lines", {"lines": 2}))
+    two lines
     """
 
     text: str

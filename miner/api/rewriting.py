@@ -44,13 +44,37 @@ def rewrite(
     Args:
         corpus: a text file, packed or not.
         out: the file to write; it appears when it is whole.
-        run: whose units stand in their glued form; or `dictionary`, a file of texts and signs.
+        run: whose units stand in their glued form; or `dictionary`.
+        dictionary: a file of texts and signs.
         form: `txt`; `jsonl`, an object with `text` a line; `pairs`, one with `source` and `hyper`.
-        any_case: find texts of the dictionary with capitals too; inflect: in all their forms.
-        density: the share of places that get a sign, above 0, at most 1; chosen by `seed`.
+        any_case: find texts of the dictionary with capitals too.
+        inflect: find them in all their forms; needs `pip install 'miner[russian]'`.
+        links: only links; a hyperlexeme is shown as its links.
+        style: what stands for a unit: `glued`, `signs` or `addresses`.
+        markers: behind a unit, how its parts hold together.
+        alphabet: the signs of `style="signs"`.
+        density: the share of places that get a sign, above 0, at most 1.
+        seed: of the choice of these places.
+        policy: what holds where reviewers of the run differ.
+        resume: go on with work that was cut off.
+        overwrite: replace a file that is there.
+        progress: True for bars, or an object of the protocol `miner.Progress`.
+
+    Returns:
+        A `Result`; its `data` has `read`, `written`, `replaced`, `escaped`, `left`.
 
     Raises:
         UsageError, ConfigError, CorpusError, RunError: with the place and the cure.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     names = ("book.txt", "signs.json", "hyper.txt", "again.txt")
+    ...     book, signs, hyper, again = (Path(folder, name) for name in names)
+    ...     _ = book.write_text("light and love\\n"), signs.write_text('{"light": "*"}')
+    ...     _ = rewrite(book, hyper, dictionary=signs)
+    ...     _ = restore(hyper, again, dictionary=signs)
+    ...     print(hyper.read_text().strip())
+    * and love
     """
     config = _make_config(
         corpus,
@@ -96,9 +120,35 @@ def restore(
     Args:
         corpus: what `rewrite` wrote.
         out: the file to write; it appears when it is whole.
+        run: whose units stand in their glued form; or `dictionary`.
+        dictionary: a file of texts and signs.
+        form: `txt`; `jsonl`, an object with `text` a line; `pairs`, one with `source` and `hyper`.
+        any_case: find texts of the dictionary with capitals too.
+        inflect: find them in all their forms; needs `pip install 'miner[russian]'`.
+        links: only links; a hyperlexeme is shown as its links.
+        style: what stands for a unit: `glued`, `signs` or `addresses`.
+        markers: behind a unit, how its parts hold together.
+        alphabet: the signs of `style="signs"`.
+        policy: what holds where reviewers of the run differ.
+        resume: go on with work that was cut off.
+        overwrite: replace a file that is there.
+        progress: True for bars, or an object of the protocol `miner.Progress`.
+
+    Returns:
+        A `Result`; its `data` has `read`, `written`, `replaced`, `escaped`, `left`.
 
     Raises:
         UsageError, ConfigError, CorpusError, RunError: with the place and the cure.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     names = ("book.txt", "signs.json", "hyper.txt", "again.txt")
+    ...     book, signs, hyper, again = (Path(folder, name) for name in names)
+    ...     _ = book.write_text("light and love\\n"), signs.write_text('{"light": "*"}')
+    ...     _ = rewrite(book, hyper, dictionary=signs)
+    ...     _ = restore(hyper, again, dictionary=signs)
+    ...     print(again.read_text().strip())
+    light and love
     """
     config = _make_config(
         corpus,

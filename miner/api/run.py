@@ -57,6 +57,25 @@ class Run:
     >>> run = miner.mine(["new york is large", "i like new york", "new york again"] * 9)
     >>> "New York" in run, run["new york"].count, run.segment("Is New York far?")
     (True, 27, ['Is', 'New York', 'far', '?'])
+    >>> run.proposals.filter(token="york is")["verdict"].to_list()
+    ['weak']
+    >>> ("new", "york", "new york") in run.merges.rows(), run.savings.columns[:4]
+    (True, ['units', 'saved', 'low', 'high'])
+    >>> [(span.start, span.end) for span in run.spans("In New York.") if span.rank]
+    [(3, 11)]
+    >>> hyper = list(run.rewrite(["in new york"]))
+    >>> hyper, list(run.restore(hyper))
+    (['in newyork'], ['in new york'])
+    >>> run.decompose("newyorkagain").parts, run.vector("new york").shape
+    (('new', 'york', 'again'), (96,))
+    >>> run.near("new york", 1).columns, run.explain("york is").verdict
+    (['rank', 'token', 'cosine'], 'weak')
+    >>> tokenizer = run.train_tokenizer(vocab_size=300)
+    >>> len(tokenizer.encode("New York"))
+    1
+    >>> run.decide(accept=["york again"], reject=["new york"], reviewer="me")
+    >>> "New York" in run, "york again" in run, sorted(run.decisions["verdict"])
+    (False, True, ['accept', 'reject'])
     """
 
     def __init__(
@@ -236,7 +255,11 @@ class Run:
             links: only links; a hyperlexeme is shown as its links.
             markers: behind a unit, how its parts hold together.
             alphabet: the signs of `style="signs"`.
-            density: the share of places that get a sign, above 0, at most 1; chosen by `seed`.
+            density: the share of places that get a sign, above 0, at most 1.
+            seed: of the choice of these places.
+
+        Raises:
+            UsageError: an option has no meaning.
         """
         options = {"links": links, "markers": markers, "alphabet": alphabet, "density": density}
         from miner.rewriting.streaming import convert_texts
@@ -252,7 +275,18 @@ class Run:
         markers: bool = False,
         alphabet: str | None = None,
     ) -> Iterator[str]:
-        """Yield the texts that `rewrite` was given, by the same options."""
+        """Yield the texts that `rewrite` was given, by the same options.
+
+        Args:
+            texts: what `rewrite` yielded.
+            style: as `rewrite` was given.
+            links: as `rewrite` was given.
+            markers: as `rewrite` was given.
+            alphabet: as `rewrite` was given.
+
+        Raises:
+            UsageError: a text was not written by these options.
+        """
         options = {"links": links, "markers": markers, "alphabet": alphabet}
         from miner.rewriting.streaming import convert_texts
 
@@ -273,7 +307,10 @@ class Run:
         return Lexicon(self.folder, policy=self.policy)
 
     def explain(self, text: str) -> Explanation:
-        """Tell why a text is a unit, or why not, and what would change that."""
+        """Tell why a text is a unit, or why not, and what would change that.
+
+        A text that is no candidate has the verdict None, and the reason in `headline`.
+        """
         from miner.review.telling import explain_text
 
         return make_explanation(explain_text(self.folder, text, policy=self.policy))
@@ -307,7 +344,15 @@ class Run:
         return Result(describe_lookup(found), found)
 
     def near(self, text: str | int | np.ndarray, k: int = 10) -> pl.DataFrame:
-        """Return the units nearest to a text, a rank or a vector: `rank, token, cosine`."""
+        """Return the units nearest to a text, a rank or a vector: `rank, token, cosine`.
+
+        Args:
+            text: a text; a rank, from 1; or a vector, float32 (columns,).
+            k: how many. There are none of a text of which nothing is known.
+
+        Raises:
+            UsageError: there is no unit of that rank, or the vector has another width.
+        """
         return self._lexicon.near(text, k)
 
     def vector(self, text: str) -> np.ndarray:
@@ -395,7 +440,16 @@ class Run:
     def open_lab(
         self, reviewer: str | None = None, *, browser: bool = True, port: int | None = None
     ) -> int:
-        """Open the review in a JupyterLab of its own, as `miner review`; return its exit code."""
+        """Open the review in a JupyterLab of its own, as `miner review`; return its exit code.
+
+        Args:
+            reviewer: whose decisions these are; by default the system's user.
+            browser: open it; without, the address is printed.
+            port: of JupyterLab; by default a free one.
+
+        Raises:
+            UsageError: it needs `pip install 'miner[review]'`.
+        """
         from miner.review.lab import open_lab
 
         return open_lab(self.folder, reviewer, policy=self.policy, browser=browser, port=port)
@@ -429,9 +483,12 @@ class Run:
         Args:
             facets: a TOML file of anchor words.
             layers: tables of a column `token` and one for each layer.
-            attach: `NAME=TABLE`, layers of vectors; encoder: what made them.
+            attach: `NAME=TABLE`, layers of vectors.
+            encoder: what made them, a name or a folder; `run` for the run's own.
             drop: names of layers to take away.
             filled: a semiotic map that people filled.
+            reviewer: whose map it is; by default the system's user.
+            progress: an object of the protocol `miner.Progress`.
         """
         from miner.lexicon.filling import FieldsConfig, fill_fields
 
@@ -491,7 +548,11 @@ class Run:
             exact: every text comes back byte for byte, its case and spaces too.
             tokens: a file of more tokens, `{"special_tokens": [...], "never_split": [...]}`.
             base: a tokenizer to extend: its ids and its cuts stay.
+            text_column: of tables and JSON lines.
+            on_error: `stop` or `skip`: what to do with files that cannot be read.
             out: the folder to write; without it one that goes with the object.
+            overwrite: replace a tokenizer of miner that is there.
+            progress: True for bars, or an object of the protocol `miner.Progress`.
 
         Raises:
             UsageError, RunError, CorpusError, TokenizerError: with the place and the cure.
@@ -523,7 +584,14 @@ class Run:
     ) -> Exported:
         """Write the units to a file for other programs; return how many, and notes.
 
-        `map` is the semiotic map: token, meaning and operation, to be filled and given back.
+        Args:
+            path: the file to write; what is there is replaced.
+            format: `jsonl`, `csv` and `parquet` hold every column; `txt`, a token a line with `▁`
+                for a space; `json`, `special_tokens` and `never_split`; `merges`, forced merges;
+                `map`, token, meaning and operation, to be filled and given back.
+
+        Returns:
+            `units`, how many; `counts`, what decisions came to; `notes`, for people.
         """
         from miner.review.export import Exported, export_vocabulary
 
@@ -536,6 +604,10 @@ class Run:
 
     def save(self, folder: TextOrPath, *, overwrite: bool = False) -> Run:
         """Copy the run to a folder of your own, and return it there.
+
+        Args:
+            folder: where to, with its parents made.
+            overwrite: replace a run that is there.
 
         Raises:
             RunError: something is there, and is no run or not to be replaced.

@@ -32,7 +32,16 @@ Trainer = Literal["hf-bpe", "hf-unigram", "sentencepiece-bpe", "sentencepiece-un
 
 @dataclass(frozen=True, repr=False)
 class Checks:
-    """What a tokenizer promises, tried; true where all of it holds. `print` shows the table."""
+    """What a tokenizer promises, tried; true where all of it holds. `print` shows the table.
+
+    `checks`, one for each promise: `check`, its name; `passed` of `tried`; `failures`; `cure`.
+
+    >>> import miner
+    >>> run = miner.mine(["new york is large", "i like new york", "new york again"] * 9)
+    >>> checks = run.train_tokenizer(vocab_size=300).check()
+    >>> bool(checks), all(one.holds for one in checks)
+    (True, True)
+    """
 
     name: str
     checks: tuple[Check, ...]
@@ -64,7 +73,14 @@ class Checks:
 class Tokenizer:
     """A tokenizer, of miner or any other: text to ids and back.
 
-    It is never changed, and threads may share it.
+    It is never changed, and threads may share it. Ids are int; `len` is how many there are.
+
+    >>> import miner
+    >>> run = miner.mine(["new york is large", "i like new york", "new york again"] * 9)
+    >>> tokenizer = run.train_tokenizer(vocab_size=300)
+    >>> ids = tokenizer.encode("New York")
+    >>> len(ids), tokenizer.decode(ids)
+    (1, 'new york')
     """
 
     def __init__(
@@ -124,6 +140,9 @@ class Tokenizer:
 
         Args:
             run: whose units to try; by default those of the run that it was trained on.
+
+        Raises:
+            RunError: the run cannot be read.
         """
         wanted = Path(run) if run is not None else self._run
         return Checks(self._loaded.name, tuple(check_tokenizer(self._loaded, wanted)))
@@ -131,7 +150,12 @@ class Tokenizer:
     def save(self, folder: TextOrPath, *, overwrite: bool = False) -> Path:
         """Copy the tokenizer to a folder that `AutoTokenizer.from_pretrained` loads.
 
+        Args:
+            folder: where to, with its parents made.
+            overwrite: replace a tokenizer of miner that is there.
+
         Raises:
+            UsageError: the tokenizer is a single file.
             RunError: something is there, and is no tokenizer of miner or not to be replaced.
         """
         from miner.runs.store import open_folder
@@ -171,6 +195,14 @@ def load_tokenizer(path: TextOrPath) -> Tokenizer:
 
     Raises:
         TokenizerError: there is none, or it is damaged.
+        UsageError: it is of SentencePiece, which needs `pip install 'miner[sentencepiece]'`.
+
+    >>> import miner
+    >>> try:
+    ...     load_tokenizer("nowhere")
+    ... except miner.TokenizerError as error:
+    ...     print(error.where)
+    nowhere
     """
     return Tokenizer(read_tokenizer(path), Path(path))
 

@@ -42,10 +42,26 @@ def inspect(
 
     Args:
         corpus: a path, a glob or several.
-        tokenizer: whose tokens to count; by default they are estimated.
+        text_column: of tables and JSON lines.
+        tokenizer: whose tokens to count; by default none.
+        profile: what you mean to mine with; `bytes` reads text files as bytes.
+        on_error: `stop` or `skip`: what to do with files that cannot be read.
+        progress: True for bars, or an object of the protocol `miner.Progress`.
+
+    Returns:
+        A `Result`; its `data` has `size`, `class`, `profile`, `languages`, `duplicates`, ...
 
     Raises:
         CorpusError: a file is not there or cannot be read.
+        TokenizerError: the tokenizer cannot be read.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     place = Path(folder, "book.txt")
+    ...     _ = place.write_text("New York is large.\\nI like New York.\\n" * 40)
+    ...     found = inspect(place)
+    >>> found.data["size"]["lines"], found.data["size"]["words"], found.data["profile"]["name"]
+    (80, 320, 'words')
     """
     config = InspectConfig(
         list_paths(corpus),
@@ -79,9 +95,26 @@ def compare(
         corpus: a path, a glob or several.
         run: whose units to look for; by default those of the first tokenizer of miner.
         shape: of the model whose attention and memory are counted.
+        text_column: of tables and JSON lines.
+        on_error: `stop` or `skip`: what to do with files that cannot be read.
+        progress: True for bars, or an object of the protocol `miner.Progress`.
+
+    Returns:
+        A `Result`; `data["tokenizers"]` has a mapping for each, in the order given: `tokens`,
+        `bytes_per_token`, `tokens_per_word`, `bits_per_byte`, `savings`, ...
 
     Raises:
         TokenizerError, CorpusError, RunError: one of them cannot be read.
+
+    >>> import miner, tempfile
+    >>> run = miner.mine(["new york is large", "i like new york", "new york again"] * 9)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     place = Path(folder, "book.txt")
+    ...     _ = place.write_text("I like New York.\\n" * 40)
+    ...     ours = run.train_tokenizer(vocab_size=300)
+    ...     found = compare([ours.folder], place)
+    >>> [(row["tokens"], row["tokens_per_word"]) for row in found.data["tokenizers"]]
+    [(120, 0.75)]
     """
     comparison = compare_tokenizers(
         [Path(path) for path in tokenizers],
@@ -103,11 +136,18 @@ def diff(old: TextOrPath, new: TextOrPath, *, sample: TextOrPath | None = None) 
     """Tell what would break where one tokenizer takes the place of another, as `miner diff` does.
 
     Args:
-        old, new: folders or files.
+        old: a folder or a file of what a model was trained with.
+        new: a folder or a file of what is to take its place.
         sample: a file of texts to measure on; by default the built-in sample.
 
     Raises:
         TokenizerError: one of them cannot be read.
+
+    >>> import miner
+    >>> run = miner.mine(["new york is large", "i like new york", "new york again"] * 9)
+    >>> tokenizer = run.train_tokenizer(vocab_size=300)
+    >>> diff(tokenizer.folder, tokenizer.folder).data["safe"]
+    True
     """
     place = Path(sample) if sample is not None else None
     found = diff_tokenizers(load_tokenizer(old), load_tokenizer(new), read_sample(place))
@@ -131,10 +171,27 @@ def synth(
     Args:
         lines: 100 at least.
         out: the folder to write: `corpus.txt`, `key.jsonl`, `grammar.json`.
-        words: stems; units: planted units; by default more for more lines.
+        seed: of every random choice; the same settings write the same bytes.
+        script: `cyrillic`, `latin`, `greek`, `armenian`, `georgian`, `glagolitic`, `runic`,
+            `tifinagh`, or `private`: letters that no language has.
+        words: how many stems; by default more for more lines.
+        units: how many planted units; by default one for 20 lines, 30 to 20,000.
+        overwrite: replace a folder of synth that is there.
+        progress: True for bars, or an object of the protocol `miner.Progress`.
+
+    Returns:
+        A `Result`; its `data` has `lines`, `bytes`, `words`, `units`, `placed`.
 
     Raises:
         UsageError: a number or a name is out of what can be.
+        RunError: something is there, and is not to be replaced.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made = synth(200, Path(folder, "made"))
+    ...     files = sorted(path.name for path in made.folder.iterdir())
+    >>> made.data["lines"], files
+    (200, ['corpus.txt', 'grammar.json', 'key.jsonl'])
     """
     config = SynthConfig(lines, Path(out), seed, script, words, units, overwrite)
     made = write_language(config, progress=choose_progress(progress))

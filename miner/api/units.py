@@ -18,6 +18,11 @@ class Unit:
     atom; `count`, how often it occurs, and `unit_count`, how often it is the unit of its place once
     all compete for the text; `score`, 0 to 1; `family`, the rank of the unit that stands for those
     that mean nearly the same, None for none. `statistics` holds all other columns.
+
+    >>> import miner
+    >>> unit = miner.mine(["new york is large", "i like new york", "new york"] * 9)["New York"]
+    >>> unit.token, unit.kind, unit.atoms, unit.count
+    ('new york', 'link', ('new', 'york'), 27)
     """
 
     rank: int
@@ -49,6 +54,11 @@ class Explanation:
     `token`, its canonical form; `verdict`, None where it is no candidate at all; `headline`, the
     reason in a line; `changes`, what would change the verdict, a line each; `data`, all of it as
     `miner explain --json` prints it. `print` shows it as the command does.
+
+    >>> import miner
+    >>> run = miner.mine(["new york is large", "i like new york", "new york"] * 9)
+    >>> run.explain("new york").verdict, run.explain("old york").verdict
+    ('kept', None)
     """
 
     token: str

@@ -53,7 +53,8 @@ class Lexicon:
     """The vocabulary of a run as its reviewers want it, to be asked.
 
     Units are told by `rank`, from 1. With the folder of a tokenizer that miner trained, its ids
-    are known too. What is large is read when it is first asked for.
+    are known too. What is large is read when it is first asked for. RunError, TokenizerError where
+    a folder is none.
     """
 
     def __init__(
@@ -168,6 +169,14 @@ class Lexicon:
 
         A unit that is asked for by rank or text is not among them. Nor is what holds all atoms of
         `beside`, or nothing else: of `сердце` one knows that `в сердце` is near.
+
+        Args:
+            what: a text; a rank, from 1; or a row, float32 (dim,).
+            k: how many.
+            beside: atoms of which one knows what is near.
+
+        Raises:
+            UsageError: there is no unit of that rank, or the row has another width.
         """
         rank = what if isinstance(what, int) else None
         row = what
@@ -205,7 +214,11 @@ class Lexicon:
     def field(self, rank: int, *, contexts: int = 3) -> dict[str, Any]:
         """Return all that is known of a unit beyond its text.
 
-        `address`, `facets`, `structure`, `scene`, `members`, `contexts`, `layers`, `label`.
+        `address`, `facets`, `structure`, `scene`, `contexts`, `layers`, `label`.
+
+        Args:
+            rank: of the unit, from 1; UsageError where there is none.
+            contexts: how many typical places at most.
         """
         unit = self.unit(rank)
         token = unit["token"]
@@ -255,6 +268,10 @@ class Lexicon:
         """Return the units nearest to an address, or to the region that its beginning names.
 
         `rank, token, cosine, address`; UsageError where it is none.
+
+        Args:
+            text: an address such as `VXS_ΔC1:R8K`, or its first signs.
+            k: how many.
         """
         codes = read_address(text)
         books = self.fields.space.books
@@ -285,6 +302,11 @@ class Lexicon:
         Where the layer names its encoder, that encodes the text too, and the score is a cosine.
         Otherwise the text finds units, and these find items: those attached to them, and what lies
         near these in the layer; the score is the product of both cosines.
+
+        Args:
+            name: of the layer; UsageError where it has no vectors.
+            text: what to search for.
+            k: how many.
         """
         layer = self.layers.get(name)
         if layer is None or layer.rows is None:

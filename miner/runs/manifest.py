@@ -64,7 +64,7 @@ class Manifest:
     `least_count` how often the rarest does. `verdicts` and `kinds`: proposals and units of each;
     `decisions`: what was obeyed, None where nothing was named. `saved`: the last point of the
     savings curve, empty where there is no unit. `fields`: facets, and the mean cosine by shared
-    signs of addresses.
+    signs of addresses. Sizes are in bytes; seconds and peak megabytes of each stage in `stages`.
     """
 
     key: Mapping[str, Any]

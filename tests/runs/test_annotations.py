@@ -411,7 +411,7 @@ def test_every_format_holds_the_same_units(run: Path, demo: MinedDemo, tmp_path:
 
 
 def test_what_reviewing_changed_is_proven_once(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Kept for the same logs and policy; another decision, or a kept file that is damaged, proves anew."""
+    """Kept for the same logs and policy; where these differ or it is damaged, proven anew."""
     log = Log(name_log(run, "anna"))
     rejected, added = unit_of(run, "in the"), ("ad hoc", ("ad", "hoc"))
     log.set([rejected], {"verdict": "reject"})
