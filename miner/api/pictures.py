@@ -9,7 +9,6 @@ from pathlib import Path
 
 import polars as pl
 
-from miner.mining.savings import find_knee
 from miner.report.charts import draw_curve
 from miner.report.map import draw_map
 from miner.report.style import POLICY, STYLE
@@ -63,11 +62,11 @@ def _scope() -> str:
     return f".miner{{{scoped}&{{margin:0;padding:.5rem}}}}"
 
 
-def draw_savings(curve: pl.DataFrame) -> Picture:
+def draw_savings(curve: pl.DataFrame, knee: int) -> Picture:
     """Return how much shorter text gets with the first k units, with a 95 % interval."""
     if curve.height < 2:
         return Picture("savings", "<p>Not measured: there are no units.</p>")
-    last, knee = curve.row(-1, named=True), find_knee(curve)
+    last = curve.row(-1, named=True)
     told = (
         f"With {tell_number(last['units'])} units text has {tell_percent(last['saved'])} fewer "
         f"tokens (95 %: {tell_percent(last['low'])} to {tell_percent(last['high'])}); "

@@ -19,13 +19,12 @@ from miner.api.results import Result
 from miner.api.units import Explanation, Unit, make_explanation, make_unit
 from miner.config import MineConfig
 from miner.errors import RunError, UsageError
-from miner.mining.vocabulary import list_rows, order_merges
 from miner.progress import SILENT, Progress
 from miner.report.drawing import redraw_report
 from miner.report.summary import summarize
 from miner.runs.annotations import check_form, review_run
 from miner.runs.decisions import Log, Policy, name_log, read_logs, settle_logs
-from miner.runs.finished import Finished, open_finished
+from miner.runs.finished import Finished, list_units, open_finished
 from miner.runs.forms import cut_forms
 from miner.runs.growing import add_runs
 from miner.runs.keeping import Reviewed
@@ -116,7 +115,7 @@ class Run:
         `rank, token, surface, atoms, kind, count, unit_count, score, family` and the statistics
         behind the score, as in `vocabulary.jsonl`.
         """
-        return list_rows(self._units)
+        return list_units(self._units)
 
     @cached_property
     def proposals(self) -> pl.DataFrame:
@@ -127,7 +126,7 @@ class Run:
     @cached_property
     def merges(self) -> pl.DataFrame:
         """The forced merges, `left, right, result`: both halves of each stand before it."""
-        return self._reviewed.merges if self._reviewed else order_merges(self._units)
+        return self._reviewed.merges if self._reviewed else self._finished.merges
 
     @cached_property
     def savings(self) -> pl.DataFrame:
@@ -513,7 +512,7 @@ class Run:
 
     def plot_savings(self) -> Picture:
         """Return how much shorter text gets with the first k units."""
-        return draw_savings(self.savings)
+        return draw_savings(self.savings, self.manifest.search.knee)
 
     def report(self) -> Path:
         """Write the report again, with what reviewers have decided; return where it is."""

@@ -18,7 +18,7 @@ from miner.fields.addresses import find_codes, place_codes, read_address
 from miner.fields.layers import Layer, read_layers, tell_values
 from miner.fields.space import embed_units, open_encoder
 from miner.lexicon.decomposing import Cut, cut_glued
-from miner.mining.vocabulary import SPACE_MARK, join_pieces, order_merges, rank_merges, split_unit
+from miner.mining.vocabulary import SPACE_MARK, join_pieces, rank_merges, split_unit
 from miner.runs.annotations import review_run
 from miner.runs.concordance import Context, Originals, open_originals
 from miner.runs.decisions import Policy
@@ -72,7 +72,7 @@ class Lexicon:
         self.device = device
         reviewed = review_run(self.folder, policy)
         self.units = reviewed.units if reviewed else self.run.units
-        self.merges = reviewed.merges if reviewed else order_merges(self.units)
+        self.merges = reviewed.merges if reviewed else self.run.merges
         self._ids = read_unit_ids(Path(tokenizer)) if tokenizer else None
 
     def __len__(self) -> int:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import polars as pl
 
-from miner.errors import RunError
 from miner.mining.candidates import Candidates
 from miner.mining.spelling import list_keys
 from miner.report.page import write_report
@@ -17,7 +16,7 @@ from miner.runs.annotations import review_run
 from miner.runs.concordance import open_originals
 from miner.runs.decisions import Conflict, Policy
 from miner.runs.describing import count_values
-from miner.runs.finished import open_finished
+from miner.runs.finished import open_finished, told_damage
 from miner.runs.manifest import Manifest
 from miner.runs.names import REPORT
 from miner.runs.stages import Ranked, read_curve, read_map
@@ -73,7 +72,7 @@ def redraw_report(run: Path, *, policy: Policy = "majority") -> Path:
     if reviewed:
         units, proposals = reviewed.units, reviewed.proposals
         manifest = replace(manifest, verdicts=count_values(proposals["verdict"]))
-    try:
+    with told_damage(run, "its report cannot be written"):
         return draw_report(
             run,
             finished.candidates,
@@ -82,9 +81,3 @@ def redraw_report(run: Path, *, policy: Policy = "majority") -> Path:
             decisions=reviewed.counts if reviewed else None,
             conflicts=reviewed.conflicts if reviewed else (),
         )
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise RunError(
-            f"its report cannot be written ({type(error).__name__})",
-            where=str(run),
-            cure="Check the folder's permissions, copy the whole run, or mine again",
-        ) from error

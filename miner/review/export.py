@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from miner.errors import RunError, UsageError
-from miner.mining.vocabulary import list_rows, list_tokens, mark_spaces, order_merges, write_merges
+from miner.mining.vocabulary import list_rows, list_tokens, mark_spaces, write_merges
 from miner.runs.annotations import review_run
 from miner.runs.decisions import Policy
 from miner.runs.files import replace_file
@@ -43,7 +43,7 @@ def export_vocabulary(run: Path, out: Path, *, form: str, policy: Policy = "majo
     units = reviewed.units if reviewed else finished.units
     spaced = finished.manifest.profile in ("words", "transliteration")
     if form == "merges":
-        merges = reviewed.merges if reviewed else order_merges(units)
+        merges = reviewed.merges if reviewed else finished.merges
         content = write_merges(merges).encode()
     else:
         content = _write_units(units, form, spaced=spaced)

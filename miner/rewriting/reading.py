@@ -23,7 +23,6 @@ import regex
 
 from miner.errors import ConfigError
 from miner.fields import read_fields
-from miner.mining.vocabulary import RUNS
 from miner.rewriting.entries import Entry, can_stand, check_entries, check_patterns, vary_case
 from miner.rewriting.forms import inflect_entries, open_forms
 from miner.rewriting.marking import list_markers
@@ -66,7 +65,7 @@ def read_run(
     finished = open_finished(run)
     reviewed = review_run(run, policy)
     units = reviewed.units if reviewed else finished.units
-    units = units.filter(pl.col("kind").is_in(list(set(kinds) & set(RUNS))))
+    units = units.filter(pl.col("kind").is_in(list(set(kinds) & set(KINDS))))
     folds = finished.atoms.profile.folds_case
     signs = {}
     if style == "signs":

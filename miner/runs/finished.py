@@ -14,12 +14,13 @@ import polars as pl
 from miner.errors import RunError
 from miner.mining.candidates import Candidates
 from miner.mining.embeddings import load_vectors
+from miner.mining.vocabulary import list_rows, order_merges
 from miner.runs.manifest import Manifest, read_manifest
 from miner.runs.names import PROPOSALS, UNITS, VECTORS, find_stage
 from miner.text.pretokens import MOST_ATOMS, Atoms, Stream, load_atoms
 from miner.text.profiles import PROFILES
 
-_CURE = "Copy the whole run folder, or mine again"
+_CURE = "Check its permissions, copy the whole run folder, or mine again"
 _COLUMNS = {"candidate", "atom", "token", "kind", "count", "score", "verdict", "order", "value"}
 
 
@@ -38,7 +39,7 @@ class Finished:
     def atoms(self) -> Atoms:
         """The streams, left on disk, and the table of atoms."""
         profile = PROFILES[self.manifest.profile]
-        with _told(self.folder):
+        with told_damage(self.folder):
             atoms = load_atoms(find_stage(self.folder, "atoms"), profile=profile)
             for stream in (atoms.mined, atoms.held):
                 _check_stream(stream, atoms.table.height)
@@ -49,7 +50,7 @@ class Finished:
     def candidates(self) -> Candidates:
         """Every run of atoms that was counted."""
         folder = find_stage(self.folder, "candidates")
-        with _told(self.folder):
+        with told_damage(self.folder):
             keys, parent, suffix = (
                 np.load(folder / f"{name}.npy", allow_pickle=False)
                 for name in ("keys", "parent", "suffix")
@@ -68,7 +69,7 @@ class Finished:
     def vectors(self) -> np.ndarray:
         """A row for each candidate, float16 (candidates, dim), left on disk."""
         place = find_stage(self.folder, "vectors") / VECTORS
-        with _told(self.folder):
+        with told_damage(self.folder):
             vectors = load_vectors(place, self.manifest.encoder.dimension)
             if len(vectors) != self.candidates.table.height:
                 raise ValueError("not a vector for each candidate")
@@ -77,8 +78,13 @@ class Finished:
     @cached_property
     def units(self) -> pl.DataFrame:
         """The vocabulary with its bookkeeping."""
-        with _told(self.folder):
+        with told_damage(self.folder):
             return pl.read_parquet(find_stage(self.folder, "vocabulary") / UNITS)
+
+    @cached_property
+    def merges(self) -> pl.DataFrame:
+        """The forced merges, `left, right, result`, in an order in which both halves are there."""
+        return order_merges(self.units)
 
     @property
     def patterns(self) -> dict[str, str]:
@@ -104,23 +110,26 @@ def _check_range(values: np.ndarray | pl.Series, least: int, most: int) -> None:
 
 
 @contextmanager
-def _told(folder: Path) -> Iterator[None]:
+def told_damage(folder: Path, problem: str = "a stage of the run cannot be read") -> Iterator[None]:
     """Turn what a damaged stage raises into one line with its cure."""
     try:
         yield
     except (OSError, ValueError, KeyError, TypeError, EOFError, pl.exceptions.PolarsError) as error:
         raise RunError(
-            f"a stage of the run cannot be read ({type(error).__name__})",
-            where=str(folder),
-            cure=_CURE,
+            f"{problem} ({type(error).__name__})", where=str(folder), cure=_CURE
         ) from error
 
 
 def open_finished(folder: Path) -> Finished:
     """Return a finished run; RunError where the folder holds none, or one that is damaged."""
     manifest = read_manifest(folder)
-    with _told(folder):
+    with told_damage(folder):
         proposals = pl.read_parquet(folder / PROPOSALS)
         if missing := _COLUMNS - set(proposals.columns):
             raise KeyError(", ".join(sorted(missing)))
     return Finished(folder, manifest, proposals.with_row_index("row"))
+
+
+def list_units(units: pl.DataFrame) -> pl.DataFrame:
+    """Return units in the columns that others may read, as in `vocabulary.jsonl`."""
+    return list_rows(units)
