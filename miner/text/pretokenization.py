@@ -7,7 +7,7 @@ are UAX #29 word boundaries, plus the shapes that the profiles of `miner.text.pr
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
@@ -60,6 +60,41 @@ _ENDS_A_WORD = sum(
 )
 
 _u32, _u64 = np.uint32, np.uint64
+
+
+class Documents(NamedTuple):
+    """Documents in a buffer of UTF-8, uint8: document d is `buffer[starts[d]:ends[d]]`, int64."""
+
+    buffer: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+
+
+class Rules(NamedTuple):
+    """How text is cut: a rule, whether white space is kept, the class of each code point."""
+
+    rules: int
+    keep_space: bool
+    classes: np.ndarray
+
+
+class Words(NamedTuple):
+    """The exact texts that were seen: text n is `pool[offsets[n]:offsets[n + 1]]`.
+
+    `table` uint64 holds four words a place: the three of `_key` and the number.
+    """
+
+    table: np.ndarray
+    offsets: np.ndarray
+    pool: np.ndarray
+
+
+class Keys(NamedTuple):
+    """What comes out: `ids` uint32 and `flags` uint8 (keys,), `first` int64 (documents,)."""
+
+    ids: np.ndarray
+    flags: np.ndarray
+    first: np.ndarray
 
 
 def _type_load_word(_: Any, buffer: types.Array, start: types.Integer) -> Any:  # noqa: ARG001
@@ -481,24 +516,17 @@ def _find(table: np.ndarray, place: int, low: int, middle: int, high: int) -> tu
 
 @njit(nogil=True, cache=True)
 def _find_text(
-    buffer: np.ndarray,
-    start: int,
-    end: int,
-    table: np.ndarray,
-    offsets: np.ndarray,
-    pool: np.ndarray,
-    place: int,
-    low: int,
-    middle: int,
-    high: int,
+    buffer: np.ndarray, start: int, end: int, words: Words, place: int, key: tuple[int, int, int]
 ) -> tuple[int, int]:
     """Do what `_find` does for any text; a long one, whose key is a hash, is compared by bytes."""
-    mask = _u64(table.shape[0] - 4)
-    number, place = _find(table, place, low, middle, high)
+    low, middle, high = key
+    mask = _u64(words.table.shape[0] - 4)
+    number, place = _find(words.table, place, low, middle, high)
     while end - start > SHORT and number != 0:
-        if _is_text(buffer, start, end, pool, offsets[number], offsets[number + 1]):
+        at, until = words.offsets[number], words.offsets[number + 1]
+        if _is_text(buffer, start, end, words.pool, at, until):
             break
-        number, place = _find(table, (place + _u64(4)) & mask, low, middle, high)
+        number, place = _find(words.table, (place + _u64(4)) & mask, low, middle, high)
     return number, place
 
 
@@ -507,16 +535,13 @@ def _insert(
     buffer: np.ndarray,
     start: int,
     end: int,
-    table: np.ndarray,
-    offsets: np.ndarray,
-    pool: np.ndarray,
+    words: Words,
     place: int,
-    low: int,
-    middle: int,
-    high: int,
+    key: tuple[int, int, int],
     number: int,
 ) -> bool:
     """Give `number` to a text not seen before; False where the tables are full."""
+    table, offsets, pool = words
     at = offsets[number]
     full = number * 6 >= table.shape[0] or number + 2 > offsets.shape[0]
     if full or at + (end - start) > pool.shape[0]:
@@ -524,7 +549,7 @@ def _insert(
     for i in range(end - start):
         pool[at + i] = buffer[start + i]
     offsets[number + 1] = at + (end - start)
-    table[place], table[place + _u64(1)], table[place + _u64(2)] = low, middle, high
+    table[place], table[place + _u64(1)], table[place + _u64(2)] = key
     table[place + _u64(3)] = _u64(number)
     return True
 
@@ -553,47 +578,31 @@ def _write_stop(ids: np.ndarray, flags: np.ndarray, written: int) -> int:
 
 @njit(nogil=True, cache=True)
 def cut(
-    buffer: np.ndarray,
-    starts: np.ndarray,
-    ends: np.ndarray,
+    documents: Documents,
     spans: np.ndarray,
-    rules: int,
-    keep_space: bool,
-    classes: np.ndarray,
-    table: np.ndarray,
-    offsets: np.ndarray,
-    pool: np.ndarray,
-    ids: np.ndarray,
-    flags: np.ndarray,
-    first: np.ndarray,
+    rules: Rules,
+    words: Words,
+    keys: Keys,
     state: np.ndarray,
     batch: np.ndarray,
 ) -> bool:
-    """Cut documents into `ids` and `flags`; `first[d]` is where document d starts in `ids`.
+    """Cut documents into `keys`; `keys.first[d]` is where document d starts in them.
 
     `spans` (n, 2) are bytes that a pattern of the user makes one atom. Every document ends in a
-    stop (0), and no two stops stand side by side. Returns False where `table`, `offsets` or
-    `pool` is full: grow it and call again with the same `state` and `batch` (`new_batch`).
+    stop (0), and no two stops stand side by side. Returns False where an array of `words` is full:
+    grow it and call again with the same `state` and `batch`.
     """
     while True:
-        if not _number_batch(buffer, table, offsets, pool, ids, state, batch):
+        if not _number_batch(documents.buffer, words, keys.ids, state, batch):
             return False
-        if state[DOCUMENT] == starts.shape[0]:
+        if state[DOCUMENT] == documents.starts.shape[0]:
             return True
-        _fill_batch(
-            buffer, starts, ends, spans, rules, keep_space, classes, ids, flags, first, state, batch
-        )
+        _fill_batch(documents, spans, rules, keys, state, batch)
 
 
 @njit(nogil=True, cache=True)
 def _number_batch(
-    buffer: np.ndarray,
-    table: np.ndarray,
-    offsets: np.ndarray,
-    pool: np.ndarray,
-    ids: np.ndarray,
-    state: np.ndarray,
-    batch: np.ndarray,
+    buffer: np.ndarray, words: Words, ids: np.ndarray, state: np.ndarray, batch: np.ndarray
 ) -> bool:
     """Write the numbers of the atoms of `batch` to `ids`; False where the tables are full.
 
@@ -601,6 +610,7 @@ def _number_batch(
     a branch may take another way before.
     """
     types = state[TYPES]
+    table = words.table
     full = False
     size = state[BATCHED]
     mask = _u64(table.shape[0] // 4 - 1)
@@ -618,14 +628,11 @@ def _number_batch(
         if stop - start <= SHORT:
             number, place = _find(table, home, low, middle, high)
         else:
-            number, place = _find_text(
-                buffer, start, stop, table, offsets, pool, home, low, middle, high
-            )
+            number, place = _find_text(buffer, start, stop, words, home, (low, middle, high))
         if number == 0:
             number = types + 1
-            full = not _insert(
-                buffer, start, stop, table, offsets, pool, place, low, middle, high, number
-            )
+            key = low, middle, high
+            full = not _insert(buffer, start, stop, words, place, key, number)
             if full:
                 size = i
                 break
@@ -638,23 +645,20 @@ def _number_batch(
 
 @njit(nogil=True, cache=True)
 def _fill_batch(
-    buffer: np.ndarray,
-    starts: np.ndarray,
-    ends: np.ndarray,
+    documents: Documents,
     spans: np.ndarray,
-    rules: int,
-    keep_space: bool,
-    classes: np.ndarray,
-    ids: np.ndarray,
-    flags: np.ndarray,
-    first: np.ndarray,
+    how: Rules,
+    keys: Keys,
     state: np.ndarray,
     batch: np.ndarray,
 ) -> None:
     """Find where the next atoms start and stop, as many as `batch` takes, or all that are left.
 
-    What is written to `ids` has no number yet but is not 0.
+    What is written to `keys.ids` has no number yet but is not 0.
     """
+    buffer, starts, ends = documents
+    rules, keep_space, classes = how
+    ids, flags, first = keys
     written, span, size = state[WRITTEN], state[SPAN], 0
     spaced, sentence, opened = state[SPACED] != 0, state[SENTENCE] != 0, state[OPEN] != 0
     i, document = state[POSITION], state[DOCUMENT]
@@ -721,33 +725,22 @@ def _fill_batch(
 
 @njit(nogil=True, cache=True)
 def intern(
-    buffer: np.ndarray,
-    starts: np.ndarray,
-    ends: np.ndarray,
-    table: np.ndarray,
-    offsets: np.ndarray,
-    pool: np.ndarray,
-    numbers: np.ndarray,
-    done: int,
-    types: int,
+    texts: Documents, words: Words, numbers: np.ndarray, done: int, types: int
 ) -> tuple[int, int]:
     """Write the number of each text from `done` on; return how many are done, and the types.
 
-    Where `table`, `offsets` or `pool` is full: grow it and call again.
+    Where an array of `words` is full: grow it and call again.
     """
-    mask = _u64(table.shape[0] // 4 - 1)
+    buffer, starts, ends = texts
+    mask = _u64(words.table.shape[0] // 4 - 1)
     for i in range(done, starts.shape[0]):
         start, end = starts[i], ends[i]
-        low, middle, high = _key(buffer, start, end)
-        home = _place(low, middle, high, mask)
-        number, place = _find_text(
-            buffer, start, end, table, offsets, pool, home, low, middle, high
-        )
+        key = _key(buffer, start, end)
+        home = _place(key[0], key[1], key[2], mask)
+        number, place = _find_text(buffer, start, end, words, home, key)
         if number == 0:
             number = types + 1
-            if not _insert(
-                buffer, start, end, table, offsets, pool, place, low, middle, high, number
-            ):
+            if not _insert(buffer, start, end, words, place, key, number):
                 return i, types
             types = number
         numbers[i] = number

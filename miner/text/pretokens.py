@@ -70,12 +70,15 @@ class Interner:
         numbers = np.zeros(len(starts), np.int64)
         done = 0
         while True:
-            done, self.types = cutting.intern(
-                buffer, starts, ends, self.table, self.offsets, self.pool, numbers, done, self.types
-            )
+            texts = cutting.Documents(buffer, starts, ends)
+            done, self.types = cutting.intern(texts, self.words(), numbers, done, self.types)
             if done == len(starts):
                 return numbers
             self.grow(room=int(ends[done] - starts[done]))
+
+    def words(self) -> cutting.Words:
+        """Return the arrays as the kernel takes them; `grow` replaces them."""
+        return cutting.Words(self.table, self.offsets, self.pool)
 
     def texts(self) -> list[str]:
         """Return the text of every atom; atom numbers start at 1, so text 0 is empty."""
@@ -203,24 +206,10 @@ def cut_text(
     state = np.zeros(cutting.STATE_SIZE, np.int64)
     state[cutting.POSITION], state[cutting.TYPES] = -1, interner.types
     batch = np.empty((cutting.BATCH, cutting.BATCH_FIELDS), np.int64)
-    classes = class_table()
-    while not cutting.cut(
-        chunk.buffer,
-        chunk.starts,
-        chunk.ends,
-        spans,
-        profile.rules,
-        profile.keeps_space,
-        classes,
-        interner.table,
-        interner.offsets,
-        interner.pool,
-        ids,
-        flags,
-        first,
-        state,
-        batch,
-    ):
+    documents = cutting.Documents(chunk.buffer, chunk.starts, chunk.ends)
+    rules = cutting.Rules(profile.rules, profile.keeps_space, class_table())
+    keys = cutting.Keys(ids, flags, first)
+    while not cutting.cut(documents, spans, rules, interner.words(), keys, state, batch):
         interner.types = int(state[cutting.TYPES])
         pending = batch[state[cutting.NUMBERED]]
         interner.grow(room=int(pending[cutting.STOP] - pending[cutting.START]))
