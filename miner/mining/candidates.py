@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -57,6 +58,43 @@ def default_min_count(atoms: int) -> int:
     [3, 5, 30]
     """
     return max(3, round(3 * (atoms / 1e6) ** 0.5))
+
+
+class _Text(NamedTuple):
+    """A stream, and how many parts of it one place is: see `_unevenness`."""
+
+    ids: np.ndarray
+    flags: np.ndarray
+    scale: int
+
+
+class _Shelf(NamedTuple):
+    """Records of places, where those of each atom from `base` on start, and the end of the last."""
+
+    places: np.ndarray
+    starts: np.ndarray
+    base: int
+
+
+class _Limits(NamedTuple):
+    """What a run must be to have a row."""
+
+    min_count: int
+    longest: int
+
+
+class _Counts(NamedTuple):
+    """Scratch, zero before and after: how often each atom stands before, and each key behind."""
+
+    left: np.ndarray
+    right: np.ndarray
+
+
+class _Room(NamedTuple):
+    """Where rows go, int64 (rows, integers) and float64 (rows, reals)."""
+
+    integers: np.ndarray
+    reals: np.ndarray
 
 
 @njit(nogil=True, cache=True)
@@ -110,20 +148,19 @@ def _gather_records(
 
 @njit(nogil=True, cache=True)
 def _look_around(
-    ids: np.ndarray,
-    flags: np.ndarray,
+    text: _Text,
     places: np.ndarray,
-    left: np.ndarray,
-    right: np.ndarray,
+    counts: _Counts,
     befores: np.ndarray,
     afters: np.ndarray,
     row: np.ndarray,
 ) -> tuple[int, int]:
-    """Fill the row of the run at `places`, and count its neighbours in `left` and `right`.
+    """Fill the row of the run at `places`, and count its neighbours in `counts`.
 
     Returns how many different ones `befores` and `afters` list. Hardly a branch depends on the
     text: a mispredicted one costs as much as the rest of the loop.
     """
+    ids, flags, left, right = text.ids, text.flags, counts.left, counts.right
     length = row[LENGTH]
     next_key = _AFTER + min(length, _AHEAD) - 1
     seen, whole, capitals, middle, earlier = 0, 0, 0, 0, -1
@@ -224,28 +261,24 @@ def _clear(counts: np.ndarray, keys: np.ndarray, kinds: int) -> None:
 
 @njit(nogil=True, cache=True)
 def _visit(
-    ids: np.ndarray,
-    flags: np.ndarray,
-    places: np.ndarray,
-    starts: np.ndarray,
-    base: int,
-    first: int,
-    last: int,
-    min_count: int,
-    longest: int,
-    scale: int,
+    text: _Text,
+    shelf: _Shelf,
+    atoms: tuple[int, int],
+    limits: _Limits,
+    counts: _Counts,
+    room: _Room,
     logs: np.ndarray,
-    left: np.ndarray,
-    right: np.ndarray,
-    integers: np.ndarray,
-    reals: np.ndarray,
 ) -> tuple[int, int]:
-    """Write a row for every frequent run that starts with an atom of [first, last).
+    """Write a row for every frequent run that starts with one of `atoms`, from the first on.
 
-    `places[starts[a - base]:starts[a - base + 1]]` are where atom a stands; they are reordered.
-    `left` (atoms,) and `right` (keys,) are zero before and after. Returns the atom before which
-    the tables were full (`last` if none) and the number of rows.
+    The places of the shelf are reordered. Returns the atom before which the room was full (the end
+    of `atoms` if none) and the number of rows.
     """
+    places, starts, base = shelf
+    first, last = atoms
+    min_count, longest = limits
+    left, right = counts
+    integers, reals = room
     rows = 0
     most = 0
     for atom in range(first, last):
@@ -270,12 +303,10 @@ def _visit(
             low, high, row = todo[waiting, 0], todo[waiting, 1], todo[waiting, 2]
             here = places[low:high]
             length, count = integers[row, LENGTH], high - low
-            kinds_before, kinds = _look_around(
-                ids, flags, here, left, right, befores, afters, integers[row]
-            )
+            kinds_before, kinds = _look_around(text, here, counts, befores, afters, integers[row])
             reals[row, LEFT_ENTROPY] = _entropy(left, befores, kinds_before, count, logs)
             reals[row, RIGHT_ENTROPY] = _entropy(right, afters, kinds, count, logs)
-            reals[row, DISPERSION] = _unevenness(here, scale, parts)
+            reals[row, DISPERSION] = _unevenness(here, text.scale, parts)
             _clear(left, befores, kinds_before)
             size = 0
             if length < longest:
@@ -427,20 +458,13 @@ class _Counter:
         while done < last:
             integers, reals = np.empty((room, _INTEGERS), np.int64), np.empty((room, _REALS))
             done, rows = _visit(
-                self.ids,
-                self.flags,
-                records,
-                starts,
-                first,
-                done,
-                last,
-                self.min_count,
-                self.longest,
-                self.scale,
+                _Text(self.ids, self.flags, self.scale),
+                _Shelf(records, starts, first),
+                (done, last),
+                _Limits(self.min_count, self.longest),
+                _Counts(*neighbours),
+                _Room(integers, reals),
                 self.logs,
-                *neighbours,
-                integers,
-                reals,
             )
             counted.append((integers[:rows].copy(), reals[:rows].copy()))
         return counted

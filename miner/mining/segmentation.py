@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -20,8 +20,7 @@ LONGEST_STRETCH = 1 << 16  # atoms cut at a time where no stop comes
 _u64 = np.uint64
 
 
-@dataclass(frozen=True)
-class Trie:
+class Trie(NamedTuple):
     """The runs that begin a unit, as a hash of (row, next key) -> row.
 
     `heads` int64 (atoms + 1,): the row of a single atom, -1 where no unit starts with it.
@@ -93,22 +92,15 @@ def count_aligned(
     """
     trie = build_trie(candidates, wanted)
     counts = np.zeros(len(wanted), np.int64)
-    _count_aligned(
-        stream.ids, stream.documents, widths, trie.heads, trie.entries, trie.rows, counts
-    )
+    _count_aligned(stream.ids, stream.documents, widths, trie, counts)
     return counts
 
 
 @njit(nogil=True, cache=True)
 def _count_aligned(
-    ids: np.ndarray,
-    documents: np.ndarray,
-    widths: np.ndarray,
-    heads: np.ndarray,
-    table: np.ndarray,
-    rows: np.ndarray,
-    counts: np.ndarray,
+    ids: np.ndarray, documents: np.ndarray, widths: np.ndarray, trie: Trie, counts: np.ndarray
 ) -> None:
+    heads, table, rows = trie
     for document in range(widths.shape[0]):
         end = documents[document + 1]
         width = np.int64(widths[document])
@@ -126,19 +118,18 @@ def _count_aligned(
 @njit(nogil=True, cache=True)
 def _cut_range(
     ids: np.ndarray,
-    low: int,
-    high: int,
-    heads: np.ndarray,
-    table: np.ndarray,
-    rows: np.ndarray,
+    within: tuple[int, int],
+    trie: Trie,
     values: np.ndarray,
     counts: np.ndarray,
     owners: np.ndarray,
 ) -> None:
-    """Cut ids[low:high]; add to `counts`, and write the owner of each place where a unit starts.
+    """Cut the part of `ids` that is `within`: add to `counts`, and write who starts at each place.
 
     `values` (rows,) above 0 mark the units. `owners` (keys,) is -1 elsewhere, or empty.
     """
+    heads, table, rows = trie
+    low, high = within
     best = np.zeros(LONGEST_STRETCH + 1)
     choice = np.empty(LONGEST_STRETCH, np.int64)
     steps = np.empty(LONGEST_STRETCH, np.int64)
@@ -189,9 +180,7 @@ def cut_stream(
 
     def cut_part(low: int, high: int) -> np.ndarray:
         counts = np.zeros(len(values), np.int64)
-        _cut_range(
-            stream.ids, low, high, trie.heads, trie.entries, trie.rows, values, counts, nobody
-        )
+        _cut_range(stream.ids, (low, high), trie, values, counts, nobody)
         return counts
 
     with ThreadPoolExecutor(parts) as pool:
@@ -205,17 +194,7 @@ def find_owners(
     trie = trie or build_trie(candidates, values > 0)
     owners = np.full(len(stream.ids), -1, np.int64)
     counts = np.zeros(len(values), np.int64)
-    _cut_range(
-        np.asarray(stream.ids),
-        0,
-        len(stream.ids),
-        trie.heads,
-        trie.entries,
-        trie.rows,
-        values,
-        counts,
-        owners,
-    )
+    _cut_range(np.asarray(stream.ids), (0, len(stream.ids)), trie, values, counts, owners)
     return owners
 
 
@@ -227,16 +206,7 @@ def count_pieces(candidates: Candidates, units: np.ndarray) -> np.ndarray:
     trie = build_trie(candidates, units)
     pieces = np.zeros(len(units), np.int64)
     lengths = candidates.table["length"].to_numpy().astype(np.int64)
-    _count_pieces(
-        candidates.keys,
-        lengths,
-        np.flatnonzero(units),
-        units,
-        trie.heads,
-        trie.entries,
-        trie.rows,
-        pieces,
-    )
+    _count_pieces(candidates.keys, lengths, np.flatnonzero(units), units, trie, pieces)
     return pieces
 
 
@@ -246,11 +216,10 @@ def _count_pieces(
     lengths: np.ndarray,
     wanted: np.ndarray,
     units: np.ndarray,
-    heads: np.ndarray,
-    table: np.ndarray,
-    rows: np.ndarray,
+    trie: Trie,
     pieces: np.ndarray,
 ) -> None:
+    heads, table, rows = trie
     best = np.zeros(keys.shape[1] + 1, np.int64)
     for unit in wanted:
         length = lengths[unit]
