@@ -34,7 +34,7 @@ import polars as pl
 
 from benchmarks.peers import PAIR_SCORERS, PairCounts, check_pair_scorers
 from miner.corpus import find_sources, read_chunks
-from miner.mining import unithood as likeness
+from miner.mining import unithood
 from miner.mining.candidates import Candidates, count_candidates, default_min_count
 from miner.mining.embeddings import STORED, flatten_keys
 from miner.mining.scores import find_splits, score_candidates
@@ -323,7 +323,7 @@ def gather_evidence(corpus: Path, encoders: Sequence[str]) -> Evidence:
         vectors = {name: embed_atoms(atoms, found, name) for name in (OWN, *encoders)}
     scores = score_candidates(found, find_splits(found), total=total)
     rows = scores["candidate"].to_numpy().astype(np.int64)
-    shown = likeness.find_shown(found, atoms.table, rows)
+    shown = unithood.find_shown(found, atoms.table)
     tokens = spell_runs(found.keys[rows], atoms.table["text"]).to_list()
     texts = pl.Series("token", [join_words(token) for token in tokens])
     return Evidence(found, scores, shown, texts, vectors)
@@ -347,20 +347,13 @@ def embed_atoms(atoms: Atoms, candidates: Candidates, encoder: str) -> np.ndarra
 def rank_without(evidence: Evidence, left_out: Sequence[str], encoder: str | None) -> list[str]:
     """Texts, best first, by the miner's score without some parts, or with other vectors."""
     vectors = evidence.vectors[encoder] if encoder else None
-    no_seeds = np.zeros(evidence.scores.height, dtype=bool)
-    weights = {name: 0 * getattr(likeness, name) for name in left_out}
-    with mock.patch.dict(vars(likeness), weights):
-        judged = likeness.judge_runs(
-            evidence.candidates,
-            evidence.scores,
-            vectors,
-            evidence.shown,
-            no_seeds,
-            ~no_seeds,
-            seed=0,
-        )
+    nobody = np.zeros(0, np.int64)
+    weights = {name: 0 * getattr(unithood, name) for name in left_out}
+    marks = unithood.mark_runs(evidence.scores, shown=evidence.shown, seeds=nobody, unsound=nobody)
+    with mock.patch.dict(vars(unithood), weights):
+        judged = unithood.judge_runs(evidence.candidates, evidence.scores, vectors, marks, seed=0)
     ranked = pl.DataFrame(
-        {"token": evidence.texts, "score": judged.score, "count": evidence.scores["count"]}
+        {"token": evidence.texts, "score": judged["score"], "count": evidence.scores["count"]}
     )
     return list(dict.fromkeys(rank_pool(ranked, "score")))
 

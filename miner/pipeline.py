@@ -29,7 +29,7 @@ from miner.mining.savings import find_knee, measure_savings
 from miner.mining.scores import find_splits, score_candidates
 from miner.mining.spelling import spell_runs
 from miner.mining.syntax import find_glue, find_torn, find_values
-from miner.mining.unithood import find_seeds, find_shown, judge_runs, mark_runs
+from miner.mining.unithood import find_runs, find_seeds, find_shown, judge_runs, mark_runs
 from miner.mining.vocabulary import order_merges, write_vocabulary
 from miner.progress import SILENT, Progress
 from miner.report.drawing import draw_report
@@ -275,27 +275,32 @@ def propose(
 
     def compute(folder: Path) -> int:
         rows = scores["candidate"].to_numpy().astype(np.int64)
-        shown = find_shown(candidates, atoms.table, rows)
-        wanted = find_seeds(config.seeds, atoms) if config.seeds else set()
-        seeds = mark_runs(candidates, rows, wanted)
+        seeds = find_seeds(config.seeds, atoms) if config.seeds else set()
         torn, values = find_torn(candidates, atoms), find_values(candidates, atoms)
-        sound = ~(torn | values)[rows]
-        likeness = judge_runs(candidates, scores, vectors, shown, seeds, sound, seed=config.seed)
-        tokens = spell_runs(candidates.keys[rows], atoms.table["text"])
+        marks = mark_runs(
+            scores,
+            shown=find_shown(candidates, atoms.table),
+            seeds=find_runs(candidates, seeds),
+            unsound=np.flatnonzero(torn | values),
+        )
+        judged = judge_runs(candidates, scores, vectors, marks, seed=config.seed)
+        known = scores.select("candidate", "log_likelihood")
+        judged = judged.join(known, on="candidate", validate="1:1", maintain_order="left")
+        token = spell_runs(candidates.keys[rows], atoms.table["text"])
+        tokens = scores.select("candidate", token=token)
         settled = settle_runs(
             atoms.mined,
             candidates,
-            scores,
-            likeness,
+            judged,
             objective=config.objective,
             budget=config.vocab_size,
             min_count=choose_min_count(config, atoms),
             unsound={Verdict.VALUE: values, Verdict.TORN: torn},
             glue=find_glue(candidates, atoms),
-            **find_wanted(decisions, candidates, tokens, rows, atoms, config.patterns),
+            **find_wanted(decisions, candidates, tokens, atoms, config.patterns),
         )
         splits = find_splits(candidates)
-        runs = tabulate_runs(scores, likeness, settled, tokens).with_columns(
+        runs = tabulate_runs(scores, judged, settled, tokens).with_columns(
             closeness=pl.Series(measure_closeness(vectors, splits, rows)),
             wholeness=pl.Series(measure_wholeness(vectors, splits, rows)),
         )

@@ -21,7 +21,7 @@ from miner.mining.candidates import Candidates
 from miner.mining.proposals import Verdict
 from miner.mining.spelling import list_keys, list_parts, spell_runs
 from miner.mining.vocabulary import SPACE_MARK, build_ranks, join_pieces, rank_merges, split_unit
-from miner.text import pretokenization as cutting
+from miner.text import pretokenization as kernel
 from miner.text.pretokens import Atoms
 from miner.text.profiles import Profile
 from miner.text.recut import Cutter, Recut
@@ -135,7 +135,7 @@ def find_open_ends(runs: Runs, atoms: Atoms) -> Findings:
     or picture that ends in a joiner, and half a flag, would take the next one in.
     """
     classes = class_table() & CLASS
-    alone = atoms.profile.rules in (cutting.SIGNS, cutting.MOLECULES)
+    alone = atoms.profile.rules in (kernel.SIGNS, kernel.MOLECULES)
     letters = () if alone else (LETTER, DIGIT, CONNECTOR, KATAKANA)
     for row, (token, parts) in enumerate(zip(runs.tokens, runs.parts, strict=True)):
         last = parts[-1]

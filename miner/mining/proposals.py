@@ -18,7 +18,6 @@ import polars as pl
 
 from miner.mining.candidates import Candidates
 from miner.mining.segmentation import count_pieces, cut_stream
-from miner.mining.unithood import Likeness
 from miner.text.pretokens import Stream
 
 Objective = Literal["meaning", "compression"]
@@ -60,12 +59,22 @@ class Verdict(StrEnum):
     REJECTED = "rejected"  # the user said so
 
 
-@dataclass(frozen=True)
-class Settled:
-    """What became of each run: all (rows,) of the candidates.
+SETTLED: dict[str, pl.DataType] = {
+    "candidate": pl.UInt32(),
+    "verdict": pl.String(),
+    "unit_count": pl.Int64(),
+    "rival": pl.UInt32(),
+    "score": pl.Float64(),
+    "value": pl.Float64(),
+}
 
-    `verdict` is an index into `VERDICTS`, `count` the settled count, `rival` the row that won
-    instead or -1, `worth` the score, `value` what the run is worth in a cut, 0 if it is no unit.
+
+@dataclass(frozen=True)
+class _Settled:
+    """What became of each candidate, row i of candidate i.
+
+    `verdict` is an index into `VERDICTS`, `count` how often it owns its place, `rival` who won
+    instead or -1, `worth` the score, `value` what it is worth in a cut, 0 if it is no unit.
     """
 
     verdict: np.ndarray
@@ -73,6 +82,22 @@ class Settled:
     rival: np.ndarray
     worth: np.ndarray
     value: np.ndarray
+
+    def tabulate(self) -> pl.DataFrame:
+        """Return a row for each candidate, in `SETTLED`."""
+        names = np.array([str(verdict) for verdict in VERDICTS])
+        rival = pl.Series(self.rival)
+        return pl.DataFrame(
+            {
+                "candidate": np.arange(len(self.verdict), dtype=np.uint32),
+                "verdict": names[self.verdict],
+                "unit_count": self.count,
+                "rival": rival.set(rival < 0, None),
+                "score": self.worth,
+                "value": self.value,
+            },
+            schema=SETTLED,
+        )
 
 
 VERDICTS = list(Verdict)
@@ -82,8 +107,7 @@ _CODE = {verdict: code for code, verdict in enumerate(VERDICTS)}
 def settle_runs(
     stream: Stream,
     candidates: Candidates,
-    scores: pl.DataFrame,
-    likeness: Likeness,
+    judged: pl.DataFrame,
     *,
     objective: Objective,
     budget: int,
@@ -92,29 +116,32 @@ def settle_runs(
     glue: np.ndarray | None = None,
     accepted: np.ndarray | None = None,
     rejected: np.ndarray | None = None,
-) -> Settled:
-    """Let the runs of `scores` compete for the text, for at most `budget` units.
+) -> pl.DataFrame:
+    """Let the runs of `judged` compete for the text, for at most `budget` units.
 
-    `unsound`: bool (candidates,) under the verdict that those get which do not compete for
-    meaning; what only saves tokens may be torn. `glue`, bool (candidates,), comes last.
+    `judged`: `candidate`, `score` and `log_likelihood`. `unsound`: bool (candidates,) under the
+    verdict that those get which do not compete for meaning; what only saves tokens may be torn.
+    `glue`, bool (candidates,), comes last. Returns a row for each candidate, in `SETTLED`.
 
-    `accepted` and `rejected`, int64 rows of `candidates`: what people want, which competes as the
-    best there is, and what they do not want, which does not compete. An objective of compression
-    counts what is saved and heeds the second only.
+    `accepted` and `rejected`, numbers of candidates: what people want, which competes as the best
+    there is, and what they do not want, which does not compete. An objective of compression counts
+    what is saved and heeds the second only.
     """
-    rows = scores["candidate"].to_numpy()
     worth = np.zeros(candidates.table.height)
-    worth[rows] = likeness.score
+    worth[judged["candidate"].to_numpy()] = judged["score"].to_numpy()
     if glue is not None:
         worth[glue] = np.minimum(worth[glue], LEAST_SCORE)
     verdict = np.full(candidates.table.height, _CODE[Verdict.WEAK], np.int8)
-    chance = scores["log_likelihood"].to_numpy() < SURE
     if rejected is not None:
-        rows, chance, likeness = _leave_out(rows, chance, likeness, rejected)
+        out = pl.Series(rejected, dtype=pl.UInt32).implode()
+        judged = judged.filter(~pl.col("candidate").is_in(out))
+    rows = judged["candidate"].to_numpy().astype(np.int64)
+    chance = judged["log_likelihood"].to_numpy() < SURE
     verdict[rows[chance]] = _CODE[Verdict.CHANCE]
     if objective == "compression":
-        return _settle_for_savings(stream, candidates, worth, verdict, rows, budget=budget)
-    able = rows[~chance & (likeness.score >= LEAST_SCORE)]
+        settled = _settle_for_savings(stream, candidates, worth, verdict, rows, budget=budget)
+        return settled.tabulate()
+    able = rows[~chance & (judged["score"].to_numpy() >= LEAST_SCORE)]
     for why, found in (unsound or {}).items():
         verdict[rows[found[rows]]] = _CODE[why]
         able = able[~found[able]]
@@ -125,15 +152,7 @@ def settle_runs(
     settled = _settle_for_meaning(
         stream, candidates, bids, verdict, able, budget=budget, min_count=min_count
     )
-    return replace(settled, worth=worth)
-
-
-def _leave_out(
-    rows: np.ndarray, chance: np.ndarray, likeness: Likeness, rejected: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, Likeness]:
-    """Return what competes without the rejected rows."""
-    stays = ~np.isin(rows, rejected)
-    return rows[stays], chance[stays], replace(likeness, score=likeness.score[stays])
+    return replace(settled, worth=worth).tabulate()
 
 
 def _settle_for_meaning(
@@ -145,7 +164,7 @@ def _settle_for_meaning(
     *,
     budget: int,
     min_count: int,
-) -> Settled:
+) -> _Settled:
     """Best units first: the cut in which the best-scored unit of an overlap owns its place."""
     lengths = candidates.table["length"].to_numpy()
     units = np.zeros(len(worth), bool)
@@ -169,7 +188,7 @@ def _settle_for_meaning(
     values = _values(candidates, raise_bids(candidates, worth, units), units)
     count = cut_stream(stream, candidates, values)
     verdict[units] = _CODE[Verdict.KEPT]
-    return Settled(verdict, count, rival, worth, values)
+    return _Settled(verdict, count, rival, worth, values)
 
 
 def _settle_rounds(
@@ -291,7 +310,7 @@ def _settle_for_savings(
     rows: np.ndarray,
     *,
     budget: int,
-) -> Settled:
+) -> _Settled:
     """The units that make the text shortest: cut by the fewest pieces, prune, cut again.
 
     A unit saves its settled count times the pieces that the text would pay without it. It must
@@ -318,7 +337,7 @@ def _settle_for_savings(
     ranked = np.where(considered, savings, 0.0)
     rival = np.full(len(worth), -1, np.int64)
     worth = ranked / max(ranked.max(initial=0.0), 1.0)
-    return Settled(verdict, settled, rival, worth, values)
+    return _Settled(verdict, settled, rival, worth, values)
 
 
 def name_kind(lengths: pl.Expr) -> pl.Expr:
@@ -327,27 +346,29 @@ def name_kind(lengths: pl.Expr) -> pl.Expr:
 
 
 def tabulate_runs(
-    scores: pl.DataFrame, likeness: Likeness, settled: Settled, tokens: pl.Series
+    scores: pl.DataFrame, judged: pl.DataFrame, settled: pl.DataFrame, tokens: pl.DataFrame
 ) -> pl.DataFrame:
-    """Return one row per scored run with its statistics, its score, its verdict and its rival."""
-    rows = scores["candidate"].to_numpy()
-    place = np.full(len(settled.verdict) + 1, -1, np.int64)  # the last for rows without a rival
-    place[rows] = np.arange(len(rows))
-    rival = pl.Series(place[settled.rival[rows]])
-    names = np.array([str(verdict) for verdict in VERDICTS])
-    return scores.with_columns(
-        token=tokens,
-        kind=name_kind(pl.col("length")),
-        unit_count=pl.Series(settled.count[rows]),
-        score=pl.Series(settled.worth[rows]),
-        verdict=pl.Series(names[settled.verdict[rows]]),
-        rival=tokens.gather(rival.set(rival < 0, None)),
-        association=pl.Series(likeness.association),
-        freedom=pl.Series(likeness.freedom),
-        shown=pl.Series(likeness.shown),
-        confirmed=pl.Series(likeness.confirmed),
-        value=pl.Series(settled.value[rows]),
-        atom=pl.lit(None, pl.UInt32),
+    """Return one row per scored run with its statistics, its score, its verdict and its rival.
+
+    All have a column `candidate`; `tokens` says how each is written, `token`.
+    """
+    rivals = tokens.rename({"candidate": "rival", "token": "winner"})
+    joined = scores
+    for table in (tokens, judged.drop("score", "log_likelihood", strict=False), settled):
+        joined = joined.join(
+            table, on="candidate", how="left", validate="1:1", maintain_order="left"
+        )
+    joined = joined.join(rivals, on="rival", how="left", validate="m:1", maintain_order="left")
+    return joined.select(
+        *scores.columns,
+        "token",
+        name_kind(pl.col("length")).alias("kind"),
+        "unit_count",
+        "score",
+        "verdict",
+        pl.col("winner").alias("rival"),
+        *("association", "freedom", "shown", "confirmed", "value"),
+        pl.lit(None, pl.UInt32).alias("atom"),
     )
 
 

@@ -15,7 +15,7 @@ benchmarks/gold.py prints what each part adds.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,35 +54,51 @@ def rank(values: np.ndarray) -> np.ndarray:
     return ((last - (counts - 1) / 2) / len(values))[inverse]
 
 
-@dataclass(frozen=True)
-class Likeness:
-    """How much each scored run looks like a unit: all (rows,), in the order of the scores."""
+UNITHOOD: dict[str, pl.DataType] = {
+    "candidate": pl.UInt32(),
+    "association": pl.Float64(),
+    "freedom": pl.Float64(),
+    "shown": pl.Float64(),
+    "confirmed": pl.Float64(),
+    "score": pl.Float64(),
+}
 
-    association: np.ndarray
-    freedom: np.ndarray
-    shown: np.ndarray
-    confirmed: np.ndarray
-    score: np.ndarray
-    examples: int
+
+def mark_runs(
+    scores: pl.DataFrame, *, shown: np.ndarray, seeds: np.ndarray, unsound: np.ndarray
+) -> pl.DataFrame:
+    """Return what is said of each scored run: `candidate`, `shown`, `seed`, `sound` (bool).
+
+    `shown` and `seeds`: the candidates that the corpus and the user point out as units; `unsound`:
+    those that are no example of any, being torn or a value. All are numbers of candidates.
+    """
+    number = pl.col("candidate")
+    return scores.select(
+        number,
+        shown=number.is_in(pl.Series(shown, dtype=pl.UInt32).implode()),
+        seed=number.is_in(pl.Series(seeds, dtype=pl.UInt32).implode()),
+        sound=~number.is_in(pl.Series(unsound, dtype=pl.UInt32).implode()),
+    )
 
 
 def judge_runs(
     candidates: Candidates,
     scores: pl.DataFrame,
     vectors: np.ndarray | None,
-    shown: np.ndarray,
-    seeds: np.ndarray,
-    sound: np.ndarray,
+    marks: pl.DataFrame,
     *,
     seed: int,
-) -> Likeness:
-    """Join all evidence into one score in [0, 1] per row of `scores`.
+) -> pl.DataFrame:
+    """Join all evidence into one score in [0, 1] for each candidate of `scores`, in `UNITHOOD`.
 
-    `vectors` (candidates, dim), of single atoms too, or None to do without; `shown` and `seeds`,
-    bool (rows,), mark the runs that the corpus and the user point out as units. Examples of the
-    user count for more, and are believed as they are. What is not `sound`, bool (rows,), is no
-    example.
+    `vectors` (candidates, dim), of single atoms too, or None to do without; `marks` as `mark_runs`
+    gives them. Examples of the user count for more, and are believed as they are. What is not
+    sound is no example.
     """
+    told = scores.select("candidate").join(
+        marks, on="candidate", how="left", validate="1:1", maintain_order="left"
+    )
+    shown, seeds, sound = (told[name].to_numpy() for name in ("shown", "seed", "sound"))
     evidence = gather_evidence(candidates, scores)
     ranks = {name: rank(values) for name, values in evidence.items()}
     association = (ranks["npmi"] + ranks["log_likelihood"]) / 2
@@ -103,7 +119,14 @@ def judge_runs(
     weights = ASSOCIATION, FREEDOM, SEEDED if seeds.any() else SHOWN, CONFIRMED
     parts = association, freedom, pointed, confirmed
     score = sum(w * part for w, part in zip(weights, parts, strict=True)) / sum(weights)
-    return Likeness(association, freedom, pointed, confirmed, np.asarray(score), int(trusted.sum()))
+    columns = {
+        "association": association,
+        "freedom": freedom,
+        "shown": pointed,
+        "confirmed": confirmed,
+        "score": np.asarray(score),
+    }
+    return pl.DataFrame({"candidate": scores["candidate"], **columns}, schema=UNITHOOD)
 
 
 def gather_evidence(candidates: Candidates, scores: pl.DataFrame) -> dict[str, np.ndarray]:
@@ -236,8 +259,8 @@ def fit_likeness(features: Features, examples: np.ndarray, *, seed: int) -> np.n
         return features.project(np.linalg.solve(spread, means[0] - means[1]))
 
 
-def find_shown(candidates: Candidates, atoms: pl.DataFrame, rows: np.ndarray) -> np.ndarray:
-    """Say which runs the corpus itself points out as units: bool (rows,).
+def find_shown(candidates: Candidates, atoms: pl.DataFrame) -> np.ndarray:
+    """Return the candidates that the corpus itself points out as units: int64, rising.
 
     Those whose words are also written as one, joined by hyphens (`decision making` beside
     `decision-making`).
@@ -248,23 +271,20 @@ def find_shown(candidates: Candidates, atoms: pl.DataFrame, rows: np.ndarray) ->
         tuple(numbers.get(part, 0) for part in parts)
         for parts in hyphened["text"].str.replace_all("[‐‑]", "-").str.split("-")
     }
-    return mark_runs(candidates, rows, joined)
+    return find_runs(candidates, joined)
 
 
-def mark_runs(candidates: Candidates, rows: np.ndarray, wanted: set[tuple[int, ...]]) -> np.ndarray:
-    """Say which rows are one of the `wanted` runs of atom numbers: bool (rows,)."""
+def find_runs(candidates: Candidates, wanted: Collection[tuple[int, ...]]) -> np.ndarray:
+    """Return the candidates that are one of the `wanted` runs of atom numbers: int64, rising."""
     longest = candidates.keys.shape[1]
-    wanted = {run for run in wanted if 2 <= len(run) <= longest and 0 not in run}
-    if not wanted:
-        return np.zeros(len(rows), bool)
-    padded = np.zeros((len(wanted), longest), np.uint32)
-    for place, run in enumerate(sorted(wanted)):
+    runs = sorted({run for run in wanted if 2 <= len(run) <= longest and 0 not in run})
+    padded = np.zeros((len(runs), longest), np.uint32)
+    for place, run in enumerate(runs):
         padded[place, : len(run)] = run
     names = [f"atom_{place}" for place in range(longest)]
-    runs = pl.DataFrame(candidates.keys[rows] >> 1, schema=names)
-    targets = pl.DataFrame(padded, schema=names).with_columns(found=True)
-    marked = runs.join(targets, on=names, how="left", validate="m:1", maintain_order="left")
-    return marked["found"].fill_null(value=False).to_numpy()
+    known = pl.DataFrame(candidates.keys >> 1, schema=names).with_row_index("candidate")
+    found = known.join(pl.DataFrame(padded, schema=names), on=names, how="semi")
+    return found["candidate"].sort().to_numpy().astype(np.int64)
 
 
 def find_seeds(seeds: str | Sequence[str], atoms: Atoms) -> set[tuple[int, ...]]:

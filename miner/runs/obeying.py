@@ -70,16 +70,17 @@ def find_units(
 def find_wanted(
     decisions: Settled | None,
     candidates: Candidates,
-    tokens: pl.Series,
-    rows: np.ndarray,
+    tokens: pl.DataFrame,
     atoms: Atoms,
     patterns: Mapping[str, str],
 ) -> dict[str, np.ndarray]:
-    """Return the rows of the candidates that people accepted and rejected, for `settle_runs`."""
+    """Return the numbers of the candidates that people accepted and rejected, for `settle_runs`.
+
+    `tokens`: each `candidate` that is proposed, and how it is written, `token`.
+    """
     if decisions is None:
         return {}
-    table = pl.DataFrame({"token": tokens, "candidate": pl.Series(rows, dtype=pl.UInt32)})
-    table = table.with_columns(atom=pl.lit(None, pl.UInt32))
+    table = tokens.with_columns(atom=pl.lit(None, pl.UInt32))
     known = find_units(table, decisions.decisions, atoms, candidates)
     wishes, _ = list_wishes(decisions.decisions, atoms, patterns, known=known)
     wanted: dict[str, list[Unit]] = {
@@ -88,7 +89,9 @@ def find_wanted(
         + [wish.source for wish in wishes if wish.form.unit != wish.source],
     }
     return {
-        name: rows[list(find_units(table, units, atoms, candidates).values())]
+        name: table["candidate"][
+            list(find_units(table, units, atoms, candidates).values())
+        ].to_numpy()
         for name, units in wanted.items()
         if units
     }

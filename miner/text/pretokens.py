@@ -21,7 +21,7 @@ import numpy as np
 import polars as pl
 
 from miner.corpus import Chunk
-from miner.text import pretokenization as cutting
+from miner.text import pretokenization as kernel
 from miner.text.profiles import Profile, fold
 from miner.text.tables import ATOMS, checked
 from miner.text.unicode import (
@@ -59,7 +59,7 @@ class Interner:
             self.offsets = np.concatenate([self.offsets, np.zeros_like(self.offsets)])
         if self.table.shape[0] // 6 < self.types + 8:
             old, self.table = self.table, np.zeros(self.table.shape[0] * 2, np.uint64)
-            cutting.rehash(old, self.table)
+            kernel.rehash(old, self.table)
         used = int(self.offsets[self.types + 1])
         if self.pool.shape[0] < used + room:
             old, self.pool = self.pool, np.empty(max(2 * used, used + room), np.uint8)
@@ -70,15 +70,15 @@ class Interner:
         numbers = np.zeros(len(starts), np.int64)
         done = 0
         while True:
-            texts = cutting.Documents(buffer, starts, ends)
-            done, self.types = cutting.intern(texts, self.words(), numbers, done, self.types)
+            texts = kernel.Documents(buffer, starts, ends)
+            done, self.types = kernel.intern(texts, self.words(), numbers, done, self.types)
             if done == len(starts):
                 return numbers
             self.grow(room=int(ends[done] - starts[done]))
 
-    def words(self) -> cutting.Words:
+    def words(self) -> kernel.Words:
         """Return the arrays as the kernel takes them; `grow` replaces them."""
-        return cutting.Words(self.table, self.offsets, self.pool)
+        return kernel.Words(self.table, self.offsets, self.pool)
 
     def texts(self) -> list[str]:
         """Return the text of every atom; atom numbers start at 1, so text 0 is empty."""
@@ -95,14 +95,14 @@ class Interner:
             texts = self.texts()
             return pl.Series([texts[number] for number in numbers.tolist()], dtype=pl.String)
         joined = np.empty(int(self.lengths()[numbers].sum()) + len(numbers), np.uint8)
-        cutting.join_texts(pool, self.offsets, numbers, unused, joined)
+        kernel.join_texts(pool, self.offsets, numbers, unused, joined)
         text = joined[:-1].tobytes().decode("utf-8")
         return pl.Series([text]).str.split(chr(unused)).explode()
 
     def points(self) -> np.ndarray:
         """Say of each code point whether it occurs in the texts: bool (0x110000,)."""
         seen = np.zeros(CODE_POINTS, np.bool_)
-        cutting.mark_points(self.pool[: self.offsets[self.types + 1]], seen)
+        kernel.mark_points(self.pool[: self.offsets[self.types + 1]], seen)
         return seen
 
     def lengths(self) -> np.ndarray:
@@ -203,18 +203,18 @@ def cut_text(
     room = int((chunk.ends - chunk.starts).sum()) + len(chunk.starts)
     ids, flags = np.empty(room, np.uint32), np.empty(room, np.uint8)
     first = np.empty(len(chunk.starts), np.int64)
-    state = np.zeros(cutting.STATE_SIZE, np.int64)
-    state[cutting.POSITION], state[cutting.TYPES] = -1, interner.types
-    batch = np.empty((cutting.BATCH, cutting.BATCH_FIELDS), np.int64)
-    documents = cutting.Documents(chunk.buffer, chunk.starts, chunk.ends)
-    rules = cutting.Rules(profile.rules, profile.keeps_space, class_table())
-    keys = cutting.Keys(ids, flags, first)
-    while not cutting.cut(documents, spans, rules, interner.words(), keys, state, batch):
-        interner.types = int(state[cutting.TYPES])
-        pending = batch[state[cutting.NUMBERED]]
-        interner.grow(room=int(pending[cutting.STOP] - pending[cutting.START]))
-    interner.types = int(state[cutting.TYPES])
-    written = int(state[cutting.WRITTEN])
+    state = np.zeros(kernel.STATE_SIZE, np.int64)
+    state[kernel.POSITION], state[kernel.TYPES] = -1, interner.types
+    batch = np.empty((kernel.BATCH, kernel.BATCH_FIELDS), np.int64)
+    documents = kernel.Documents(chunk.buffer, chunk.starts, chunk.ends)
+    rules = kernel.Rules(profile.rules, profile.keeps_space, class_table())
+    keys = kernel.Keys(ids, flags, first)
+    while not kernel.cut(documents, spans, rules, interner.words(), keys, state, batch):
+        interner.types = int(state[kernel.TYPES])
+        pending = batch[state[kernel.NUMBERED]]
+        interner.grow(room=int(pending[kernel.STOP] - pending[kernel.START]))
+    interner.types = int(state[kernel.TYPES])
+    written = int(state[kernel.WRITTEN])
     return ids[:written], flags[:written], first
 
 
@@ -267,17 +267,17 @@ def _settle_numbers(
     held = choose_held(len(documents) - 1)
     counts = np.zeros(forms.types + 1, np.int64)
     for keys, _, start, document in _read_slices(folder, documents):
-        cutting.count_atoms(keys, start, document, documents, held, counts)
+        kernel.count_atoms(keys, start, document, documents, held, counts)
     canonical, groups = _group_forms(forms, profile=profile)
     totals, surfaces = np.zeros(canonical.types, np.int64), np.zeros(canonical.types, np.int64)
-    cutting.total_forms(groups, counts[1:], totals, surfaces)
+    kernel.total_forms(groups, counts[1:], totals, surfaces)
     order = np.argsort(-totals, kind="stable")
     ranks = np.zeros(canonical.types, np.uint32)
     ranks[order] = np.arange(1, canonical.types + 1)
     _split_stream(folder, documents, held, np.concatenate([np.zeros(1, np.uint32), ranks[groups]]))
     surfaces = surfaces[order] + 1
     letters = np.zeros(forms.types + 1, np.bool_)
-    cutting.find_words(forms.pool, forms.offsets, _letters(forms), letters)
+    kernel.find_words(forms.pool, forms.offsets, _letters(forms), letters)
     surface = forms.column(surfaces)
     text = surface if canonical is forms else canonical.column(order + 1)
     table = pl.DataFrame(
@@ -310,7 +310,7 @@ def _group_forms(forms: Interner, *, profile: Profile) -> tuple[Interner, np.nda
         return forms, np.arange(forms.types)
     folded = np.empty(2 * len(pool), np.uint8)
     starts, ends = np.zeros(forms.types, np.int64), np.zeros(forms.types, np.int64)
-    size = cutting.fold_texts(pool, forms.offsets, folds, folded, starts, ends)
+    size = kernel.fold_texts(pool, forms.offsets, folds, folded, starts, ends)
     hard = np.flatnonzero(ends < 0)
     texts = [pool[forms.offsets[i + 1] : forms.offsets[i + 2]].tobytes().decode() for i in hard]
     others = [profile.spell(text).encode() for text in texts]
@@ -403,7 +403,7 @@ def _split_stream(
         _write_stops(ids, flags, 1)
         room = np.empty((2, SLICE), np.uint32), np.empty((2, SLICE), np.uint8)
         for keys, marks, start, document in _read_slices(folder, documents):
-            sizes = cutting.part_off(keys, marks, start, document, documents, held, numbers, *room)
+            sizes = kernel.part_off(keys, marks, start, document, documents, held, numbers, *room)
             for which, size in enumerate(sizes):
                 ids[which].write(room[0][which, :size].data)
                 flags[which].write(room[1][which, :size].data)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from miner.text import pretokenization as cutting
+from miner.text import pretokenization as kernel
 from miner.text.unicode import (
     APOSTROPHE,
     CLASS,
@@ -76,11 +76,11 @@ def fold(text: str, *, case: bool, trim: bool = True) -> str:
 PROFILES: Mapping[str, Profile] = {
     profile.name: profile
     for profile in (
-        Profile("words", cutting.WORDS, True, False, "words and signs; punctuation stops a run"),
-        Profile("transliteration", cutting.SPACED_OUT, False, False, "what stands between spaces"),
-        Profile("code", cutting.CODE, False, True, "names, numbers and every punctuation mark"),
-        Profile("symbols", cutting.SIGNS, False, True, "every character by itself"),
-        Profile("molecules", cutting.MOLECULES, False, True, "SMILES: every element and bond"),
+        Profile("words", kernel.WORDS, True, False, "words and signs; punctuation stops a run"),
+        Profile("transliteration", kernel.SPACED_OUT, False, False, "what stands between spaces"),
+        Profile("code", kernel.CODE, False, True, "names, numbers and every punctuation mark"),
+        Profile("symbols", kernel.SIGNS, False, True, "every character by itself"),
+        Profile("molecules", kernel.MOLECULES, False, True, "SMILES: every element and bond"),
         Profile("bytes", -1, False, True, "every byte by itself"),
     )
 }

@@ -13,7 +13,7 @@ import polars as pl
 from numba import njit
 
 from miner.corpus import Chunk
-from miner.text import pretokenization as cutting
+from miner.text import pretokenization as kernel
 from miner.text.pretokens import Atoms, Interner, cut_text, find_spans
 from miner.text.profiles import Profile
 
@@ -68,7 +68,7 @@ class Recut:
         folds = [profile.normalize(form) or form for form in self.forms]
         known = [0, *(numbers.get(text, unknown) for text in folds[1:])]
         keys = self.raw.copy()
-        cutting.renumber(keys, np.array(known, np.uint32))
+        kernel.renumber(keys, np.array(known, np.uint32))
         return replace(self, keys=keys)
 
 

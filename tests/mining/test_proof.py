@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from miner.corpus import Chunk
-from miner.mining import proof as reversibility
+from miner.mining import proof
 from miner.mining.candidates import Candidates, count_candidates
 from miner.mining.proof import find_unbuilt, glue_tokens, prove_units
 from miner.mining.proposals import Verdict
@@ -250,7 +250,7 @@ def test_duplicate() -> None:
 
 def test_rebuild() -> None:
     proven, atoms, candidates = prove(["a b c"])
-    runs = reversibility._gather_runs(proven, atoms, candidates)
+    runs = proof._gather_runs(proven, atoms, candidates)
     wrong = [("b", "c", "b c"), ("a", "b", "a b"), ("a b", "c", "a b c")]
     merges = pl.DataFrame(wrong, schema=MERGES, orient="row")
     found = {runs.tokens[row]: detail for row, detail in find_unbuilt(runs, {}, merges=merges)}
@@ -265,8 +265,8 @@ def test_contexts_are_what_stands_in_the_corpus() -> None:
     documents = ["a b c d e f g h", "x b c, y", "b c", "z a b c d"]
     proven, atoms, candidates = prove(documents, times=2)
     units = proven.filter(pl.col("token") == "b c")
-    runs = reversibility._gather_runs(units, atoms, candidates)
-    contexts = reversibility._gather_contexts(units, runs, atoms, candidates, atoms.table["text"])
+    runs = proof._gather_runs(units, atoms, candidates)
+    contexts = proof._gather_contexts(units, runs, atoms, candidates, atoms.table["text"])
     texts = spell_runs(contexts.keys, atoms.table["text"]).to_list()
     assert texts[0] == "b c"
     assert {"a b c d e f"} <= set(texts[1:]) <= {"a b c d e f", "x b c", "b c", "z a b c d"}
@@ -279,8 +279,8 @@ def test_contexts_are_what_stands_in_the_corpus() -> None:
 @given(st.lists(st.text(st.sampled_from("ab天 ,"), max_size=12), max_size=4))
 def test_every_place_holds_its_unit(documents: list[str]) -> None:
     proven, atoms, candidates = prove(["a", *documents])
-    runs = reversibility._gather_runs(proven, atoms, candidates)
-    places = reversibility._find_places(proven, atoms, candidates)
+    runs = proof._gather_runs(proven, atoms, candidates)
+    places = proof._find_places(proven, atoms, candidates)
     assert (places[:, 0] > 0).all()
     for row, place in zip(*np.nonzero(places >= 0), strict=True):
         length = int((runs.keys[row] != 0).sum())
@@ -322,7 +322,7 @@ def test_what_is_kept_comes_back(
     assert refused["glued"].null_count() == refused.height
     assert kept["token"].is_unique().all()
     assert kept["glued"].is_unique().all()
-    runs = reversibility._gather_runs(kept, atoms, candidates)
+    runs = proof._gather_runs(kept, atoms, candidates)
     if not patterns and "code" not in atoms.table["kind"]:
         some = runs.tokens[:50]  # so few that none is held back
         wanted = [split_unit(*unit) for unit in zip(some, runs.parts, strict=False)]

@@ -9,9 +9,7 @@ from conftest import mine_texts
 
 from miner.mining.candidates import Candidates
 from miner.mining.proposals import (
-    VERDICTS,
     Objective,
-    Settled,
     Verdict,
     find_compounds,
     find_content_words,
@@ -24,7 +22,7 @@ from miner.mining.proposals import (
 )
 from miner.mining.scores import find_splits, score_candidates
 from miner.mining.spelling import spell_runs
-from miner.mining.unithood import Likeness, judge_runs
+from miner.mining.unithood import judge_runs, mark_runs
 
 FILLER = ["one day {} came by", "we saw {}, at last", "is {} far away?", "then {} sang", "{}"]
 
@@ -40,7 +38,7 @@ def settle(
     objective: Objective = "meaning",
     budget: int = 100,
     min_count: int = 3,
-) -> tuple[dict[str, Verdict], dict[str, int], Settled]:
+) -> tuple[dict[str, Verdict], dict[str, int], pl.DataFrame]:
     """Return verdict and settled count of each run, with scores given by hand (0.1 otherwise)."""
     atoms, candidates = mine_texts(texts, min_count=min_count)
     total = int(atoms.table["count"].sum())
@@ -49,19 +47,13 @@ def settle(
     rows = name_rows(candidates, atoms.table["text"])
     names = {row: name for name, row in rows.items()}
     runs = scores["candidate"].to_list()
-    score = np.array([worth.get(names[row], 0.1) for row in runs])
-    likeness = Likeness(score, score, score, score, score, 0)
+    score = [worth.get(names[row], 0.1) for row in runs]
+    judged = scores.select("candidate", "log_likelihood", score=pl.Series(score))
     settled = settle_runs(
-        atoms.mined,
-        candidates,
-        scores,
-        likeness,
-        objective=objective,
-        budget=budget,
-        min_count=min_count,
+        atoms.mined, candidates, judged, objective=objective, budget=budget, min_count=min_count
     )
-    verdicts = {names[row]: VERDICTS[settled.verdict[row]] for row in runs}
-    return verdicts, {names[row]: int(settled.count[row]) for row in runs}, settled
+    verdicts = {names[row]: Verdict(settled["verdict"][row]) for row in runs}
+    return verdicts, {names[row]: settled["unit_count"][row] for row in runs}, settled
 
 
 def test_a_part_that_lives_inside_a_longer_unit_yields_to_it() -> None:
@@ -85,7 +77,7 @@ def test_a_longer_run_that_is_much_worse_yields_to_its_part() -> None:
     assert counts["united states"] == 10
     assert verdicts["the united states"] is Verdict.OUTBID
     assert verdicts["the united"] in (Verdict.OUTBID, Verdict.FRAGMENT)
-    assert (settled.rival >= 0).any()
+    assert settled["rival"].is_not_null().any()
 
 
 def test_a_part_that_often_stands_alone_stays_beside_the_longer_unit() -> None:
@@ -167,14 +159,17 @@ def tabulate(texts: list[str]) -> tuple[pl.DataFrame, pl.DataFrame, Candidates]:
     atoms, candidates = mine_texts(texts, min_count=2)
     total = int(atoms.table["count"].sum())
     scores = score_candidates(candidates, find_splits(candidates), total=total)
-    nobody = np.zeros(scores.height, bool)
-    likeness = judge_runs(candidates, scores, None, nobody, nobody, ~nobody, seed=0)
+    nobody = np.zeros(0, np.int64)
+    marks = mark_runs(scores, shown=nobody, seeds=nobody, unsound=nobody)
+    judged = judge_runs(candidates, scores, None, marks, seed=0)
+    judged = judged.join(scores.select("candidate", "log_likelihood"), on="candidate")
     settled = settle_runs(
-        atoms.mined, candidates, scores, likeness, objective="meaning", budget=100, min_count=2
+        atoms.mined, candidates, judged, objective="meaning", budget=100, min_count=2
     )
     rows = scores["candidate"].to_numpy()
-    tokens = spell_runs(candidates.keys[rows], atoms.table["text"])
-    return atoms.table, tabulate_runs(scores, likeness, settled, tokens), candidates
+    token = spell_runs(candidates.keys[rows], atoms.table["text"])
+    tokens = scores.select("candidate", token=token)
+    return atoms.table, tabulate_runs(scores, judged, settled, tokens), candidates
 
 
 def test_formulas_symbols_markers_and_nodes_stay_whole() -> None:

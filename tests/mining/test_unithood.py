@@ -15,6 +15,7 @@ from miner.mining.candidates import Candidates
 from miner.mining.scores import find_splits, score_candidates
 from miner.mining.unithood import (
     build_features,
+    find_runs,
     find_seeds,
     find_shown,
     fit_likeness,
@@ -39,21 +40,27 @@ def runs_of(candidates: Candidates, texts: list[str], rows: np.ndarray) -> list[
 def test_a_run_that_is_also_written_with_a_hyphen_is_shown() -> None:
     texts = ["decision making is hard", "good decision making", "their decision-making was slow"]
     atoms, candidates = mine_texts(texts * 2, min_count=2)
-    rows = np.flatnonzero(candidates.parent >= 0)
-    shown = find_shown(candidates, atoms.table, rows)
-    names = runs_of(candidates, ["", *atoms.table["text"]], rows)
-    assert [name for name, is_shown in zip(names, shown, strict=True) if is_shown] == [
-        "decision making"
-    ]
+    shown = find_shown(candidates, atoms.table)
+    assert runs_of(candidates, ["", *atoms.table["text"]], shown) == ["decision making"]
 
 
 def test_marked_runs_are_those_wanted_in_order() -> None:
     atoms, candidates = mine_texts(["жар тишина", "тишина жар"] * 2, min_count=2)
     number = dict(zip(atoms.table["text"], atoms.table["atom"], strict=True))
-    rows = np.flatnonzero(candidates.parent >= 0)
-    marked = mark_runs(candidates, rows, {(number["тишина"], number["жар"]), (0, 1)})
-    names = runs_of(candidates, ["", *atoms.table["text"]], rows[marked])
-    assert names == ["тишина жар"]
+    found = find_runs(candidates, {(number["тишина"], number["жар"]), (0, 1)})
+    assert runs_of(candidates, ["", *atoms.table["text"]], found) == ["тишина жар"]
+    assert len(find_runs(candidates, set())) == 0
+
+
+def test_a_mark_is_told_by_the_number_of_a_candidate_whatever_the_order() -> None:
+    _, candidates = mine_texts(["a b c", "b c a", "c a b c"] * 3, min_count=2)
+    scores = score_candidates(candidates, find_splits(candidates), total=30)
+    some = scores["candidate"][[0, 3]].to_numpy()
+    marks = mark_runs(scores, shown=some, seeds=some[:1], unsound=some[1:])
+    assert marks.filter("shown")["candidate"].to_list() == some.tolist()
+    judged = judge_runs(candidates, scores, None, marks, seed=0)
+    turned = judge_runs(candidates, scores, None, marks.reverse(), seed=0)
+    assert judged.equals(turned) and judged["candidate"].equals(scores["candidate"])
 
 
 def test_the_discriminant_is_fishers_and_projects_what_it_gathers() -> None:
@@ -82,8 +89,10 @@ def test_without_examples_nothing_is_told_apart() -> None:
     nothing = np.zeros(scores.height, bool)
     features = build_features({"count": np.ones(scores.height)}, candidates, scores, None)
     assert not fit_likeness(features, nothing, seed=0).any()
-    judged = judge_runs(candidates, scores, None, nothing, nothing, ~nothing, seed=0)
-    assert judged.score.shape == (scores.height,)
+    nobody = np.zeros(0, np.int64)
+    marks = mark_runs(scores, shown=nobody, seeds=nobody, unsound=nobody)
+    judged = judge_runs(candidates, scores, None, marks, seed=0)
+    assert judged["score"].is_not_null().all() and judged.height == scores.height
 
 
 def test_function_words_give_themselves_away_by_never_closing_a_clause() -> None:

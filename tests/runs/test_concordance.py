@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from miner.corpus import Chunk, find_sources, read_chunks
 from miner.errors import RunError
 from miner.mining.spelling import spell_runs
-from miner.runs import concordance as originals
+from miner.runs import concordance
 from miner.runs.concordance import (
     BLOCKS,
     PACKED,
@@ -121,7 +121,7 @@ def test_patterns_cut_as_they_did(tmp_path: Path) -> None:
 def test_blocks_of_any_size_hold_every_document(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    monkeypatch.setattr(originals, "BLOCK", size)
+    monkeypatch.setattr(concordance, "BLOCK", size)
     texts = [f"{'long ' * (number % 5)}тишина {number}" for number in range(60)] + [""]
     gapped = make_chunk([f"# {text} #" for text in texts[:30]])
     inner = Chunk(gapped.buffer, gapped.starts + 2, gapped.ends - 2, "test")
@@ -163,7 +163,7 @@ def test_many_places_take_a_second_look(monkeypatch: pytest.MonkeyPatch) -> None
     ids = np.array([0, *([2, 5] * 50), 0, 0], np.uint32)
     runs = [np.array(run, np.uint32) for run in ([2, 5], [4], [2, 4], [0], [4, 3, 5, 0])]
     counts, places = find_places(ids, runs, most=4)
-    monkeypatch.setattr(originals, "ROOM", 8)
+    monkeypatch.setattr(concordance, "ROOM", 8)
     again, same = find_places(ids, runs, most=4)
     assert counts.tolist() == again.tolist() == [50, 50, 0, 0, 0]
     assert np.array_equal(places, same)
@@ -198,7 +198,7 @@ def test_contexts_stay_in_their_document(tmp_path: Path) -> None:
 def test_a_long_document_is_cut_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = keep(["тишина и жар " * 2000], tmp_path)
     first = kept.find_contexts(key_of(kept, "тишина", "и"))
-    monkeypatch.setattr(originals, "recut_chunk", None)
+    monkeypatch.setattr(concordance, "recut_chunk", None)
     assert kept.find_contexts(key_of(kept, "тишина", "и")) == first
 
 
