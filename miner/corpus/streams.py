@@ -113,6 +113,11 @@ def unpack(handle: BinaryIO, compression: Compression) -> Iterator[bytes]:
         raise EOFError
 
 
+def pack(content: bytes) -> bytes:
+    """Return a zstd frame of some bytes."""
+    return bytes(zstandard.compress(content))
+
+
 def _new_decoder(compression: Compression) -> Any:
     if compression == "gz":
         return zlib.decompressobj(wbits=31)

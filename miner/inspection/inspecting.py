@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from miner.corpus import find_sources, is_bytes
-from miner.corpus.streams import zstandard
+from miner.corpus.streams import pack
 from miner.errors import CorpusError
 from miner.inspection import kernel
 from miner.inspection.classes import (
@@ -284,7 +284,7 @@ def _list_points(points: np.ndarray, wanted: Sequence[int]) -> list[dict[str, An
 
 
 def _tell_repetition(sample: bytes) -> dict[str, Any]:
-    packed = len(zstandard.compress(sample, 3)) if sample else 0
+    packed = len(pack(sample)) if sample else 0
     return {"sample_bytes": len(sample), "ratio": len(sample) / packed if packed else 0.0}
 
 

@@ -15,7 +15,7 @@ from miner.lexicon.semiotic import read_map
 from miner.progress import SILENT, Progress
 from miner.report import spell
 from miner.runs.decisions import Policy
-from miner.runs.finished import read_manifest
+from miner.runs.manifest import read_manifest
 
 SHOWN = 5
 

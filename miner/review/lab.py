@@ -10,7 +10,7 @@ from typing import Any
 from miner.errors import RunError, need_extra
 from miner.runs.decisions import Policy, name_log
 from miner.runs.files import make_plain_folder, replace_file
-from miner.runs.finished import read_manifest
+from miner.runs.manifest import read_manifest
 
 NOTEBOOK = Path("review", "review.ipynb")
 OVERRIDES = Path(__file__).parent / "static"  # holds labconfig/default_setting_overrides.json

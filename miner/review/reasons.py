@@ -13,8 +13,8 @@ from miner.mining.vocabulary import round_real
 from miner.report import spell
 from miner.review.explainer import Explainer, Places
 from miner.review.words import KINDS, PROVEN, quote, tell_count, tell_score, tell_share, tell_times
-from miner.runs.annotations import Reviewed
 from miner.runs.decisions import Unit
+from miner.runs.keeping import Reviewed
 
 SPREAD = 3  # documents in which a unit must stand to save tokens
 TORN = {

@@ -71,14 +71,15 @@ def _list_size(comparison: Comparison) -> list[Row]:
 
 
 def _list_savings(comparison: Comparison) -> list[Row]:
+    cells: dict[str, Callable[[Figures], str]] = {
+        "tokens saved against the first": lambda s: f"{s['share']:.1%}",
+        "attention cost (n squared)": lambda s: f"{s['attention_ratio']:.3f}",
+        f"KV cache, {comparison.shape['name']}": lambda s: tell_size(s["kv_bytes"]),
+        "  per document": lambda s: tell_size(s["kv_bytes_per_document"]),
+    }
     return [
         (label, [cell(entry["savings"]) for entry in comparison.tokenizers])
-        for label, cell in (
-            ("tokens saved against the first", lambda s: f"{s['share']:.1%}"),
-            ("attention cost (n squared)", lambda s: f"{s['attention_ratio']:.3f}"),
-            (f"KV cache, {comparison.shape['name']}", lambda s: tell_size(s["kv_bytes"])),
-            ("  per document", lambda s: tell_size(s["kv_bytes_per_document"])),
-        )
+        for label, cell in cells.items()
     ]
 
 

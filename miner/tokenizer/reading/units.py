@@ -13,7 +13,7 @@ import polars as pl
 from miner.errors import RunError, TokenizerError
 from miner.runs.annotations import review_run
 from miner.runs.decisions import Policy
-from miner.runs.finished import read_manifest
+from miner.runs.manifest import read_manifest
 from miner.runs.names import VOCABULARY
 from miner.text.profiles import PROFILES, Profile
 
