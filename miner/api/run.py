@@ -179,14 +179,13 @@ class Run:
         >>> run.segment(["Is", "New", "York", "far?"])
         ['Is', 'New York', 'far?']
         """
-        if isinstance(text, str):
-            return self._spell(self._segmenter.spans(text), canonical)
-        joined = self._segmenter.join_tokens(text)
-        return [self._finished.atoms.profile.normalize(t) for t in joined] if canonical else joined
+        return self.segment_batch([text], canonical=canonical)[0]
 
-    def segment_batch(self, texts: Iterable[str], *, canonical: bool = False) -> list[list[str]]:
-        """Return many texts in pieces, on all cores."""
-        return [self._spell(spans, canonical) for spans in self._segmenter.spans_of(texts)]
+    def segment_batch(
+        self, texts: Iterable[str | Sequence[str]], *, canonical: bool = False
+    ) -> list[list[str]]:
+        """Return many texts in pieces, on all cores; either texts or, of each, its tokens."""
+        return list(self._segmenter.segment_of(texts, canonical=canonical))
 
     def spans(self, text: str) -> list[Span]:
         """Return the pieces of a text with their places: `start, end, text, rank`."""
@@ -195,16 +194,6 @@ class Run:
     def spans_batch(self, texts: Iterable[str]) -> Iterator[list[Span]]:
         """Yield the pieces of each text with their places, on all cores."""
         return self._segmenter.spans_of(texts)
-
-    def _spell(self, spans: Sequence[Span], canonical: bool) -> list[str]:
-        if not canonical:
-            return [span.text for span in spans]
-        normalize, tokens = self._finished.atoms.profile.normalize, self._segmenter.tokens
-        return [
-            tokens[span.rank - 1] if span.rank else normalize(span.text)
-            for span in spans
-            if span.rank or any(sign.isalnum() for sign in span.text)
-        ]
 
     def rewrite(
         self,

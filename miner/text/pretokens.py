@@ -53,6 +53,11 @@ class Interner:
     pool: np.ndarray = field(default_factory=lambda: np.empty(1 << 20, np.uint8))
     types: int = 0
 
+    @classmethod
+    def small(cls) -> Interner:
+        """Return one for a few texts: it is made sooner, and grows as well."""
+        return cls(np.zeros(4 << 8, np.uint64), np.zeros(1 << 8, np.int64), np.empty(1, np.uint8))
+
     def grow(self, room: int) -> None:
         """Make room for as many atoms again where it is short, and for a text of `room` bytes."""
         if self.offsets.shape[0] < self.types + 8:
