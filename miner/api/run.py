@@ -8,8 +8,10 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
+from weakref import WeakValueDictionary
 
 import numpy as np
 import polars as pl
@@ -54,6 +56,10 @@ class Run:
     (1, True, 27)
     """
 
+    # Runs that were pickled and are still there: who unpickles one in this process, or in one that
+    # was forked from it, gets the same object.
+    pickled: ClassVar[WeakValueDictionary[tuple[str, Policy, str], Run]] = WeakValueDictionary()
+
     def __init__(
         self,
         folder: Path,
@@ -64,6 +70,7 @@ class Run:
         self.folder = folder
         self.policy: Policy = policy
         self._home = home  # a temporary folder goes with the object
+        self._process = os.getpid()
         self._finished = open_finished(folder)
 
     # What was found
@@ -148,6 +155,40 @@ class Run:
     def _repr_html_(self) -> str:
         return write_run(repr(self), self.units, self.manifest)
 
+    # Copies of a run, which nothing changes but its folder
+
+    def __copy__(self) -> Run:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Run:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the run as its folder and what it has to hold there.
+
+        Another process then opens the folder. One that was forked has the run already, and is to
+        ask no more of polars, whose threads a fork leaves behind: what segments is loaded here.
+        """
+        if self.manifest.profile != "bytes":
+            self.segment("")
+        if self._home is not None:
+            raise UsageError(
+                "this run is in a temporary folder, where nobody finds it later",
+                cure="Keep it first: run = run.save(folder)",
+            )
+        key = (os.fspath(self.folder.resolve()), self.policy, self.stamp)
+        Run.pickled[key] = self
+        return reopen, key
+
+    @property
+    def stamp(self) -> str:
+        """What the pieces of texts depend on, as a digest."""
+        units = self._units
+        said = blake2b("\n".join(units["token"].to_list()).encode(), digest_size=16)
+        said.update(units["value"].to_numpy().tobytes())
+        said.update(repr((self.manifest.profile, self._finished.patterns)).encode())
+        return said.hexdigest()
+
     # Texts by units
 
     @cached_property
@@ -155,6 +196,12 @@ class Run:
         run = self._finished
         if run.manifest.profile == "bytes":
             raise UsageError("this run is of bytes", cure="Segment texts by a run of text")
+        if os.getpid() != self._process:  # polars would wait for threads that are not here
+            raise UsageError(
+                "this process was forked from the one that opened the run, before it segmented a "
+                "text",
+                cure='Call run.segment("") there first',
+            )
         applied = self._reviewed.applied if self._reviewed else run
         return Segmenter.of(self._units, applied.atoms, applied.candidates, run.patterns)
 
@@ -311,7 +358,7 @@ class Run:
 
     def _forget(self) -> None:
         """Read anew what decisions change."""
-        kept = ("folder", "policy", "_home", "_finished")
+        kept = ("folder", "policy", "_home", "_finished", "_process")
         for name in [name for name in vars(self) if name not in kept]:
             del self.__dict__[name]
 
@@ -427,3 +474,18 @@ class Run:
                     f"cannot be copied ({error})", where=os.fspath(folder), cure="Check the disk"
                 ) from error
         return Run(out, policy=self.policy)
+
+
+def reopen(folder: str, policy: Policy, stamp: str) -> Run:
+    """Return a run that was pickled; RunError where its folder holds another one by now."""
+    if (known := Run.pickled.get((folder, policy, stamp))) is not None:
+        return known
+    run = Run(Path(folder), policy=policy)
+    if run.stamp != stamp:
+        raise RunError(
+            "the units are others than those of the run that was pickled",
+            where=folder,
+            cure="Make the object again that was pickled with it",
+        )
+    Run.pickled[folder, policy, stamp] = run
+    return run
