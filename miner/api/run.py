@@ -180,7 +180,7 @@ class Run:
         Run.pickled[key] = self
         return reopen, key
 
-    @property
+    @cached_property
     def stamp(self) -> str:
         """What the pieces of texts depend on, as a digest."""
         units = self._units
@@ -478,7 +478,8 @@ class Run:
 
 def reopen(folder: str, policy: Policy, stamp: str) -> Run:
     """Return a run that was pickled; RunError where its folder holds another one by now."""
-    if (known := Run.pickled.get((folder, policy, stamp))) is not None:
+    known = Run.pickled.get((folder, policy, stamp))
+    if known is not None and known.stamp == stamp:
         return known
     run = Run(Path(folder), policy=policy)
     if run.stamp != stamp:
