@@ -56,7 +56,8 @@ class Interner:
     @classmethod
     def small(cls) -> Interner:
         """Return one for a few texts: it is made sooner, and grows as well."""
-        return cls(np.zeros(4 << 8, np.uint64), np.zeros(1 << 8, np.int64), np.empty(1, np.uint8))
+        places, atoms, room = 4 << 8, 1 << 8, 1 << 11
+        return cls(np.zeros(places, np.uint64), np.zeros(atoms, np.int64), np.empty(room, np.uint8))
 
     def grow(self, room: int) -> None:
         """Make room for as many atoms again where it is short, and for a text of `room` bytes."""

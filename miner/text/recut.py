@@ -67,7 +67,9 @@ class Recut:
         """Return the same with `keys` in other numbers: one for each of `forms` but the first."""
         keys = self.raw.copy()
         cutting.renumber(keys, np.array([0, *numbers], np.uint32))
-        return replace(self, keys=keys)
+        other = replace(self, keys=keys)
+        vars(other)["forms"] = self.forms  # they are the same, and read once
+        return other
 
 
 def recut_texts(texts: Sequence[str], profile: Profile, patterns: Mapping[str, str]) -> Recut:
