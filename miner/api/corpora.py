@@ -28,49 +28,59 @@ def find_corpus(
     """Return the paths that a corpus is, or the source of the texts that it holds.
 
     A string is a path or a glob, and so is a `Path`; a list of `Path` is several. All else is
-    texts: an iterable of str, a column or a table of polars or pandas, a data set of Hugging Face.
+    texts: an iterable of str, a column or a table of polars, pandas or pyarrow, a data set of
+    Hugging Face.
     """
+    if isinstance(corpus, str) and "\n" in corpus:
+        raise UsageError(
+            f"a string is a path, and {corpus[:20]!r}... is none", cure="Give texts in a list"
+        )
     if isinstance(corpus, str | os.PathLike):
         return (os.fspath(corpus),), None
     if isinstance(corpus, list | tuple) and corpus and isinstance(corpus[0], os.PathLike):
-        return tuple(os.fspath(path) for path in corpus), None
-    if isinstance(corpus, bytes | Mapping) and not hasattr(corpus, "iter"):
-        raise UsageError(
-            f"the corpus is {type(corpus).__name__}",
-            cure="Give a path, an iterable of str, or a table with text_column",
-        )
+        return tuple(map(_read_path, corpus)), None
     texts = list_texts(corpus, text_column)
     total = len(corpus) if hasattr(corpus, "__len__") else 0
     with progress.task("reading texts", total, "text") as advance:
         return (), spool_texts(texts, advance=advance)
 
 
+def _read_path(path: Any) -> str:
+    if not isinstance(path, str | os.PathLike):
+        raise UsageError(f"{path!r} is no path, among paths", cure="Give only paths, or only texts")
+    return os.fspath(path)
+
+
 def list_texts(corpus: Any, text_column: str | None) -> Iterable[str | None]:
     """Return the texts of what is no path; UsageError where it has none."""
     library = type(corpus).__module__.split(".")[0]
+    if library == "pyarrow" and hasattr(corpus, "to_pylist"):
+        corpus = pl.from_arrow(corpus)
     if isinstance(corpus, pl.DataFrame | pl.LazyFrame):
         return _read_frame(corpus.lazy(), text_column)
-    if isinstance(corpus, pl.Series):
-        return _check_series(corpus)
-    if library == "datasets" and hasattr(corpus, "column_names"):
+    if library == "datasets" and (isinstance(corpus, Mapping) or hasattr(corpus, "column_names")):
         return _read_dataset(corpus, text_column)
     if library == "pandas" and hasattr(corpus, "columns"):
-        names = [name for name in corpus.columns if corpus[name].dtype.kind in "OTU"]
-        return _drop_nothings(corpus[choose_column(names, text_column)])
-    if library == "pandas":
-        return _drop_nothings(corpus)
-    if not isinstance(corpus, Iterable):
+        return _read_pandas(corpus, text_column)
+    if isinstance(corpus, bytes | bytearray | Mapping) or not isinstance(corpus, Iterable):
         raise UsageError(
             f"the corpus is {type(corpus).__name__}",
             cure="Give a path, an iterable of str, or a table with text_column",
         )
-    return _check_paths(iter(corpus))
+    if text_column is not None:
+        raise UsageError(
+            f"text_column names a column of a table, and the corpus is {type(corpus).__name__}",
+            cure="Leave it away",
+        )
+    if isinstance(corpus, pl.Series):
+        return _check_series(corpus)
+    return _drop_nothings(corpus) if library == "pandas" else _check_paths(iter(corpus))
 
 
 def _check_series(column: pl.Series) -> pl.Series:
     if column.dtype not in TEXTS and column.dtype != pl.Null:
         raise UsageError(
-            f"the column {column.name!r} is {column.dtype}, and no text", cure="Name another"
+            f"the column {column.name!r} is {column.dtype}, and no text", cure="Give one of text"
         )
     return column.cast(pl.String)
 
@@ -100,6 +110,15 @@ def _read_dataset(dataset: Any, text_column: str | None) -> Iterator[str | None]
     texts = [name for name in names if getattr(features.get(name), "dtype", "string") in STRINGS]
     column = _choose(texts, text_column)
     return chain.from_iterable(batch[column] for batch in dataset.iter(batch_size=ROWS))
+
+
+def _read_pandas(frame: Any, text_column: str | None) -> Iterator[str | None]:
+    """Return the texts of a frame of pandas."""
+    if not frame.columns.is_unique:
+        raise UsageError("two columns of the frame have one name", cure="Name them apart")
+    columns = {str(name): name for name in frame.columns if frame[name].dtype.kind in "OTU"}
+    wanted = None if text_column is None else str(text_column)
+    return _drop_nothings(frame[columns[_choose(list(columns), wanted)]])
 
 
 def _drop_nothings(column: Iterable[Any]) -> Iterator[str | None]:

@@ -8,8 +8,10 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from weakref import WeakValueDictionary
 
 import numpy as np
 import polars as pl
@@ -77,6 +79,10 @@ class Run:
     (False, True, ['accept', 'reject'])
     """
 
+    # Runs that were pickled and are still there: who unpickles one in this process, or in one that
+    # was forked from it, gets the same object.
+    pickled: ClassVar[WeakValueDictionary[tuple[str, Policy, str], Run]] = WeakValueDictionary()
+
     def __init__(
         self,
         folder: Path,
@@ -88,6 +94,7 @@ class Run:
         self.policy: Policy = policy
         self.manifest: Manifest = read_manifest(folder)
         self._home = home  # a temporary folder goes with the object
+        self._process = os.getpid()
 
     # What was found
 
@@ -174,6 +181,40 @@ class Run:
     def _repr_html_(self) -> str:
         return write_run(repr(self), self.units, self.manifest)
 
+    # Copies of a run, which nothing changes but its folder
+
+    def __copy__(self) -> Run:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Run:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the run as its folder and what it has to hold there.
+
+        Another process then opens the folder. One that was forked has the run already, and is to
+        ask no more of polars, whose threads a fork leaves behind: what segments is loaded here.
+        """
+        if self.manifest.profile != "bytes":
+            self.segment("")
+        if self._home is not None:
+            raise UsageError(
+                "this run is in a temporary folder, where nobody finds it later",
+                cure="Keep it first: run = run.save(folder)",
+            )
+        key = (os.fspath(self.folder.resolve()), self.policy, self.stamp)
+        Run.pickled[key] = self
+        return reopen, key
+
+    @cached_property
+    def stamp(self) -> str:
+        """What the pieces of texts depend on, as a digest."""
+        units = self._units
+        said = blake2b("\n".join(units["token"].to_list()).encode(), digest_size=16)
+        said.update(units["value"].to_numpy().tobytes())
+        said.update(repr((self.manifest.profile, self._finished.patterns)).encode())
+        return said.hexdigest()
+
     # Texts by units
 
     @cached_property
@@ -181,6 +222,12 @@ class Run:
         run = self._finished
         if run.manifest.profile == "bytes":
             raise UsageError("this run is of bytes", cure="Segment texts by a run of text")
+        if os.getpid() != self._process:  # polars would wait for threads that are not here
+            raise UsageError(
+                "this process was forked from the one that opened the run, before it segmented a "
+                "text",
+                cure='Call run.segment("") there first',
+            )
         added = self._reviewed.added if self._reviewed else ()
         atoms, candidates, _ = add_runs(added, run.atoms, run.candidates)
         return Segmenter.of(self._units, atoms, candidates, run.patterns)
@@ -206,14 +253,13 @@ class Run:
         >>> run.segment(["Is", "New", "York", "far?"])
         ['Is', 'New York', 'far?']
         """
-        if isinstance(text, str):
-            return self._spell(self._segmenter.spans(text), canonical)
-        joined = self._segmenter.join_tokens(text)
-        return [self._finished.atoms.profile.normalize(t) for t in joined] if canonical else joined
+        return self.segment_batch([text], canonical=canonical)[0]
 
-    def segment_batch(self, texts: Iterable[str], *, canonical: bool = False) -> list[list[str]]:
-        """Return many texts in pieces, on all cores."""
-        return [self._spell(spans, canonical) for spans in self._segmenter.spans_of(texts)]
+    def segment_batch(
+        self, texts: Iterable[str | Sequence[str]], *, canonical: bool = False
+    ) -> list[list[str]]:
+        """Return many texts in pieces, on all cores; either texts or, of each, its tokens."""
+        return list(self._segmenter.segment_of(texts, canonical=canonical))
 
     def spans(self, text: str) -> list[Span]:
         """Return the pieces of a text with their places: `start, end, text, rank`."""
@@ -222,16 +268,6 @@ class Run:
     def spans_batch(self, texts: Iterable[str]) -> Iterator[list[Span]]:
         """Yield the pieces of each text with their places, on all cores."""
         return self._segmenter.spans_of(texts)
-
-    def _spell(self, spans: Sequence[Span], canonical: bool) -> list[str]:
-        if not canonical:
-            return [span.text for span in spans]
-        normalize, tokens = self._finished.atoms.profile.normalize, self._segmenter.tokens
-        return [
-            tokens[span.rank - 1] if span.rank else normalize(span.text)
-            for span in spans
-            if span.rank or any(sign.isalnum() for sign in span.text)
-        ]
 
     def rewrite(
         self,
@@ -409,7 +445,7 @@ class Run:
 
     def _forget(self) -> None:
         """Read anew what decisions change."""
-        kept = ("folder", "policy", "manifest", "_home", "_finished")
+        kept = ("folder", "policy", "manifest", "_home", "_finished", "_process")
         for name in [name for name in vars(self) if name not in kept]:
             del self.__dict__[name]
 
@@ -622,3 +658,19 @@ class Run:
                     f"cannot be copied ({error})", where=os.fspath(folder), cure="Check the disk"
                 ) from error
         return Run(out, policy=self.policy)
+
+
+def reopen(folder: str, policy: Policy, stamp: str) -> Run:
+    """Return a run that was pickled; RunError where its folder holds another one by now."""
+    known = Run.pickled.get((folder, policy, stamp))
+    if known is not None and known.stamp == stamp:
+        return known
+    run = Run(Path(folder), policy=policy)
+    if run.stamp != stamp:
+        raise RunError(
+            "the units are others than those of the run that was pickled",
+            where=folder,
+            cure="Make the object again that was pickled with it",
+        )
+    Run.pickled[folder, policy, stamp] = run
+    return run

@@ -16,7 +16,7 @@ import numpy as np
 from miner.corpus.documents import Chunk, Reading, Source
 from miner.corpus.streams import Stream
 from miner.corpus.text import BREAK, Parsed, read_records
-from miner.errors import CorpusError
+from miner.errors import UsageError
 from miner.progress import Advance, idle
 
 END = b"\xff"
@@ -28,17 +28,25 @@ def spool_texts(
 ) -> Source:
     """Return a source of documents, one a text; None is an empty one, as in tables.
 
-    `name` stands for them in messages. CorpusError names the first that is no text, or holds half
-    a surrogate pair. `advance` is called with how many are written.
+    `name` stands for them in messages. UsageError names the first that is no text, or holds half a
+    surrogate pair, and says where there is none at all. `advance` is called with how many are
+    written.
     """
     numbers = count()
     with tempfile.NamedTemporaryFile(prefix="miner-", delete=False) as spool:
         atexit.register(Path(spool.name).unlink, missing_ok=True)
-        rest = iter(texts)
-        while batch := list(islice(rest, AT_ONCE)):
-            spool.write(b"".join(_encode(text, next(numbers), name) + END for text in batch))
-            advance(len(batch))
-        size = spool.tell()
+        try:
+            rest = iter(texts)
+            while batch := list(islice(rest, AT_ONCE)):
+                spool.write(b"".join(_encode(text, next(numbers), name) + END for text in batch))
+                advance(len(batch))
+            size = spool.tell()
+            if size == 0:
+                raise UsageError("the corpus holds no text", cure="Give one text at least")
+        except BaseException:
+            spool.close()  # Windows removes no file that is open
+            Path(spool.name).unlink()
+            raise
     return Source(name, "texts", None, size, spool.name)
 
 
@@ -46,7 +54,7 @@ def _encode(text: str | None, number: int, name: str) -> bytes:
     if text is None:
         return b""
     if not isinstance(text, str):
-        raise CorpusError(
+        raise UsageError(
             f"is {type(text).__name__}, and no text",
             where=f"{name}[{number}]",
             cure="Give strings; of a table name the column: text_column",
@@ -54,7 +62,7 @@ def _encode(text: str | None, number: int, name: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError as error:
-        raise CorpusError(
+        raise UsageError(
             f"half a surrogate pair at character {error.start}",
             where=f"{name}[{number}]",
             cure='Mend it: text.encode("utf-8", "replace").decode()',

@@ -126,13 +126,14 @@ def _cut_range(
 ) -> None:
     """Cut the part of `ids` that is `within`: add to `counts`, and write who starts at each place.
 
-    `values` (rows,) above 0 mark the units. `owners` (keys,) is -1 elsewhere, or empty.
+    `values` (rows,) above 0 mark the units. `owners` (keys,) is -1 elsewhere; either may be empty.
     """
     heads, table, rows = trie
     low, high = within
-    best = np.zeros(LONGEST_STRETCH + 1)
-    choice = np.empty(LONGEST_STRETCH, np.int64)
-    steps = np.empty(LONGEST_STRETCH, np.int64)
+    longest = min(LONGEST_STRETCH, high - low)
+    best = np.zeros(longest + 1)
+    choice = np.empty(longest, np.int64)
+    steps = np.empty(longest, np.int64)
     start = low
     while start < high:
         if ids[start] == 0:
@@ -159,7 +160,8 @@ def _cut_range(
         i = 0
         while i < end - start:
             if choice[i] >= 0:
-                counts[choice[i]] += 1
+                if counts.shape[0] > 0:
+                    counts[choice[i]] += 1
                 if owners.shape[0] > 0:
                     owners[start + i - low] = choice[i]
             i += steps[i]
@@ -193,8 +195,8 @@ def find_owners(
     """Return the row that starts at each place of a (small) stream, -1 elsewhere: int64 (keys,)."""
     trie = trie or build_trie(candidates, values > 0)
     owners = np.full(len(stream.ids), -1, np.int64)
-    counts = np.zeros(len(values), np.int64)
-    _cut_range(np.asarray(stream.ids), (0, len(stream.ids)), trie, values, counts, owners)
+    nothing = np.empty(0, np.int64)
+    _cut_range(np.asarray(stream.ids), (0, len(stream.ids)), trie, values, nothing, owners)
     return owners
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -16,6 +16,9 @@ from miner.corpus import Chunk
 from miner.text import pretokenization as kernel
 from miner.text.pretokens import Atoms, Interner, cut_text, find_spans
 from miner.text.profiles import Profile
+
+SHORT = 4_096  # bytes of what is no corpus but a text or two
+AT_HAND = 1 << 16  # exact texts of atoms of which the number is at hand
 
 
 @dataclass(frozen=True)
@@ -60,16 +63,13 @@ class Recut:
             raise ValueError("an atom is not in its document")
         return spans
 
-    def renumber(self, numbers: Mapping[str, int], profile: Profile, *, unknown: int) -> Recut:
-        """Return the same with `keys` in the numbers of a corpus.
-
-        `numbers`: canonical text -> atom; an atom that the corpus does not have becomes `unknown`.
-        """
-        folds = [profile.normalize(form) or form for form in self.forms]
-        known = [0, *(numbers.get(text, unknown) for text in folds[1:])]
+    def give_numbers(self, numbers: Iterable[int]) -> Recut:
+        """Return the same with `keys` in other numbers: one for each of `forms` but the first."""
         keys = self.raw.copy()
-        kernel.renumber(keys, np.array(known, np.uint32))
-        return replace(self, keys=keys)
+        kernel.renumber(keys, np.array([0, *numbers], np.uint32))
+        other = replace(self, keys=keys)
+        vars(other)["forms"] = self.forms  # they are the same, and read once
+        return other
 
 
 def recut_texts(texts: Sequence[str], profile: Profile, patterns: Mapping[str, str]) -> Recut:
@@ -88,7 +88,7 @@ def recut_texts(texts: Sequence[str], profile: Profile, patterns: Mapping[str, s
 
 def recut_chunk(chunk: Chunk, profile: Profile, patterns: Mapping[str, str]) -> Recut:
     """Return the documents of a chunk, one right behind the other, cut again."""
-    interner = Interner()
+    interner = Interner.small() if len(chunk.buffer) < SHORT else Interner()
     expressions = [re.compile(pattern) for pattern in patterns.values()]
     keys, _, first = cut_text(chunk, interner, find_spans(chunk, expressions), profile=profile)
     edges = np.append(chunk.starts, len(chunk.buffer))
@@ -126,7 +126,13 @@ class Cutter:
     def cut(self, texts: Sequence[str]) -> Recut:
         """Return texts cut again, with the keys of the corpus."""
         cut = recut_texts(texts, self.profile, self.patterns)
-        return cut.renumber(self.numbers, self.profile, unknown=self.table.height + 1)
+        return cut.give_numbers(map(self._find, cut.forms[1:]))
+
+    @cached_property
+    def _find(self) -> Callable[[str], int]:
+        """The number of an atom by its exact text; what was asked often is at hand."""
+        numbers, spell, unknown = self.numbers, self.profile.spell, self.table.height + 1
+        return lru_cache(AT_HAND)(lambda form: numbers.get(spell(form), unknown))
 
 
 @njit(nogil=True, cache=True)
