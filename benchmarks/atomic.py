@@ -22,8 +22,7 @@ from pathlib import Path
 
 import polars as pl
 
-from miner.config import MineConfig
-from miner.pipeline import mine
+import miner
 from miner.text.profiles import PROFILES
 from miner.tokenizer.checking.checking import read_unit_ids
 from miner.tokenizer.reading.loading import LoadedTokenizer, load_tokenizer
@@ -88,8 +87,7 @@ def main() -> None:
 
 def mine_widely(corpus: Path, min_count: int, folder: Path) -> Path:
     """Return a run of the corpus with all its candidates."""
-    config = MineConfig(corpus=(str(corpus),), min_count=min_count, vocab_size=100_000)
-    mine(config, folder / "run")
+    miner.mine(corpus, min_count=min_count, vocab_size=100_000, out=folder / "run")
     return folder / "run"
 
 

@@ -20,8 +20,7 @@ import ahocorasick_rs
 import numpy as np
 import polars as pl
 
-from miner.config import MineConfig
-from miner.pipeline import mine
+import miner
 from miner.rewriting.entries import Entry, check_entries, make_plan
 from miner.rewriting.streaming import convert_lines
 
@@ -81,7 +80,7 @@ def measure(work: Callable[[], object]) -> float:
 def list_texts(corpus: Path, count: int) -> list[str]:
     """Return the most frequent runs of a corpus, of two words and more."""
     with tempfile.TemporaryDirectory() as folder:
-        mine(MineConfig(corpus=(str(corpus),), vocab_size=count), Path(folder, "run"))
+        miner.mine(corpus, vocab_size=count, out=Path(folder, "run"))
         proposals = pl.read_parquet(Path(folder, "run", "proposals.parquet"))
     runs = proposals.filter(pl.col("token").str.contains(" "))
     tokens = runs.sort("count", descending=True)["token"].unique(maintain_order=True)

@@ -39,7 +39,7 @@ from benchmarks.superword_peers import (
     read_documents,
     write_changed,
 )
-from miner.errors import MinerError
+from miner import MinerError
 from miner.mining.savings import BOUNDS, resample_blocks
 from miner.tokenizer.reading.loading import LoadedTokenizer, load_tokenizer
 

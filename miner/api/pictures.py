@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
+from miner.errors import UsageError
 from miner.report.charts import draw_curve
 from miner.report.map import draw_map
 from miner.report.style import POLICY, STYLE
@@ -33,14 +34,24 @@ class Picture:
     content: str
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the picture as a page that opens in a browser with no network; return its path."""
+        """Write the picture as a page that opens in a browser with no network; return its path.
+
+        Raises:
+            UsageError: it cannot be written there.
+        """
         page = (
             '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
             f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
             f"<title>{show(self.title)}</title><style>{STYLE}</style></head>"
             f"<body>{self.content}</body></html>\n"
         )
-        replace_file(Path(path), page.encode())
+        try:
+            replace_file(Path(path), page.encode())
+        except OSError as error:
+            raise UsageError(
+                f"{path} cannot be written ({(error.strerror or str(error)).lower()})",
+                cure="Name a file in a folder that is there",
+            ) from error
         return Path(path)
 
     def __repr__(self) -> str:

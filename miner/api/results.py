@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from miner.api.pictures import write_text
 from miner.errors import UsageError
+
+
+def check_texts(texts: Iterable[Any], name: str = "texts") -> None:
+    """UsageError where a text stands in the place of several: it would be read letter by letter."""
+    if isinstance(texts, str):
+        raise UsageError(f"{name} is one text", cure=f"Give several: {name}=[{texts[:20]!r}]")
 
 
 def check_page(path: str | os.PathLike[str] | None) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from miner.api.pictures import Picture, draw_savings, draw_units, write_run
-from miner.api.results import Result
+from miner.api.results import Result, check_texts
 from miner.api.units import Explanation, Unit, make_explanation, make_unit
 from miner.config import MineConfig
 from miner.errors import RunError, UsageError
@@ -219,15 +219,15 @@ class Run:
 
     @cached_property
     def _segmenter(self) -> Segmenter:
-        run = self._finished
-        if run.manifest.profile == "bytes":
-            raise UsageError("this run is of bytes", cure="Segment texts by a run of text")
         if os.getpid() != self._process:  # polars would wait for threads that are not here
             raise UsageError(
                 "this process was forked from the one that opened the run, before it segmented a "
                 "text",
                 cure='Call run.segment("") there first',
             )
+        if self.manifest.profile == "bytes":
+            raise UsageError("this run is of bytes", cure="Segment texts by a run of text")
+        run = self._finished
         added = self._reviewed.added if self._reviewed else ()
         atoms, candidates, _ = add_runs(added, run.atoms, run.candidates)
         return Segmenter.of(self._units, atoms, candidates, run.patterns)
@@ -259,6 +259,7 @@ class Run:
         self, texts: Iterable[str | Sequence[str]], *, canonical: bool = False
     ) -> list[list[str]]:
         """Return many texts in pieces, on all cores; either texts or, of each, its tokens."""
+        check_texts(texts)
         return list(self._segmenter.segment_of(texts, canonical=canonical))
 
     def spans(self, text: str) -> list[Span]:
@@ -267,6 +268,7 @@ class Run:
 
     def spans_batch(self, texts: Iterable[str]) -> Iterator[list[Span]]:
         """Yield the pieces of each text with their places, on all cores."""
+        check_texts(texts)
         return self._segmenter.spans_of(texts)
 
     def rewrite(
@@ -299,6 +301,7 @@ class Run:
         options = {"links": links, "markers": markers, "alphabet": alphabet, "density": density}
         from miner.rewriting.streaming import convert_texts
 
+        check_texts(texts)
         return convert_texts(texts, self._open_job(back=False, style=style, seed=seed, **options))
 
     def restore(
@@ -325,6 +328,7 @@ class Run:
         options = {"links": links, "markers": markers, "alphabet": alphabet}
         from miner.rewriting.streaming import convert_texts
 
+        check_texts(texts)
         return convert_texts(texts, self._open_job(back=True, style=style, **options))
 
     def _open_job(self, *, back: bool, **options: Any) -> Job:
@@ -421,6 +425,8 @@ class Run:
         Raises:
             UsageError: a text cannot be a unit, with the reason; nothing is decided then.
         """
+        for name, texts in (("accept", accept), ("reject", reject), ("clear", clear)):
+            check_texts(texts, name)
         wanted = {"accept": list(accept), "reject": list(reject), None: list(clear)}
         changes = {
             verdict: [self._find_unit(text, verdict) for text in texts]

@@ -262,3 +262,27 @@ def test_the_other_tools(run: miner.Run, tmp_path: Path) -> None:
     terms.write_text("in the\nno such term\n")
     graded = run.grade(terms)
     assert graded.data["found"] == 1
+
+
+def test_wrong_use_is_one_clear_error(run: miner.Run, tmp_path: Path) -> None:
+    """A text in the place of texts would be read letter by letter."""
+    asked = {
+        "one text": [
+            lambda: run.segment_batch("a text"),  # type: ignore[arg-type]
+            lambda: list(run.spans_batch("a text")),
+            lambda: list(run.rewrite("a text")),
+            lambda: list(run.restore("a text")),
+            lambda: run.decide(accept="in the"),
+        ],
+        "the trainer is 'bpe'": [lambda: run.train_tokenizer("bpe")],  # type: ignore[arg-type]
+        "300 is the least": [lambda: run.train_tokenizer(vocab_size=10)],
+        "the policy is 'x'": [lambda: miner.open_run(run.folder, policy="x").units],  # type: ignore[arg-type]
+        "no tokenizer is named": [lambda: miner.compare([], DEMO)],
+        "cannot be written": [lambda: run.plot_map().save(tmp_path)],
+        "It must be": [lambda: run.export(tmp_path / "a", format="doc")],  # type: ignore[arg-type]
+        "nothing to take apart": [lambda: run.decompose("")],
+    }
+    for told, calls in asked.items():
+        for call in calls:
+            with pytest.raises(miner.UsageError, match=told):
+                call()

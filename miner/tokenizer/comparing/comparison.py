@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from miner.errors import UsageError
 from miner.progress import SILENT, Progress
 from miner.tokenizer.comparing.batches import choose_examples, read_batches
 from miner.tokenizer.comparing.figures import SHAPES, list_figures
@@ -70,6 +71,8 @@ def compare_tokenizers(
 
     TokenizerError, CorpusError or RunError where one of them cannot be read.
     """
+    if not paths:
+        raise UsageError("no tokenizer is named", cure="Name one at least")
     tokenizers = [load_tokenizer(path) for path in paths]
     finder = choose_units(tokenizers, run)
     units = finder.texts if finder else []

@@ -58,6 +58,9 @@ class TrainConfig:
     policy: Policy = "majority"
 
     def __post_init__(self) -> None:
+        if self.trainer not in TRAINERS:
+            cure = f"Give {' or '.join(TRAINERS)}"
+            raise UsageError(f"the trainer is {self.trainer!r}", cure=cure)
         if self.base is None and self.vocab_size is not None and self.vocab_size < LEAST_SIZE:
             raise UsageError(
                 f"--vocab-size is {self.vocab_size}, and {LEAST_SIZE} is the least",
