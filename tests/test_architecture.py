@@ -61,6 +61,7 @@ HOMES = {
     "faiss": {"vectors.neighbors"},
     "click": {"commands"},
     "tqdm": {"progress"},
+    "wcwidth": {"report.screen"},
     "tokenizers": {"vectors.encoder", "vectors.corpus_encoder", "tokenizer"},
     "sentencepiece": {"tokenizer"},
     "google": {"tokenizer"},

@@ -11,8 +11,9 @@ import polars as pl
 
 from miner.report.charts import draw_curve
 from miner.report.map import draw_map
+from miner.report.screen import tell_number, tell_percent
 from miner.report.style import POLICY, STYLE
-from miner.report.text import make_bar, make_table, show, tell_number, tell_percent
+from miner.report.text import make_bar, make_table, show
 from miner.runs.files import replace_file
 from miner.runs.manifest import Manifest
 

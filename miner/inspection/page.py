@@ -17,7 +17,6 @@ from miner.inspection.classes import CLASSES, tell_value
 from miner.inspection.view import (
     LEAST,
     PLURALS,
-    escape,
     list_bytes,
     list_encoding,
     name_class,
@@ -30,13 +29,13 @@ from miner.inspection.view import (
     tell_pages,
     tell_profile_line,
     tell_repeats,
-    tell_size,
     tell_size_line,
     tell_skipped,
     tell_steps,
     tell_tokens,
 )
-from miner.report import POLICY, STYLE, show, spell
+from miner.report import POLICY, STYLE, show
+from miner.report.screen import fit, spell, tell_size
 from miner.report.text import make_section
 from miner.runs.files import replace_file
 
@@ -89,7 +88,7 @@ def make_inspection(record: dict[str, Any]) -> str:
             _write_figures(record),
             _write_evidence(record),
             *([_write_tensors(record)] if record["binary"] else []),
-            f"<section><h2>Next</h2><pre>{_text(escape(record['next']))}</pre></section>",
+            f"<section><h2>Next</h2><pre>{_text(spell(record['next'], None))}</pre></section>",
             "</body></html>\n",
         )
     )
@@ -172,7 +171,7 @@ def draw_bars(bars: Sequence[Bar], *, line: float | None = None) -> str:
 
 
 def _fit(name: str) -> str:
-    return _text(name if len(name) <= 32 else f"{name[:31]}…")
+    return _text(fit(name, 32))
 
 
 def _draw_classes(record: dict[str, Any]) -> str:

@@ -4,7 +4,8 @@ One HTML file that needs nothing else: no script, no font, no network. Its conte
 them too, so that a corpus full of markup stays text. Nothing from the corpus stands in an
 attribute.
 
-text                texts and numbers to HTML     units, sections   the parts of the page
+screen              texts and numbers to columns
+text                texts to HTML                 units, sections   the parts of the page
 charts, map         figures to pictures           style, page       its look, and all of it
 """
 
@@ -23,9 +24,10 @@ from miner.report.charts import (
     find_ticks,
 )
 from miner.report.page import write_report
+from miner.report.screen import is_invisible, spell
 from miner.report.sections import VERDICTS
 from miner.report.style import POLICY, STYLE
-from miner.report.text import is_invisible, show, spell
+from miner.report.text import show
 from miner.report.units import CONTEXTS, list_shown
 
 __all__ = [

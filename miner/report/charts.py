@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from miner.mining.savings import find_knee
-from miner.report.text import tell_number, tell_percent
+from miner.report.screen import tell_number, tell_percent
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP_EDGE, BOTTOM = 460, 300, 50, 446, 30, 254  # of a chart
 MOST_POINTS = 2_000  # in the scatter, half of them kept units

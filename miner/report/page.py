@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from miner.report.map import write_map
+from miner.report.screen import spell
 from miner.report.sections import (
     Difference,
     name_inputs,
@@ -21,7 +22,6 @@ from miner.report.sections import (
     write_summary,
 )
 from miner.report.style import POLICY, STYLE
-from miner.report.text import spell
 from miner.report.units import CONTEXTS, write_families, write_units
 from miner.runs.files import replace_file
 from miner.runs.manifest import Manifest

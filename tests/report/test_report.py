@@ -25,13 +25,13 @@ from miner.report import (
     VERDICTS,
     draw_scatter,
     find_decades,
-    is_invisible,
     list_shown,
     show,
     write_report,
 )
 from miner.report.drawing import redraw_report
 from miner.report.map import MOST_LABELS, WIDTH, draw_map, name_color, place_labels
+from miner.report.screen import is_invisible
 from miner.report.text import KINDS, mark
 from miner.runs.decisions import Log, name_log
 from miner.runs.manifest import Input

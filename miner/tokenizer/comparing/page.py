@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from miner.errors import UsageError
-from miner.report import POLICY, STYLE, find_ticks, show, spell
+from miner.report import POLICY, STYLE, find_ticks, show
+from miner.report.screen import spell, tell_size
 from miner.runs.files import replace_file
 from miner.tokenizer.comparing.charts import COLORS, DASHES, Line, draw_bars, draw_lines
 from miner.tokenizer.comparing.comparison import Comparison
 from miner.tokenizer.comparing.places import NEAR
-from miner.tokenizer.comparing.table import GOES_ON, list_rows, tell_size
+from miner.tokenizer.comparing.table import GOES_ON, list_rows
 
 LIGHT = ("#0072b2", "#b24a00", "#007a5a", "#9c4a80", "#7a6a00", "#4d4d4d")
 DARK = ("#56b4e9", "#e69f00", "#2fc79b", "#e09bc4", "#f0e442", "#bdbdbd")
