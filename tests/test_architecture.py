@@ -61,6 +61,7 @@ HOMES = {
     "faiss": {"vectors.neighbors"},
     "click": {"commands"},
     "tqdm": {"progress"},
+    "filelock": {"runs.files"},
     "orjson": {"corpus"},
     "wcwidth": {"report.screen"},
     "tokenizers": {"vectors.encoder", "vectors.corpus_encoder", "tokenizer"},
