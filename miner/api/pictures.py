@@ -12,7 +12,7 @@ import polars as pl
 from miner.report.charts import draw_curve
 from miner.report.map import draw_map
 from miner.report.screen import tell_number, tell_percent
-from miner.report.style import POLICY, STYLE
+from miner.report.style import STYLE, lay_page
 from miner.report.text import make_bar, make_table, show
 from miner.runs.files import replace_file
 from miner.runs.manifest import Manifest
@@ -35,13 +35,7 @@ class Picture:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the picture as a page that opens in a browser with no network; return its path."""
-        page = (
-            '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
-            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-            f"<title>{show(self.title)}</title><style>{STYLE}</style></head>"
-            f"<body>{self.content}</body></html>\n"
-        )
-        replace_file(Path(path), page.encode())
+        replace_file(Path(path), lay_page(self.title, [self.content]).encode())
         return Path(path)
 
     def __repr__(self) -> str:
