@@ -6,7 +6,7 @@ import html
 from collections.abc import Iterable
 from pathlib import Path
 
-from miner.errors import UsageError
+from miner.errors import UsageError, say_reason
 from miner.report.screen import spell
 from miner.runs.files import replace_file
 
@@ -113,7 +113,7 @@ def save_page(path: Path, page: str) -> None:
     try:
         replace_file(path, page.encode())
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = say_reason(error)
         raise UsageError(
             f"{path} cannot be written ({reason})", cure="Name a file in a folder that is there"
         ) from error

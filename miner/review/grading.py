@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from miner.errors import ConfigError
+from miner.errors import ConfigError, say_reason
 from miner.mining.proposals import Verdict
 from miner.report.screen import fill, fit
 from miner.review.words import tell_shortly
@@ -87,7 +87,7 @@ def read_key(path: Path, profile: Profile) -> pl.DataFrame:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = say_reason(error)
         raise ConfigError(
             f"cannot be read ({reason})", where=str(path), cure="Check --key"
         ) from error

@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from miner.errors import ConfigError, RunError, UsageError
+from miner.errors import ConfigError, RunError, UsageError, say_reason
 from miner.runs.files import hold_lock, open_plain
 from miner.runs.names import DECISIONS, MANIFEST
 
@@ -171,7 +171,7 @@ class Log:
         except FileNotFoundError:
             return self._forget()
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
+            reason = say_reason(error)
             raise RunError(
                 f"the decisions cannot be read ({reason})",
                 where=str(self.path),
@@ -278,7 +278,7 @@ class Log:
             if new:
                 _sync_folder(self.path.parent)
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
+            reason = say_reason(error)
             raise RunError(
                 f"the decision is not saved ({reason})",
                 where=str(self.path),

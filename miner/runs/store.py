@@ -22,7 +22,7 @@ from typing import IO, Any, Literal, TypeVar
 
 from polars.exceptions import PolarsError
 
-from miner.errors import RunError
+from miner.errors import RunError, say_reason
 from miner.runs.files import LOCK, hold_lock
 from miner.runs.names import KEPT, MANIFEST, Stage, find_stage
 
@@ -237,7 +237,7 @@ def _told_simply(out: Path) -> Iterator[None]:
             ) from error
         if not isinstance(error, OSError):
             raise
-        reason = (error.strerror or str(error)).lower()
+        reason = say_reason(error)
         raise RunError(
             f"cannot be read or written ({reason})",
             where=str(error.filename or out),

@@ -19,10 +19,6 @@ from miner.tokenizer.diffing.findings import (
 from miner.tokenizer.diffing.sides import EXTRA_LISTS, ROLES, Side
 
 FLAGS = ("special", "lstrip", "rstrip", "single_word", "normalized")
-HARMLESS = {
-    "padding_side", "truncation_side", "model_max_length", "max_length", "max_len", "stride",
-    "pad_to_multiple_of", "pad_token_type_id", "truncation_strategy", "padding",
-}  # fmt: skip
 AROUND = {"add_bos_token", "add_eos_token", "split_special_tokens"}
 CUTTING = {
     "add_prefix_space", "do_lower_case", "strip_accents", "tokenize_chinese_chars", "legacy",
