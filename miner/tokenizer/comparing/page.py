@@ -15,7 +15,7 @@ from typing import Any
 from miner.report.charts import find_ticks, make_figure
 from miner.report.screen import spell, tell_size
 from miner.report.style import lay_page, save_page
-from miner.report.text import show
+from miner.report.text import make_section, show
 from miner.tokenizer.comparing.charts import COLORS, DASHES, Line, draw_bars, draw_lines
 from miner.tokenizer.comparing.comparison import Comparison
 from miner.tokenizer.comparing.places import NEAR
@@ -298,19 +298,13 @@ def _write_best(entry: dict[str, Any]) -> str:
     if not best:
         return ""
     near = any(row["near"] is not None for row in best)
-    heads = '<th>unit</th><th class="n">places</th><th class="n">neighbours</th>'
-    heads += '<th class="n">units near</th>' if near else ""
-    rows = "".join(
-        f'<tr><td>{show(row["unit"])}</td><td class="n">{row["count"]:,}</td>'
-        f'<td class="n">{row["contexts"]:,}</td>'
-        + (f'<td class="n">{"" if row["near"] is None else row["near"]}</td>' if near else "")
-        + "</tr>"
+    heads = ["unit", "#places", "#neighbours", *(["#units near"] if near else [])]
+    rows = [
+        [show(row["unit"]), f"{row['count']:,}", f"{row['contexts']:,}"]
+        + (["" if row["near"] is None else f"{row['near']}"] if near else [])
         for row in best
-    )
-    return (
-        f"<section><h3>{show(entry['name'])}</h3><table><thead><tr>{heads}</tr></thead>"
-        f"<tbody>{rows}</tbody></table></section>"
-    )
+    ]
+    return make_section(show(entry["name"]), heads, rows)
 
 
 def _write_examples(comparison: Comparison) -> str:
