@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, SupportsIndex
 
-from miner.errors import ConfigError, UsageError
+from miner.errors import ConfigError, UsageError, say_reason
 
 DEFAULT_VOCABULARY = 8_000
 MOST = 2**31 - 1  # of any number; counts are 64 bits wide, and more means a slip
@@ -220,7 +220,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = say_reason(error)
         raise ConfigError(
             f"the config file cannot be read ({reason})", where=str(path), cure="Check the path"
         ) from error

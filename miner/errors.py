@@ -85,6 +85,15 @@ class ModelError(InputError):
     """A model's folder is not whole, not safe to open, or does not fit its tokenizer."""
 
 
+def say_reason(error: OSError) -> str:
+    """Return what the system says, as part of a sentence.
+
+    >>> say_reason(FileNotFoundError(2, "No such file or directory"))
+    'no such file or directory'
+    """
+    return (error.strerror or str(error)).lower()
+
+
 # Libraries beyond the core, which is what `miner mine` needs with an encoder of its own. Whatever
 # imports more asks first, so that nobody meets a ModuleNotFoundError at the end of long work.
 

@@ -12,8 +12,9 @@ import polars as pl
 from miner.errors import UsageError
 from miner.report.charts import draw_curve
 from miner.report.map import draw_map
-from miner.report.style import POLICY, STYLE
-from miner.report.text import make_bar, make_table, show, tell_number, tell_percent
+from miner.report.screen import tell_number, tell_percent
+from miner.report.style import STYLE, lay_page
+from miner.report.text import make_bar, make_table, show
 from miner.runs.files import replace_file
 from miner.runs.manifest import Manifest
 
@@ -39,14 +40,8 @@ class Picture:
         Raises:
             UsageError: it cannot be written there.
         """
-        page = (
-            '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
-            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-            f"<title>{show(self.title)}</title><style>{STYLE}</style></head>"
-            f"<body>{self.content}</body></html>\n"
-        )
         try:
-            replace_file(Path(path), page.encode())
+            replace_file(Path(path), lay_page(self.title, [self.content]).encode())
         except OSError as error:
             raise UsageError(
                 f"{path} cannot be written ({(error.strerror or str(error)).lower()})",

@@ -6,18 +6,14 @@ from typing import Any
 
 import click
 
-from miner.commands.options import BARS, folder_or_file, policy_option, show
+from miner.commands import options as shared
+from miner.commands.options import BARS, folder_or_file, show
 
 
 def rewrite_options(command: Any) -> Any:
     """Add the options that `rewrite` and `restore` share."""
     options = [
-        click.option(
-            "--run",
-            type=folder_or_file,
-            metavar="RUN",
-            help="Units of this run stand in their glued form.",
-        ),
+        shared.run_option(metavar="RUN", help="Units of this run stand in their glued form."),
         click.option(
             "--dictionary",
             type=folder_or_file,
@@ -32,7 +28,7 @@ def rewrite_options(command: Any) -> Any:
             metavar="IN",
             help="A text file, also packed (.gz .zst .xz); lines of JSON for restore.",
         ),
-        click.option("--out", type=folder_or_file, metavar="OUT", required=True),
+        shared.out_option(metavar="OUT"),
         click.option(
             "--format",
             "form",
@@ -79,10 +75,10 @@ def rewrite_options(command: Any) -> Any:
             metavar="SIGNS",
             help="The signs of --style signs; 930 symbols of Unicode by default.",
         ),
-        policy_option,
-        click.option("--resume", is_flag=True, help="Go on with work that was cut off."),
-        click.option("--overwrite", is_flag=True, help="Replace a file that is there."),
-        click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON."),
+        shared.policy_option,
+        shared.resume_option(help="Go on with work that was cut off."),
+        shared.overwrite_option(help="Replace a file that is there."),
+        shared.json_option(help="Print what was done as JSON."),
     ]
     for option in reversed(options):
         command = option(command)
@@ -99,7 +95,7 @@ def rewrite_options(command: Any) -> Any:
     metavar="D",
     help="The share of places that get a sign.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the choice of places.")
+@shared.seed_option(help="Of the choice of places.")
 def rewrite(as_json: bool, **options: Any) -> None:
     """Write a corpus as hyperword text: units or signs in the place of texts.
 

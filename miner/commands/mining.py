@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from miner.commands import options as shared
 from miner.commands.options import BARS, folder_or_file, show
 from miner.config import CHOICES, DEFAULT_VOCABULARY, MineConfig, read_config
 from miner.errors import UsageError
@@ -16,14 +17,10 @@ DEVICES = r"con|prn|aux|nul|com\d|lpt\d"  # what Windows takes for no file, in a
 
 
 @click.command()
-@click.option(
-    "--corpus",
-    "corpus",
-    multiple=True,
-    metavar="PATH",
+@shared.corpus_option(
     help="A file, a folder, a quoted glob, or - for standard input; may come several "
     "times, and more paths may follow. Text, JSON lines, CSV, TSV (also .gz .zst .xz), "
-    "Parquet, raw bytes, hex dumps, safetensors.",
+    "Parquet, raw bytes, hex dumps, safetensors."
 )
 @click.argument("more", nargs=-1, metavar="[PATH]...")
 @click.option(
@@ -109,9 +106,9 @@ DEVICES = r"con|prn|aux|nul|com\d|lpt\d"  # what Windows takes for no file, in a
     metavar="FILE",
     help="Settings in TOML; a run saves its own as config.toml. Options win over it.",
 )
-@click.option("--resume", is_flag=True, help="Go on with a run that was cut off.")
-@click.option("--overwrite", is_flag=True, help="Replace a run that is there.")
-@click.option("--json", "as_json", is_flag=True, help="Print the manifest instead of a table.")
+@shared.resume_option(help="Go on with a run that was cut off.")
+@shared.overwrite_option(help="Replace a run that is there.")
+@shared.json_option(help="Print the manifest instead of a table.")
 def mine(
     more: tuple[str, ...],
     out: Path | None,
@@ -147,7 +144,7 @@ def mine(
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option("--text-column", metavar="NAME", help="Of tables and JSON lines.")
+@shared.column_option
 @click.option(
     "--tokenizer",
     type=folder_or_file,
@@ -162,13 +159,7 @@ def mine(
     show_default=True,
     help="What you mean to mine with; bytes reads text files as bytes.",
 )
-@click.option(
-    "--html",
-    "page",
-    type=folder_or_file,
-    metavar="FILE",
-    help="Write one page with pictures.  [default: none]",
-)
+@shared.page_option
 @click.option(
     "--on-error",
     type=click.Choice(CHOICES["on_error"]),
@@ -176,7 +167,7 @@ def mine(
     show_default=True,
     help="What to do with files that cannot be read. Bytes that are not UTF-8 are counted anyway.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON.")
+@shared.json_option(help="Print all figures as JSON.")
 def inspect(paths: tuple[str, ...], page: Path | None, as_json: bool, **options: Any) -> None:
     """Tell what a corpus is, and what it is enough for.
 
@@ -203,8 +194,8 @@ def inspect(paths: tuple[str, ...], page: Path | None, as_json: bool, **options:
 
 @click.command()
 @click.option("--lines", type=int, required=True, metavar="N", help="100 at least.")
-@click.option("--out", type=folder_or_file, required=True, metavar="FOLDER")
-@click.option("--seed", type=int, default=0, show_default=True)
+@shared.out_option(metavar="FOLDER")
+@shared.seed_option()
 @click.option(
     "--script",
     default="cyrillic",
@@ -220,8 +211,8 @@ def inspect(paths: tuple[str, ...], page: Path | None, as_json: bool, **options:
     metavar="N",
     help="Planted units.  [default: one for 20 lines, 30 to 20,000]",
 )
-@click.option("--overwrite", is_flag=True, help="Replace a folder of synth that is there.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON.")
+@shared.overwrite_option(help="Replace a folder of synth that is there.")
+@shared.json_option(help="Print what was made as JSON.")
 def synth(as_json: bool, **options: Any) -> None:
     """Make up a language, write a corpus in it, and the key to what was planted.
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from miner.commands.options import BARS, STOPPED, folder_or_file, policy_option, show
+from miner.commands import options as shared
+from miner.commands.options import BARS, STOPPED, folder_or_file, show
 from miner.config import CHOICES
 
 INITS = ("mean", "weighted", "edges", "random", "calibrated")
@@ -14,8 +15,8 @@ INITS = ("mean", "weighted", "edges", "random", "calibrated")
 
 @click.command()
 @click.argument("model", type=folder_or_file, metavar="MODEL")
-@click.option("--run", type=folder_or_file, required=True, help="Whose units the model gets.")
-@click.option("--out", type=folder_or_file, metavar="FOLDER", required=True)
+@shared.run_option(required=True, help="Whose units the model gets.")
+@shared.out_option(metavar="FOLDER")
 @click.option(
     "--init",
     type=click.Choice(INITS),
@@ -26,20 +27,16 @@ INITS = ("mean", "weighted", "edges", "random", "calibrated")
     "calibrated: weighted, a mean where input and output are one table, then moved until the model "
     "expects a unit as often as it occurs.",
 )
-@click.option(
-    "--corpus",
-    "corpus",
-    multiple=True,
-    metavar="PATH",
-    help="What tells which units pay; may come several times.  [default: the run's own text]",
+@shared.corpus_option(
+    help="What tells which units pay; may come several times.  [default: the run's own text]"
 )
 @click.option("--units", type=int, metavar="K", help="How many units.  [default: all that pay]")
 @click.option("--vocab-size", type=int, metavar="N", help="The most ids of the tokenizer.")
-@click.option("--text-column", metavar="NAME", help="Of tables and JSON lines.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of random rows.")
-@policy_option
-@click.option("--overwrite", is_flag=True, help="Replace a model of miner that is there.")
-@click.option("--json", "as_json", is_flag=True, help="Print the card as JSON.")
+@shared.column_option
+@shared.seed_option(help="Of random rows.")
+@shared.policy_option
+@shared.overwrite_option(help="Replace a model of miner that is there.")
+@shared.json_option(help="Print the card as JSON.")
 def adopt(as_json: bool, **options: Any) -> None:
     """Give MODEL, a Hugging Face folder, an id and a row for the units of RUN.
 
@@ -59,16 +56,12 @@ def adopt(as_json: bool, **options: Any) -> None:
 
 @click.command()
 @click.argument("model", type=folder_or_file, metavar="MODEL")
-@click.option(
-    "--corpus",
-    "corpus",
-    multiple=True,
-    metavar="PATH",
+@shared.corpus_option(
     help="What to learn from, in the forms that `miner mine` reads; may come several times. One "
-    "document in twenty is held back and measures.",
+    "document in twenty is held back and measures."
 )
-@click.option("--run", type=folder_or_file, metavar="RUN", help="Learn from the text of this run.")
-@click.option("--out", type=folder_or_file, metavar="FOLDER", required=True)
+@shared.run_option(metavar="RUN", help="Learn from the text of this run.")
+@shared.out_option(metavar="FOLDER")
 @click.option("--steps", type=int, metavar="N", help="How many steps.  [default: one epoch]")
 @click.option("--epochs", type=int, metavar="N", help="How often the text is read, instead.")
 @click.option("--batch", type=int, metavar="N", default=4096, show_default=True, help="Ids a step.")
@@ -93,11 +86,11 @@ def adopt(as_json: bool, **options: Any) -> None:
     is_flag=True,
     help="Train nothing: write axolotl.yaml and train.py, for people who train elsewhere.",
 )
-@click.option("--text-column", metavar="NAME", help="Of tables and JSON lines.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of every random choice.")
-@click.option("--resume", is_flag=True, help="Go on with a training that was cut off.")
-@click.option("--overwrite", is_flag=True, help="Replace what miner tune wrote there.")
-@click.option("--json", "as_json", is_flag=True, help="Print the card as JSON.")
+@shared.column_option
+@shared.seed_option(help="Of every random choice.")
+@shared.resume_option(help="Go on with a training that was cut off.")
+@shared.overwrite_option(help="Replace what miner tune wrote there.")
+@shared.json_option(help="Print the card as JSON.")
 def tune(as_json: bool, **options: Any) -> int:
     """Train the new rows of MODEL, which `miner adopt` wrote, and adapters (LoRA); nothing else.
 

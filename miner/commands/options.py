@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,24 @@ policy_option = click.option(
     show_default=True,
     help="What holds where reviewers of the run differ.",
 )
+run_argument = click.argument("run", type=folder_or_file, metavar="RUN")
+column_option = click.option("--text-column", metavar="NAME", help="Of tables and JSON lines.")
+page_option = click.option(
+    "--html",
+    "page",
+    type=folder_or_file,
+    metavar="FILE",
+    help="Write one page with pictures.  [default: none]",
+)
+errors_option = click.option("--on-error", type=click.Choice(CHOICES["on_error"]), default="stop")
+reviewer_option = partial(click.option, "--reviewer", metavar="NAME")
+seed_option = partial(click.option, "--seed", type=int, default=0, show_default=True)
+corpus_option = partial(click.option, "--corpus", "corpus", multiple=True, metavar="PATH")
+run_option = partial(click.option, "--run", type=folder_or_file)
+out_option = partial(click.option, "--out", type=folder_or_file, required=True)
+resume_option = partial(click.option, "--resume", is_flag=True)
+overwrite_option = partial(click.option, "--overwrite", is_flag=True)
+json_option = partial(click.option, "--json", "as_json", is_flag=True)
 
 
 def show(text: str, data: Callable[[], Any], *, as_json: bool) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from miner.commands.options import BARS, folder_or_file, policy_option, show
+from miner.commands import options as shared
+from miner.commands.options import BARS, folder_or_file, show
 from miner.errors import need_extra
 
 EXPORTS = ("jsonl", "csv", "parquet", "txt", "json", "merges", "map")
@@ -15,9 +16,9 @@ WAYS = ("auto", "text", "id", "address")
 
 
 @click.command()
-@click.argument("run", type=folder_or_file, metavar="RUN")
-@policy_option
-@click.option("--reviewer", metavar="NAME", help="Whose log it is.  [default: the system's user]")
+@shared.run_argument
+@shared.policy_option
+@shared.reviewer_option(help="Whose log it is.  [default: the system's user]")
 @click.option(
     "--port",
     type=click.IntRange(1, 65_535),
@@ -43,10 +44,10 @@ def review(run: Path, reviewer: str | None, port: int | None, no_browser: bool, 
 
 
 @click.command("explain")
-@click.argument("run", type=folder_or_file, metavar="RUN")
+@shared.run_argument
 @click.argument("text", metavar="TEXT")
-@click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
-@policy_option
+@shared.json_option(help="Print all of it as JSON.")
+@shared.policy_option
 def tell_reasons(run: Path, text: str, as_json: bool, policy: Any) -> None:
     """Tell why TEXT became a unit of RUN, or why not, and what would change that.
 
@@ -62,7 +63,7 @@ def tell_reasons(run: Path, text: str, as_json: bool, policy: Any) -> None:
 
 
 @click.command()
-@click.argument("run", type=folder_or_file, metavar="RUN")
+@shared.run_argument
 @click.option(
     "--key",
     type=folder_or_file,
@@ -70,7 +71,7 @@ def tell_reasons(run: Path, text: str, as_json: bool, policy: Any) -> None:
     metavar="FILE",
     help="Units that should be found: one a line, or lines of JSON with token, kind and count.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
+@shared.json_option(help="Print all of it as JSON.")
 def grade(run: Path, key: Path, as_json: bool) -> None:
     """Hold RUN, as it was mined, against an answer key: what was found, what was missed and why.
 
@@ -89,7 +90,7 @@ def grade(run: Path, key: Path, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("run", type=folder_or_file, metavar="RUN")
+@shared.run_argument
 @click.argument("text", metavar="TEXT")
 @click.option(
     "--as",
@@ -119,8 +120,8 @@ def grade(run: Path, key: Path, as_json: bool) -> None:
     metavar="K",
     help="How many of the nearest to list.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
-@policy_option
+@shared.json_option(help="Print all of it as JSON.")
+@shared.policy_option
 def lookup(
     run: Path,
     text: str,
@@ -151,7 +152,7 @@ def lookup(
 
 
 @click.command()
-@click.argument("run", type=folder_or_file, metavar="RUN")
+@shared.run_argument
 @click.option(
     "--facets",
     type=folder_or_file,
@@ -188,8 +189,8 @@ def lookup(
     help="Read a semiotic map back that people filled (miner export --format map): operations "
     "become labels, meanings a layer.",
 )
-@click.option("--reviewer", metavar="NAME", help="Whose --map it is.  [default: the system's user]")
-@policy_option
+@shared.reviewer_option(help="Whose --map it is.  [default: the system's user]")
+@shared.policy_option
 def fields(**options: Any) -> None:
     """Tell the fields of RUN anew: with other anchors, what was decided, layers of your own.
 
@@ -205,7 +206,7 @@ def fields(**options: Any) -> None:
 
 
 @click.command()
-@click.argument("run", type=folder_or_file, metavar="RUN")
+@shared.run_argument
 @click.option(
     "--format",
     "form",
@@ -216,8 +217,8 @@ def fields(**options: Any) -> None:
     "special_tokens and never_split; merges: the forced merges; map: token, meaning and operation, "
     "a table (.tsv, .csv) to fill and give back to miner fields --map.",
 )
-@click.option("--out", type=folder_or_file, metavar="FILE", required=True)
-@policy_option
+@shared.out_option(metavar="FILE")
+@shared.policy_option
 def export(run: Path, form: Any, out: Path, policy: Any) -> None:
     """Write the vocabulary of RUN as its reviewers want it to one file.
 
@@ -236,8 +237,8 @@ def export(run: Path, form: Any, out: Path, policy: Any) -> None:
 
 
 @click.command()
-@click.argument("run", type=folder_or_file, metavar="RUN")
-@policy_option
+@shared.run_argument
+@shared.policy_option
 def report(run: Path, policy: Any) -> None:
     """Write the report of RUN again, with what reviewers have decided since.
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from miner.commands.options import BARS, folder_or_file, policy_option, show
-from miner.config import CHOICES
+from miner.commands import options as shared
+from miner.commands.options import BARS, folder_or_file, show
 from miner.errors import UsageError, need_extra
 
 TRAINERS = ("hf-bpe", "hf-unigram", "sentencepiece-bpe", "sentencepiece-unigram")
@@ -16,14 +16,10 @@ SHAPES = ("llama-3-8b", "llama-3-70b", "mistral-7b", "qwen2.5-0.5b", "qwen2.5-7b
 
 
 @click.command()
-@click.argument("run", type=folder_or_file, metavar="RUN")
-@click.option(
-    "--corpus",
-    "corpus",
-    multiple=True,
-    metavar="PATH",
+@shared.run_argument
+@shared.corpus_option(
     help="What to train on, in the forms that `miner mine` reads; may come several times.  "
-    "[default: the run's own text]",
+    "[default: the run's own text]"
 )
 @click.option(
     "--trainer",
@@ -39,7 +35,7 @@ SHAPES = ("llama-3-8b", "llama-3-70b", "mistral-7b", "qwen2.5-0.5b", "qwen2.5-7b
     help="The most ids, units, bytes and special tokens included.  [default: 32,768; with --from "
     "as many as pay]",
 )
-@click.option("--out", type=folder_or_file, metavar="FOLDER", required=True)
+@shared.out_option(metavar="FOLDER")
 @click.option(
     "--units",
     type=int,
@@ -66,11 +62,11 @@ SHAPES = ("llama-3-8b", "llama-3-70b", "mistral-7b", "qwen2.5-0.5b", "qwen2.5-7b
     metavar="TOKENIZER",
     help="Extend this tokenizer instead of training one: its ids and its cuts stay.",
 )
-@click.option("--text-column", metavar="NAME", help="Of tables and JSON lines.")
-@click.option("--on-error", type=click.Choice(CHOICES["on_error"]), default="stop")
-@policy_option
-@click.option("--overwrite", is_flag=True, help="Replace a tokenizer that is there.")
-@click.option("--json", "as_json", is_flag=True, help="Print the card as JSON.")
+@shared.column_option
+@shared.errors_option
+@shared.policy_option
+@shared.overwrite_option(help="Replace a tokenizer that is there.")
+@shared.json_option(help="Print the card as JSON.")
 def train(as_json: bool, **options: Any) -> None:
     """Train a tokenizer in which the units of RUN are one id each.
 
@@ -91,8 +87,8 @@ def train(as_json: bool, **options: Any) -> None:
 
 @click.command()
 @click.argument("tokenizer", type=folder_or_file, metavar="TOKENIZER")
-@click.option("--run", type=folder_or_file, metavar="RUN", help="Check every unit of this run too.")
-@click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
+@shared.run_option(metavar="RUN", help="Check every unit of this run too.")
+@shared.json_option(help="Print the checks as JSON.")
 def check(tokenizer: Path, run: Path | None, as_json: bool) -> int:
     """Check that units are one id, the same id everywhere, and come back.
 
@@ -119,7 +115,7 @@ def check(tokenizer: Path, run: Path | None, as_json: bool) -> int:
     metavar="PATH",
     help="Text to measure on, a document a line.  [default: lines in many scripts, code, numbers]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the differences as JSON.")
+@shared.json_option(help="Print the differences as JSON.")
 def diff(old: Path, new: Path, sample: Path | None, as_json: bool) -> int:
     """Tell what NEW changes against OLD, how bad it is, and what mends it.
 
@@ -140,17 +136,11 @@ def diff(old: Path, new: Path, sample: Path | None, as_json: bool) -> int:
 
 @click.command()
 @click.argument("tokenizers", type=folder_or_file, nargs=-1, required=True, metavar="TOKENIZER...")
-@click.option(
-    "--corpus",
-    "corpus",
-    multiple=True,
-    metavar="PATH",
+@shared.corpus_option(
     help="Text that none of them was trained on, in the forms that `miner mine` reads; may come "
-    "several times.",
+    "several times."
 )
-@click.option(
-    "--run",
-    type=folder_or_file,
+@shared.run_option(
     metavar="RUN",
     help="Look for the units of this run, and for what lies near them.  [default: the units of the "
     "first tokenizer of miner]",
@@ -162,16 +152,10 @@ def diff(old: Path, new: Path, sample: Path | None, as_json: bool) -> int:
     show_default=True,
     help="The model whose KV cache is counted.",
 )
-@click.option(
-    "--html",
-    "page",
-    type=folder_or_file,
-    metavar="FILE",
-    help="Write one page with pictures.  [default: none]",
-)
-@click.option("--text-column", metavar="NAME", help="Of tables and JSON lines.")
-@click.option("--on-error", type=click.Choice(CHOICES["on_error"]), default="stop")
-@click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON.")
+@shared.page_option
+@shared.column_option
+@shared.errors_option
+@shared.json_option(help="Print all figures as JSON.")
 def compare(tokenizers: tuple[Path, ...], page: Path | None, as_json: bool, **options: Any) -> None:
     """Compare tokenizers on held-out text, with what they save against the first.
 

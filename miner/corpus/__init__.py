@@ -22,6 +22,7 @@ from miner.corpus.streams import Stream
 from miner.corpus.tables import read_parquet
 from miner.corpus.text import LONGEST_RECORD, read_lines
 from miner.corpus.texts import read_spooled, spool_texts
+from miner.errors import say_reason
 from miner.progress import Advance, idle
 
 __all__ = [
@@ -92,7 +93,7 @@ def _read_source(source: Source, reading: Reading) -> Iterator[tuple[int, Chunk]
                 empty = False
                 yield min(stream.position, source.bytes), chunk
     except OSError as error:
-        problem = (error.strerror or str(error)).lower()
+        problem = say_reason(error)
         reading.report(Skipped(source.path, "", problem, f"Check the file, {TO_SKIP}"))
     if empty and len(reading.skipped) == noted:
         reading.report(Skipped(source.path, "", "empty file", f"Leave it away, {TO_SKIP}"))

@@ -8,24 +8,17 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import polars as pl
+import orjson
 
 from miner.corpus.documents import BYTE_ORDER_MARK, TO_SKIP, Chunk, Reading, Skipped
 from miner.corpus.streams import Stream
-from miner.corpus.tables import COLUMN_CURE, DEFAULT_COLUMN, choose_column, pack_strings
-from miner.corpus.text import NATIVE_ERRORS, Fault, Parsed, read_records, split_lines, utf8_fault
+from miner.corpus.tables import COLUMN_CURE, DEFAULT_COLUMN, choose_column
+from miner.corpus.text import Fault, Parsed, read_records, split_lines, utf8_fault
 from miner.errors import CorpusError
 
 HEAD_BYTES = 1 << 20  # the first object is looked for in the first megabyte
-PIECE_BYTES = 1 << 21  # a piece that polars refuses goes the slow way as a whole
 LINE_CURE = f"Mend the line, {TO_SKIP}"
 FIELD_CURE = f"{COLUMN_CURE}, {TO_SKIP}"
-
-SURROGATE = r"\\u[dD][89a-fA-F]"
-SURROGATE_PAIR = r"\\u[dD][89abAB]..\\u[dD][c-fC-F].."
-# polars turns a number, a truth value, an object or a list into a string that looks like this.
-NOT_A_STRING = r"(?s)^(?:-?[0-9.]+(?:[eE][-+]?[0-9]+)?|true|false|\{.*\}|\[.*\])$"
-EMPTY = pl.Series([], dtype=pl.String)
 
 
 def read_jsonl(stream: Stream, reading: Reading) -> Iterator[Chunk]:
@@ -42,15 +35,19 @@ def read_jsonl(stream: Stream, reading: Reading) -> Iterator[Chunk]:
 
 def parse_json(block: bytes, final: bool, column: str) -> Parsed:
     """The field `column` of each whole line of a block."""
-    consumed = len(block) if final else block.rfind(b"\n") + 1
-    parts, faults, start = [EMPTY], [], 0
-    while start < consumed:
-        end = block.find(b"\n", start + PIECE_BYTES, consumed) + 1 or consumed
-        strings, wrong = _take_strings(block[start:end], column)
-        faults += [fault._replace(offset=fault.offset + start) for fault in wrong]
-        parts.append(strings)
-        start = end
-    return Parsed(*pack_strings(pl.concat(parts)), consumed, faults)
+    starts, ends, consumed = split_lines(block, final)
+    key = json.dumps(column, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    texts, faults = [], []
+    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+        found = _take_string(block[start:end], start, column, key)
+        if isinstance(found, str):
+            texts.append(found.encode())
+        elif found is not None:
+            faults.append(found)
+    sizes = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
+    stops = sizes.cumsum()
+    whole = np.frombuffer(b"".join(texts), dtype=np.uint8)
+    return Parsed(whole, stops - sizes, stops, consumed, faults)
 
 
 def _choose_field(head: bytes) -> str:
@@ -66,48 +63,23 @@ def _choose_field(head: bytes) -> str:
     return DEFAULT_COLUMN
 
 
-def _take_strings(piece: bytes, column: str) -> tuple[pl.Series, list[Fault]]:
-    """The field of each line that is not blank, and the lines at fault.
+def _take_string(line: bytes, offset: int, column: str, key: bytes) -> str | Fault | None:
+    """The field of one line; None where the line is blank.
 
-    polars reads the lines, four times as fast as `json`, which judges what polars refuses or
-    changes: it drops blank lines, has null for a missing field, makes a number a string.
+    What orjson refuses (half of a surrogate pair, too many digits) or reads otherwise than we
+    promise (of two fields of one name the first counts) is left to the `json` module.
     """
-    starts, ends, _ = split_lines(piece, final=True)
-    strings = _parse_natively(piece, column)
-    if strings is None or len(strings) != len(starts):
-        strings, rows = None, np.arange(len(starts))
-    else:
-        rows = (strings.is_null() | strings.str.contains(NOT_A_STRING)).arg_true().to_numpy()
-    found = [_take_string(piece[starts[row] : ends[row]], int(starts[row]), column) for row in rows]
-    faults = [fault for fault in found if isinstance(fault, Fault)]
-    if strings is None:
-        return pl.Series([text for text in found if isinstance(text, str)], dtype=pl.String), faults
-    keep = np.ones(len(strings), dtype=bool)
-    keep[[row for row, fault in zip(rows, found, strict=True) if isinstance(fault, Fault)]] = False
-    return strings.filter(keep) if faults else strings, faults
-
-
-def _parse_natively(piece: bytes, column: str) -> pl.Series | None:
-    """The field of each line by polars, or None where it refuses a line or misreads one."""
     try:
-        if _has_lone_surrogate(piece):
-            return None
-        return pl.read_ndjson(piece, schema={column: pl.String})[column]
-    except NATIVE_ERRORS:
-        return None
+        record = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return _judge_line(line, offset, column)
+    text = record.get(column) if isinstance(record, dict) else None
+    once = line.count(key) == 1
+    return text if once and isinstance(text, str) else _judge_line(line, offset, column)
 
 
-def _has_lone_surrogate(piece: bytes) -> bool:
-    """Whether there may be an escaped first half of a pair alone, which polars reads as NUL."""
-    if b"\\u" not in piece or (b"\\ud" not in piece and b"\\uD" not in piece):
-        return False
-    text = pl.Series([piece], dtype=pl.Binary).cast(pl.String)
-    halves, pairs = text.str.count_matches(SURROGATE), text.str.count_matches(SURROGATE_PAIR)
-    return bool(halves.item() != 2 * pairs.item())
-
-
-def _take_string(line: bytes, offset: int, column: str) -> str | Fault | None:
-    """The field of one line; None where the line is blank."""
+def _judge_line(line: bytes, offset: int, column: str) -> str | Fault | None:
+    """The field of one line, or what is wrong with it; None where it is blank."""
     if not line.strip(b" \t\r"):
         return None
     try:
@@ -159,7 +131,7 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-# Of two equal keys the first counts, as in polars. float takes an integer of any length, where
+# Of two equal keys the first counts. float takes an integer of any length, where
 # int refuses more than 4,300 digits.
 DECODER = json.JSONDecoder(
     object_pairs_hook=_first_wins, parse_int=float, parse_constant=_refuse_constant

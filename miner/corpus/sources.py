@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from miner.corpus.documents import Compression, Form, Source
-from miner.errors import CorpusError
+from miner.errors import CorpusError, say_reason
 
 FORMS: dict[str, Form] = {
     ".jsonl": "jsonl",
@@ -168,5 +168,5 @@ def _check_one_kind(sources: Sequence[Source]) -> None:
 
 
 def _unreadable(path: str, error: OSError) -> CorpusError:
-    problem = (error.strerror or str(error)).lower()
+    problem = say_reason(error)
     return CorpusError(problem, where=path, cure="Check the path and its permissions")

@@ -8,7 +8,6 @@ and any vector has an address, also one that came later. Written as `VXS_ΔC1:R8
 from __future__ import annotations
 
 import re
-from itertools import accumulate
 
 import numpy as np
 import polars as pl
@@ -126,14 +125,3 @@ def measure_return(
     nearer = (places @ vectors.T > own[:, None]).sum(axis=1)
     shares = {"first": nearer < 1, "ten": nearer < 10}
     return {name: round(float(share.mean()), 4) for name, share in shares.items()}
-
-
-def split_signs(address: str) -> list[str]:
-    """Return the beginnings of an address, shortest first, as they are written.
-
-    >>> split_signs("VXS_ΔC1:R8K")[2:5]
-    ['VXS', 'VXS_ΔC', 'VXS_ΔC1']
-    """
-    marks = [sign in "_Δ:" for sign in address]
-    whole = list(accumulate(address))
-    return [text for text, mark in zip(whole, marks, strict=True) if not mark]

@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
-from miner.errors import ConfigError
+from miner.errors import ConfigError, say_reason
 
 Anchors = Mapping[str, tuple[str, ...]]
 MOST_FACETS = 32
@@ -47,7 +47,7 @@ def read_anchors(path: Path) -> Anchors:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        told = f"cannot be read ({(error.strerror or str(error)).lower()})"
+        told = f"cannot be read ({say_reason(error)})"
         raise ConfigError(told, where=where, cure="Check --facets") from error
     except ValueError as error:  # TOML and UTF-8
         raise ConfigError(f"is no TOML ({error})", where=where, cure=cure) from error

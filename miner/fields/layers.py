@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from miner.errors import ConfigError, RunError, UsageError
+from miner.errors import ConfigError, RunError, UsageError, say_reason
 from miner.runs.files import make_plain_folder, open_plain, replace_file
 from miner.runs.names import LAYERS
 from miner.text.tables import checked
@@ -166,7 +166,7 @@ def write_layer(run: Path, layer: Layer) -> None:
             raise UsageError(f"a run has at most {MOST_LAYERS} layers", cure="Drop some: --drop")
         replace_file(place / f"{layer.name}{ENDING}", buffer.getvalue())
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = say_reason(error)
         raise RunError(
             f"cannot be written ({reason})", where=str(place), cure="Check the path and the disk"
         ) from error

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from miner.errors import UsageError
 from miner.inspection.classes import CLASSES, tell_value
 from miner.inspection.view import (
     LEAST,
     PLURALS,
-    escape,
     list_bytes,
     list_encoding,
     name_class,
@@ -30,15 +28,15 @@ from miner.inspection.view import (
     tell_pages,
     tell_profile_line,
     tell_repeats,
-    tell_size,
     tell_size_line,
     tell_skipped,
     tell_steps,
     tell_tokens,
 )
-from miner.report import POLICY, STYLE, show, spell
-from miner.report.text import make_section
-from miner.runs.files import replace_file
+from miner.report.charts import make_figure, make_svg
+from miner.report.screen import fit, spell, tell_size
+from miner.report.style import lay_page, save_page
+from miner.report.text import make_section, show
 
 WIDE, ROW, NAMES, TELLS = 520, 24, 200, 70  # of a picture: its width, a bar, names, figures
 EXTRA = """
@@ -60,39 +58,24 @@ Bar = tuple[str, float, str]  # name, part of the whole width, figure
 
 def write_inspection(path: Path, record: dict[str, Any]) -> None:
     """Write the page to `path`, first under another name; UsageError where that is not possible."""
-    try:
-        replace_file(path, make_inspection(record).encode())
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UsageError(
-            f"{path} cannot be written ({reason})", cure="Name a file in a folder that is there"
-        ) from error
+    save_page(path, make_inspection(record))
 
 
 def make_inspection(record: dict[str, Any]) -> str:
     """Return the page as HTML."""
     name = Path(record["paths"][0]).name or record["paths"][0]
-    title = f"What {spell(name)} is"
-    return "\n".join(
-        (
-            "<!DOCTYPE html>",
-            '<html lang="en"><head><meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
-            '<meta name="viewport" content="width=device-width,initial-scale=1">',
-            f"<title>{html.escape(title)} - miner</title>",
-            f"<style>{STYLE}{EXTRA}</style></head><body>",
-            f'<header><h1>What {show(name)} is</h1><p class="facts">{_text(tell_files(record))}</p>'
-            "</header>",
-            f'<p class="lead"><b>{_text(name_class(record))}</b> '
-            f"({record['class']['certainty']}). Enough for {_text(tell_steps(record))}.</p>",
-            f'<div class="pictures">{"".join(_draw_pictures(record))}</div>',
-            _write_figures(record),
-            _write_evidence(record),
-            *([_write_tensors(record)] if record["binary"] else []),
-            f"<section><h2>Next</h2><pre>{_text(escape(record['next']))}</pre></section>",
-            "</body></html>\n",
-        )
-    )
+    body = [
+        f'<header><h1>What {show(name)} is</h1><p class="facts">{_text(tell_files(record))}</p>'
+        "</header>",
+        f'<p class="lead"><b>{_text(name_class(record))}</b> '
+        f"({record['class']['certainty']}). Enough for {_text(tell_steps(record))}.</p>",
+        f'<div class="pictures">{"".join(_draw_pictures(record))}</div>',
+        _write_figures(record),
+        _write_evidence(record),
+        *([_write_tensors(record)] if record["binary"] else []),
+        f"<section><h2>Next</h2><pre>{_text(spell(record['next'], None))}</pre></section>",
+    ]
+    return lay_page(f"What {name} is", body, EXTRA)
 
 
 def _text(text: str) -> str:
@@ -105,11 +88,11 @@ def _text(text: str) -> str:
 
 def _draw_pictures(record: dict[str, Any]) -> list[str]:
     figures = [
-        _figure(
+        make_figure(
             draw_ladder(record),
             "What it is enough for: lines on a log scale, with the range of each step.",
         ),
-        _figure(
+        make_figure(
             _draw_classes(record),
             "What speaks for each class: its strongest measure, times "
             "the value from which it counts (the dashed line).",
@@ -117,7 +100,7 @@ def _draw_pictures(record: dict[str, Any]) -> list[str]:
     ]
     if record["binary"]:
         figures.append(
-            _figure(
+            make_figure(
                 _draw_entropy(record), "Bits that a byte tells, of 8, by its place in an element."
             )
         )
@@ -125,30 +108,19 @@ def _draw_pictures(record: dict[str, Any]) -> list[str]:
     shares = list(record["scripts"].items())[:8]
     if shares:
         figures.append(
-            _figure(
+            make_figure(
                 draw_bars([(n, s, tell_value(s)) for n, s in shares]),
                 "Scripts, by their share of the letters.",
             )
         )
     if record["lengths"]["bins"]:
         figures.append(
-            _figure(
+            make_figure(
                 _draw_lengths(record),
                 "How many characters documents have; the figure is how many documents.",
             )
         )
     return figures
-
-
-def _figure(picture: str, caption: str) -> str:
-    return f"<figure>{picture}<figcaption>{caption}</figcaption></figure>"
-
-
-def _svg(parts: Iterable[str], height: float, label: str) -> str:
-    return (
-        f'<svg viewBox="0 0 {WIDE} {height:.0f}" role="img" aria-label="{html.escape(label)}">'
-        f"{''.join(parts)}</svg>"
-    )
 
 
 def draw_bars(bars: Sequence[Bar], *, line: float | None = None) -> str:
@@ -168,11 +140,11 @@ def draw_bars(bars: Sequence[Bar], *, line: float | None = None) -> str:
     if line is not None:
         parts.append(f'<path class="knee" d="M{NAMES + full * line:.1f} 0V{height}"/>')
     told = "; ".join(f"{name}: {figure}" for name, _, figure in bars)
-    return _svg(parts, height, told)
+    return make_svg(parts, told, width=WIDE, height=height)
 
 
 def _fit(name: str) -> str:
-    return _text(name if len(name) <= 32 else f"{name[:31]}…")
+    return _text(fit(name, 32))
 
 
 def _draw_classes(record: dict[str, Any]) -> str:
@@ -248,7 +220,8 @@ def draw_ladder(record: dict[str, Any]) -> str:
         f'<path class="knee" d="M{here:.1f} 20V{bottom}"/><text class="strong" x="{here:.1f}" '
         f'y="14" text-anchor="{side}">{lines:,} {unit}</text>'
     )
-    return _svg(parts, bottom + 26, f"{lines:,} {unit}; {tell_steps(record)}")
+    told = f"{lines:,} {unit}; {tell_steps(record)}"
+    return make_svg(parts, told, width=WIDE, height=bottom + 26)
 
 
 # Tables

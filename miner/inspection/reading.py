@@ -16,7 +16,7 @@ import numpy as np
 from miner.corpus import Chunk, Skipped, Source, is_bytes, read_chunks
 from miner.corpus.streams import Stream
 from miner.corpus.tensors import Tensor, list_tensors
-from miner.errors import CorpusError, ModelError
+from miner.errors import CorpusError, ModelError, say_reason
 from miner.inspection import kernel
 from miner.progress import Advance, idle
 from miner.text.unicode import CODE_POINTS
@@ -324,7 +324,7 @@ def _read_blocks(
             if stream.failure is not None:
                 skipped.append(stream.failure)
     except OSError as error:
-        problem = (error.strerror or str(error)).lower()
+        problem = say_reason(error)
         skipped.append(Skipped(source.path, "", problem, "Check the file"))
 
 

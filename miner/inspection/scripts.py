@@ -52,13 +52,6 @@ LETTERS_PER_WORD = {
     "Han": 1.5, "Hiragana": 2.5, "Katakana": 3.0, "Thai": 4.0, "Lao": 4.0, "Khmer": 4.0,
     "Myanmar": 4.0, "Tibetan": 3.0, "Tangut": 1.5, "Yi": 1.5,
 }  # fmt: skip
-OLD_SCRIPTS = {
-    "Cuneiform", "Egyptian hieroglyphs", "Anatolian hieroglyphs", "Runic", "Gothic", "Ogham",
-    "Linear A", "Linear B", "Old Italic", "Old Persian", "Ugaritic", "Phoenician", "Glagolitic",
-    "Old Turkic", "Old South", "Old North", "Imperial Aramaic", "Avestan", "Coptic", "Brahmi",
-    "Kharoshthi", "Grantha", "Lydian", "Lycian", "Carian", "Cypriot", "Syriac", "Samaritan",
-    "Tangut", "Old Hungarian", "Old Permic", "Elbasan", "Meroitic", "Old Uyghur", "Old Sogdian",
-}  # fmt: skip
 SIGN_SCRIPTS = {
     "Cuneiform", "Egyptian hieroglyphs", "Anatolian hieroglyphs", "Runic", "Ogham", "Linear A",
     "Linear B", "Tangut", "Meroitic", "Cypriot", "Old Turkic", "Old Italic", "Old Hungarian",

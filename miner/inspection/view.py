@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from miner.inspection.classes import tell_value
-from miner.report import spell
+from miner.report.screen import spell, tell_count, tell_size, wrap
 
 WIDTH, MARGIN = 100, 12
 SHOWN = 8  # files, scripts, languages
@@ -23,7 +22,7 @@ def describe_inspection(record: dict[str, Any]) -> str:
     lines = [_entry("corpus", tell_files(record)), *parts, _entry("enough for", tell_steps(record))]
     if record["skipped"]:
         lines.append(_entry("skipped", tell_skipped(record)))
-    return "\n".join([*filter(None, lines), "", f"Next: {escape(record['next'])}"])
+    return "\n".join([*filter(None, lines), "", f"Next: {spell(record['next'], None)}"])
 
 
 def _tell_text(record: dict[str, Any]) -> list[str]:
@@ -56,41 +55,7 @@ def _entry(name: str, text: str) -> str:
     """Return a text behind its name, wrapped; nothing where there is none."""
     if not text:
         return ""
-    return textwrap.fill(
-        text,
-        WIDTH,
-        initial_indent=f"{name}:".ljust(MARGIN) if name else " " * MARGIN,
-        subsequent_indent=" " * MARGIN,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-
-
-def escape(text: str) -> str:
-    """Return a text of any length with what is invisible spelled out."""
-    return "".join(spell(text[i : i + 8]) for i in range(0, len(text), 8))
-
-
-def tell_size(size: float) -> str:
-    """Return bytes in three figures.
-
-    >>> tell_size(999_900_000), tell_size(12_345)
-    ('1 GB', '12.3 kB')
-    """
-    for unit in ("bytes", "kB", "MB"):
-        if size < 999.5:
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:.3g} GB" if size < 100 else f"{size:,.0f} GB"
-
-
-def count(number: int, name: str) -> str:
-    """Return a number and its noun.
-
-    >>> count(1, "line"), count(2000, "line")
-    ('1 line', '2,000 lines')
-    """
-    return f"{number:,} {name}{'' if number == 1 else 's'}"
+    return wrap(text, WIDTH, (f"{name}:" if name else "").ljust(MARGIN))
 
 
 def tell_files(record: dict[str, Any]) -> str:
@@ -103,8 +68,8 @@ def tell_files(record: dict[str, Any]) -> str:
     )
     inside = "content" if record["binary"] else "text"
     return (
-        f"{names}{more}; {count(len(files), 'file')} ({forms}), {tell_size(size['disk_bytes'])} on "
-        f"disk, {tell_size(size['text_bytes'])} of {inside}"
+        f"{names}{more}; {tell_count(len(files), 'file')} ({forms}), "
+        f"{tell_size(size['disk_bytes'])} on disk, {tell_size(size['text_bytes'])} of {inside}"
     )
 
 
@@ -112,8 +77,8 @@ def tell_size_line(record: dict[str, Any]) -> str:
     size = record["size"]
     empty = f" ({size['empty_documents']:,} empty)" if size["empty_documents"] else ""
     return (
-        f"{count(size['documents'], 'document')}{empty}, {count(size['lines'], 'line')}, "
-        f"{count(size['words'], 'word')}, {count(size['characters'], 'character')}"
+        f"{tell_count(size['documents'], 'document')}{empty}, {tell_count(size['lines'], 'line')}, "
+        f"{tell_count(size['words'], 'word')}, {tell_count(size['characters'], 'character')}"
     )
 
 
@@ -255,13 +220,13 @@ def list_encoding(found: dict[str, Any]) -> list[str]:
     if found["bad_bytes"]:
         first = found["first_bad"]
         place = f"{spell(first['path'])}, line {first['line']:,}, byte {first['byte']:,}"
-        told = [f"{count(found['bad_bytes'], 'byte')} that are not UTF-8, the first in {place}"]
+        bad = tell_count(found["bad_bytes"], "byte")
+        told = [f"{bad} that are not UTF-8, the first in {place}"]
     if found["guess"]:
         told.append(f"perhaps {found['guess']['name']}: {found['guess']['why']}")
     if found["lost_characters"]:
-        told.append(
-            f"{count(found['lost_characters'], 'character')} U+FFFD: lost in an earlier conversion"
-        )
+        lost = tell_count(found["lost_characters"], "character")
+        told.append(f"{lost} U+FFFD: lost in an earlier conversion")
     if found["files_no_text"] and not found["guess"]:
         told.append(f"no text, or one in another encoding: {_name_first(found['files_no_text'])}")
     if found["byte_order_marks"]:
@@ -331,7 +296,7 @@ def tell_missing(rung: dict[str, Any], record: dict[str, Any]) -> str:
     if record["binary"]:
         lacking = rung["missing_bytes"] or 100 * rung["missing_lines"]
         return f"{tell_size(lacking)} are missing (100 bytes stand for a line)"
-    return f"{count(rung['missing_lines'], 'line')}{size} are missing"
+    return f"{tell_count(rung['missing_lines'], 'line')}{size} are missing"
 
 
 def tell_skipped(record: dict[str, Any]) -> str:
@@ -346,7 +311,7 @@ def tell_skipped(record: dict[str, Any]) -> str:
 def list_bytes(record: dict[str, Any]) -> list[str]:
     """Return what is known of bytes and tensors, a line each."""
     found = record["binary"]
-    values = count(found["values_in_use"], "value")
+    values = tell_count(found["values_in_use"], "value")
     lines = [
         f"{found['entropy_per_byte']:.2f} of 8 bits in a byte, {values} in use, "
         f"{found['zeros']:.1%} zeros"
@@ -357,9 +322,9 @@ def list_bytes(record: dict[str, Any]) -> list[str]:
     for form in found["forms"]:
         places = " ".join(f"{bits:.2f}" for bits in form["entropy_by_place"])
         lines.append(
-            f"{spell(form['dtype'])}: {count(form['tensors'], 'tensor')}, "
-            f"{count(form['elements'], 'element')}, {tell_size(form['bytes'])}; bits by place of "
-            f"the byte: {places}"
+            f"{spell(form['dtype'])}: {tell_count(form['tensors'], 'tensor')}, "
+            f"{tell_count(form['elements'], 'element')}, {tell_size(form['bytes'])}; "
+            f"bits by place of the byte: {places}"
         )
     lines += _list_tensors(found["shapes"][:SHOWN])
     return lines

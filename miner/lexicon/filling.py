@@ -13,7 +13,7 @@ from miner.fields.layers import Layer, drop_layer, read_texts, read_vectors, wri
 from miner.lexicon.lexicon import Lexicon
 from miner.lexicon.semiotic import read_map
 from miner.progress import SILENT, Progress
-from miner.report import spell
+from miner.report.screen import spell
 from miner.runs.decisions import Policy
 from miner.runs.manifest import read_manifest
 

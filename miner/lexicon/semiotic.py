@@ -21,7 +21,6 @@ from miner.lexicon.lexicon import Lexicon
 from miner.runs.decisions import Log, Unit, check_changes, name_log
 
 MEANING, OPERATION = "meaning", "operation"
-FACETS = 2  # named of a unit
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from miner.report import spell
-from miner.runs.concordance import cut_left, cut_right
+from miner.report.screen import fill, lay_context, spell
 
 BAR = 12  # columns of a facet of 1
-SIDE = 32  # characters of a context on each side
 
 
 def describe_lookup(found: Mapping[str, Any]) -> str:
@@ -77,15 +74,12 @@ def _describe_unit(found: Mapping[str, Any]) -> list[str]:
     if field["label"]:
         lines.append(f"  operation  {spell(field['label'])}")
     for name, values in field["layers"].items():
-        lines.append(f"  {spell(name):<10} " + ", ".join(map(spell, values)))
+        lines.append(f"  {fill(name, 10)} " + ", ".join(map(spell, values)))
     return lines
 
 
 def _describe_place(place: Mapping[str, str]) -> str:
-    before, unit, after = (
-        spell(re.sub(r"\s+", " ", place[name])) for name in ("before", "unit", "after")
-    )
-    return f"  {cut_left(before, SIDE):>{SIDE}}[{unit}]{cut_right(after, SIDE)}".rstrip()
+    return lay_context(place["before"], place["unit"], place["after"])
 
 
 def _describe_near(rows: Sequence[Mapping[str, Any]]) -> str:

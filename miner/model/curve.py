@@ -8,10 +8,21 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from miner.report import BOTTOM, HEIGHT, LEFT, RIGHT, TOP_EDGE, WIDTH, draw_axes, find_ticks
+from miner.report.charts import (
+    BOTTOM,
+    HEIGHT,
+    LEFT,
+    RIGHT,
+    TOP_EDGE,
+    WIDTH,
+    draw_axes,
+    find_ticks,
+    join_points,
+    make_scale,
+)
 
 MOST_POINTS = 400  # of the thin line
 LOOK = """
@@ -38,46 +49,27 @@ def draw_training(history: Sequence[dict[str, Any]], title: str) -> str:
     low, high = min(ticks[0], *(b for _, b in bits)), max(ticks[-1], *(b for _, b in bits))
     least, most = widen([value for _, value in losses] or [0.0])
 
-    def place(points: Iterable[Point], below: float, above: float) -> list[Point]:
-        return [
-            (
-                LEFT + (RIGHT - LEFT) * step / last,
-                BOTTOM - (BOTTOM - TOP_EDGE) * (value - below) / (above - below),
-            )
-            for step, value in points
-        ]
-
-    dots = place(bits, low, high)
+    x, y = make_scale(0, last, LEFT, RIGHT), make_scale(low, high, BOTTOM, TOP_EDGE)
+    behind = make_scale(least, most, BOTTOM, TOP_EDGE)
+    dots = [(x(step), y(value)) for step, value in bits]
     parts = [
         draw_axes(
-            [
-                (x, f"{step:,.0f}")
-                for (x, _), step in zip(
-                    place([(t, low) for t in find_ticks(0, last)], low, high),
-                    find_ticks(0, last),
-                    strict=True,
-                )
-            ],
-            [
-                (y, f"{tick:.4g}")
-                for (_, y), tick in zip(
-                    place([(0, tick) for tick in ticks], low, high), ticks, strict=True
-                )
-            ],
+            [(x(step), f"{step:,.0f}") for step in find_ticks(0, last)],
+            [(y(tick), f"{tick:.4g}") for tick in ticks],
             "steps",
             "bits per byte of held-back text; thin: loss of each step, on its own scale",
         ),
-        f'<polyline class="loss" points="{join(place(losses, least, most))}"/>',
-        f'<polyline class="curve" points="{join(dots)}"/>',
+        f'<polyline class="loss" points="{join_points((x(s), behind(v)) for s, v in losses)}"/>',
+        f'<polyline class="curve" points="{join_points(dots)}"/>',
         *(
-            f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="3"><title>step {step:,}: '
+            f'<circle class="dot" cx="{a:.1f}" cy="{b:.1f}" r="3"><title>step {step:,}: '
             f"{value:.4f} bits per byte</title></circle>"
-            for (x, y), (step, value) in zip(dots, bits, strict=True)
+            for (a, b), (step, value) in zip(dots, bits, strict=True)
         ),
         *(
-            f'<text class="strong" x="{x + side:.1f}" y="{y - 8:.1f}" text-anchor="{anchor}">'
+            f'<text class="strong" x="{a + side:.1f}" y="{b - 8:.1f}" text-anchor="{anchor}">'
             f"{value:.3f}</text>"
-            for (x, y), (_, value), side, anchor in (
+            for (a, b), (_, value), side, anchor in (
                 (dots[0], bits[0], 6, "start"),
                 (dots[-1], bits[-1], 0, "end"),
             )
@@ -105,7 +97,3 @@ def widen(values: Sequence[float]) -> tuple[float, float]:
     """Return the least and the largest value, apart where all agree."""
     low, high = min(values), max(values)
     return (low, high) if high > low else (low - 0.5, low + 0.5)
-
-
-def join(points: Iterable[Point]) -> str:
-    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from miner.corpus.tensors import Tensor, list_tensors
-from miner.errors import ModelError, need_extra
+from miner.errors import ModelError, need_extra, say_reason
 
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 DANGEROUS = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")  # can run code when they are opened
@@ -96,7 +96,7 @@ def read_json(file: Path, *, cure: str = "Fetch the file anew") -> dict[str, Any
     try:
         parsed = json.loads(file.read_bytes())
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = say_reason(error)
         raise ModelError(f"cannot be read ({reason})", where=str(file), cure=cure) from error
     except (ValueError, RecursionError) as error:
         raise ModelError(f"is not JSON ({error})", where=str(file), cure=cure) from error

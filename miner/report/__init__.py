@@ -4,48 +4,7 @@ One HTML file that needs nothing else: no script, no font, no network. Its conte
 them too, so that a corpus full of markup stays text. Nothing from the corpus stands in an
 attribute.
 
-text                texts and numbers to HTML     units, sections   the parts of the page
+screen              texts and numbers to columns
+text                texts to HTML                 units, sections   the parts of the page
 charts, map         figures to pictures           style, page       its look, and all of it
 """
-
-from __future__ import annotations
-
-from miner.report.charts import (
-    BOTTOM,
-    HEIGHT,
-    LEFT,
-    RIGHT,
-    TOP_EDGE,
-    WIDTH,
-    draw_axes,
-    draw_scatter,
-    find_decades,
-    find_ticks,
-)
-from miner.report.page import write_report
-from miner.report.sections import VERDICTS
-from miner.report.style import POLICY, STYLE
-from miner.report.text import is_invisible, show, spell
-from miner.report.units import CONTEXTS, list_shown
-
-__all__ = [
-    "BOTTOM",
-    "CONTEXTS",
-    "HEIGHT",
-    "LEFT",
-    "POLICY",
-    "RIGHT",
-    "STYLE",
-    "TOP_EDGE",
-    "VERDICTS",
-    "WIDTH",
-    "draw_axes",
-    "draw_scatter",
-    "find_decades",
-    "find_ticks",
-    "is_invisible",
-    "list_shown",
-    "show",
-    "spell",
-    "write_report",
-]

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from miner.mining.savings import find_knee
-from miner.report.text import tell_number, tell_percent
+from miner.report.screen import tell_number, tell_percent
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP_EDGE, BOTTOM = 460, 300, 50, 446, 30, 254  # of a chart
 MOST_POINTS = 2_000  # in the scatter, half of them kept units
@@ -153,12 +153,16 @@ def _anchor(x: float) -> str:
     return "end" if x > RIGHT - 15 else "middle"
 
 
-def make_svg(parts: Iterable[str], label: str) -> str:
-    return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{html.escape(label)}">'
-        + "".join(parts)
-        + "</svg>"
-    )
+def make_svg(
+    parts: Iterable[str], label: str, *, width: int = WIDTH, height: float = HEIGHT
+) -> str:
+    """Return a picture of ready parts; `label` is text, for who does not see it."""
+    size = f'viewBox="0 0 {width} {height:.0f}" role="img"'
+    return f'<svg {size} aria-label="{html.escape(label)}">{"".join(parts)}</svg>'
+
+
+def make_figure(picture: str, caption: str) -> str:
+    return f"<figure>{picture}<figcaption>{caption}</figcaption></figure>"
 
 
 def join_points(pairs: Iterable[tuple[float, float]]) -> str:

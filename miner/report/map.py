@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import html
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
-from miner.report.text import KINDS, show, spell, tell_number
+from miner.report.screen import measure_width, spell, tell_number
+from miner.report.text import KINDS, show
 
 WIDTH, TALLEST, MARGIN, HEAD = 460, 460, 16, 14
 MOST_DOTS = 5_000  # the best ranked
@@ -130,8 +130,7 @@ def place_labels(tokens: Sequence[str], points: np.ndarray, height: float) -> It
 
 def _measure_text(text: str) -> float:
     """Return about how wide a text is at `FONT`."""
-    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in spell(text))
-    return FONT * (0.6 * (len(spell(text)) - wide) + wide)
+    return FONT * 0.6 * measure_width(spell(text))
 
 
 def _draw_named(point: np.ndarray, dot: tuple[object, ...]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -20,8 +19,7 @@ from miner.report.sections import (
     write_savings,
     write_summary,
 )
-from miner.report.style import POLICY, STYLE
-from miner.report.text import spell
+from miner.report.style import lay_page
 from miner.report.units import CONTEXTS, write_families, write_units
 from miner.runs.files import replace_file
 from miner.runs.manifest import Manifest
@@ -65,19 +63,4 @@ def write_report(
     links = dict(name for name, section in sections.items() if section)
     summary = write_summary(vocabulary, proposals, curve, manifest)
     body = [write_header(names, manifest, links), summary, *filter(None, sections.values())]
-    replace_file(path, _make_page(names, body).encode())
-
-
-def _make_page(names: str, body: list[str]) -> str:
-    return "\n".join(
-        (
-            "<!DOCTYPE html>",
-            '<html lang="en"><head><meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
-            '<meta name="viewport" content="width=device-width,initial-scale=1">',
-            f"<title>{html.escape(spell(names))} - miner</title>",
-            f"<style>{STYLE}</style></head><body>",
-            *body,
-            "</body></html>\n",
-        )
-    )
+    replace_file(path, lay_page(names, body).encode())

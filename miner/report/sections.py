@@ -11,16 +11,8 @@ import polars as pl
 
 from miner.mining.savings import find_knee
 from miner.report.charts import draw_curve, draw_scatter
-from miner.report.text import (
-    make_bar,
-    make_section,
-    make_table,
-    show,
-    tell_duration,
-    tell_number,
-    tell_percent,
-    tell_size,
-)
+from miner.report.screen import tell_duration, tell_number, tell_percent, tell_size
+from miner.report.text import make_bar, make_section, make_table, show
 from miner.runs.manifest import Manifest
 from miner.runs.store import Cost
 

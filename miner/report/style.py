@@ -1,6 +1,14 @@
-"""The look of a page: how does it read on a screen, on a phone, at night and on paper?"""
+"""The frame and the look of a page: how does it read on a screen, a phone, at night, on paper?"""
 
 from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+from pathlib import Path
+
+from miner.errors import UsageError, say_reason
+from miner.report.screen import spell
+from miner.runs.files import replace_file
 
 STYLE = """
 :root{color-scheme:light dark;--paper:#fdfdfb;--ink:#1d2126;--dim:#5c6570;--line:#d9dce0;
@@ -80,3 +88,32 @@ th,td{padding-right:.35rem}td.n{white-space:normal}code{white-space:normal;overf
 tr,figure{break-inside:avoid}tr.noted{break-after:avoid}.map{max-width:34rem}h2,h3{break-after:avoid}}
 """
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def lay_page(title: str, body: Iterable[str], style: str = "") -> str:
+    """Return a whole page that loads nothing and runs nothing.
+
+    `title` is text, `body` ready HTML, `style` what a page needs beyond the common look.
+    """
+    lines = (
+        "<!DOCTYPE html>",
+        '<html lang="en"><head><meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
+        '<meta name="viewport" content="width=device-width,initial-scale=1">',
+        f"<title>{html.escape(spell(title))} - miner</title>",
+        f"<style>{STYLE}{style}</style></head><body>",
+        *body,
+        "</body></html>\n",
+    )
+    return "\n".join(lines)
+
+
+def save_page(path: Path, page: str) -> None:
+    """Write a page, first under another name; UsageError where that is not possible."""
+    try:
+        replace_file(path, page.encode())
+    except OSError as error:
+        reason = say_reason(error)
+        raise UsageError(
+            f"{path} cannot be written ({reason})", cure="Name a file in a folder that is there"
+        ) from error

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 import polars as pl
 
+from miner.report.screen import fill
 from miner.runs.manifest import Manifest
 
 SHOWN = 10  # units of a kind
@@ -33,33 +32,13 @@ def summarize(vocabulary: pl.DataFrame, manifest: Manifest, folder: str) -> str:
 def _units(vocabulary: pl.DataFrame, kind: str) -> str:
     """Return the table of the best units of one kind."""
     units = vocabulary.filter(pl.col("kind") == kind)
-    lines = [f"{kind} ({units.height:,})".ljust(WIDTH + 8) + "count  as unit  score"]
+    lines = [fill(f"{kind} ({units.height:,})", WIDTH + 8) + "count  as unit  score"]
     for row in units.head(SHOWN).iter_rows(named=True):
         lines.append(
-            f"{row['rank']:>6}  {_fit(row['token'])}"
+            f"{row['rank']:>6}  {fill(row['token'], WIDTH)}"
             f"{row['count']:>7,}{row['unit_count']:>9,}{row['score']:>7.3f}"
         )
     return "\n".join(lines)
-
-
-def _fit(token: str) -> str:
-    """Return a token in `WIDTH` columns, what cannot be seen made visible."""
-    seen = "".join(sign if _is_shown(sign) else f"\\x{ord(sign):02x}" for sign in token)
-    while _columns(seen) > WIDTH - 1:
-        seen = seen[:-2] + "…"
-    return seen + " " * (WIDTH - _columns(seen))
-
-
-def _is_shown(sign: str) -> bool:
-    """Say whether a terminal shows a sign, joiners of emoji and of letters included."""
-    return sign.isprintable() or sign in "\u200c\u200d"
-
-
-def _columns(text: str) -> int:
-    """Return how many columns of a terminal a text takes."""
-    wide = sum(unicodedata.east_asian_width(sign) in "WF" for sign in text)
-    marks = sum(unicodedata.category(sign) in ("Mn", "Me", "Cf") for sign in text)
-    return len(text) + wide - marks
 
 
 def _verdicts(manifest: Manifest) -> str:

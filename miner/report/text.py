@@ -1,4 +1,4 @@
-"""Texts and numbers to HTML: how are they shown so that nothing hides and nothing acts?
+"""Texts to HTML: how are they shown so that nothing hides and nothing acts?
 
 Every text is escaped, isolated from the direction of its neighbours, and its invisible characters
 are spelled out.
@@ -8,52 +8,14 @@ from __future__ import annotations
 
 import html
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 
-WIDEST = 80  # characters shown of a text
+from miner.report.screen import spell
+
 KINDS = {
     "link": "Links", "hyperlexeme": "Hyperlexemes", "formula": "Formulas", "symbol": "Symbols",
     "marker": "Markers", "atom": "Atoms kept whole",
 }  # fmt: skip
-
-
-def is_invisible(character: str) -> bool:
-    """Say whether a reader could not see the character, or it would reorder or hide others.
-
-    Joiners stay, since emoji and several scripts are made with them.
-    """
-    if character == " " or character in "\u200c\u200d":
-        return False
-    code = ord(character)
-    unassigned = code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF
-    return unassigned or unicodedata.category(character) in {
-        "Cc",
-        "Cf",
-        "Cs",
-        "Co",
-        "Zs",
-        "Zl",
-        "Zp",
-    }
-
-
-def spell(text: str, *, open_mark: str = "[", close_mark: str = "]") -> str:
-    """Return the text with the code points of what is invisible spelled out, cut at `WIDEST`.
-
-    >>> spell("a\\u202eb")
-    'a[U+202E]b'
-    """
-    parts: list[str] = []
-    room = WIDEST
-    for place, character in enumerate(text):
-        hidden = is_invisible(character)
-        part = f"U+{ord(character):04X}" if hidden else character
-        room -= len(part)
-        if room < 0:
-            return "".join(parts) + f"… ({len(text) - place:,} more)"
-        parts.append(f"{open_mark}{part}{close_mark}" if hidden else part)
-    return "".join(parts)
 
 
 def show(text: object) -> str:
@@ -74,33 +36,6 @@ def mark(before: str, text: str, after: str) -> str:
 def _box(text: str) -> str:
     escaped = html.escape(spell(text, open_mark="\ue000", close_mark="\ue001"))
     return escaped.replace("\ue000", '<span class="hidden">').replace("\ue001", "</span>")
-
-
-def tell_number(value: float | None) -> str:
-    return "" if value is None else f"{value:,.0f}"
-
-
-def tell_percent(share: float) -> str:
-    """Two figures at least: 19.8 %, 0.42 %; the space does not break."""
-    percent = 100 * share
-    if percent >= 1 or percent <= 0:
-        return f"{percent:.1f}\u00a0%"
-    return f"{percent:#.2g}\u00a0%" if percent >= 0.001 else "under\u00a00.001\u00a0%"
-
-
-def tell_size(count: float) -> str:
-    for unit in ("bytes", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:,.3g} GB"
-
-
-def tell_duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.3g} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min {rest} s"
 
 
 def make_table(

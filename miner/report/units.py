@@ -7,7 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from miner.report.text import KINDS, make_bar, make_section, mark, show, tell_number
+from miner.report.screen import tell_number
+from miner.report.text import KINDS, make_bar, make_section, mark, show
 
 TOP = 50  # units shown of each kind
 IN_FULL = 10  # of which two places are shown, one of the others

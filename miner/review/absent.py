@@ -7,9 +7,10 @@ from typing import Any
 
 import polars as pl
 
+from miner.report.screen import tell_count
 from miner.review.cut import Cut
 from miner.review.explainer import LISTED, NEAREST, Explainer
-from miner.review.words import quote, tell_count
+from miner.review.words import quote
 from miner.runs.concordance import find_places
 
 LOOKED_AT = 5_000  # proposals whose text is compared with one that is absent

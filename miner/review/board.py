@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from miner.errors import UsageError
-from miner.report.text import spell
+from miner.report.screen import spell
 from miner.review.absent import count_text
 from miner.review.explainer import Explainer
 from miner.review.known import list_known, show_value

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
-import textwrap
-import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from miner.mining.proposals import Verdict
-from miner.report import spell
+from miner.report.screen import lay_context, spell, wrap
 from miner.review.explainer import LISTED
 from miner.review.words import quote, tell_share
 
 LACK = "the corpus does not have it"
 WIDTH = 88  # columns of a text for a terminal
-SIDE = 32  # columns of a context on each side
 
 
 def describe(explanation: Mapping[str, Any]) -> str:
@@ -98,7 +94,7 @@ def _block(title: str, lines: Sequence[str]) -> str:
 
 
 def _wrap(text: str, start: str = "") -> str:
-    return textwrap.fill(text, WIDTH, initial_indent=start, subsequent_indent=" " * len(start))
+    return wrap(text, WIDTH, start)
 
 
 def _describe_evidence(explanation: Mapping[str, Any]) -> str:
@@ -159,27 +155,6 @@ def _describe_atoms(explanation: Mapping[str, Any]) -> str:
 
 def _describe_contexts(explanation: Mapping[str, Any]) -> str:
     """Return the contexts as a concordance: the unit in the middle, the text on both sides."""
-    lines = []
-    for context in explanation["contexts"]:
-        parts = [context[name] for name in ("before", "unit", "after")]
-        before, unit, after = (spell(re.sub(r"\s+", " ", part)) for part in parts)
-        before, after = _fit(before, SIDE, left=True), _fit(after, SIDE, left=False)
-        lines.append(f"  {' ' * (SIDE - measure(before))}{before}[{_fit(unit, SIDE)}]{after}")
+    lines = [lay_context(c["before"], c["unit"], c["after"]) for c in explanation["contexts"]]
     note = "" if explanation["exact"] else ", as its atoms spell it"
-    return _block(f"In the corpus{note}", [line.rstrip() for line in lines])
-
-
-def measure(text: str) -> int:
-    """Return how many columns of a terminal a text takes."""
-    wide = sum(unicodedata.east_asian_width(sign) in "WF" for sign in text)
-    marks = sum(unicodedata.category(sign) in ("Mn", "Me", "Cf") for sign in text)
-    return len(text) + wide - marks
-
-
-def _fit(text: str, columns: int, *, left: bool = False) -> str:
-    """Return the beginning, or with `left` the end, of a text in so many columns."""
-    if measure(text) <= columns:
-        return text
-    while measure(text) >= columns:
-        text = text[1:] if left else text[:-1]
-    return "…" + text if left else text + "…"
+    return _block(f"In the corpus{note}", lines)

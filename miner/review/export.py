@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from miner.errors import RunError, UsageError
+from miner.errors import RunError, UsageError, say_reason
 from miner.mining.vocabulary import list_rows, list_tokens, mark_spaces, write_merges
 from miner.runs.annotations import review_run
 from miner.runs.decisions import Policy
@@ -76,7 +76,7 @@ def write_file(out: Path, content: bytes) -> None:
         out.parent.mkdir(parents=True, exist_ok=True)
         replace_file(out, content)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = say_reason(error)
         raise RunError(
             f"cannot be written ({reason})", where=str(out), cure="Check the path and the disk"
         ) from error

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from miner.errors import ConfigError
+from miner.errors import ConfigError, say_reason
 from miner.mining.proposals import Verdict
-from miner.report import spell
+from miner.report.screen import fill, fit
 from miner.review.words import tell_shortly
 from miner.runs.finished import Finished, open_finished
 from miner.text.profiles import Profile
@@ -87,7 +87,7 @@ def read_key(path: Path, profile: Profile) -> pl.DataFrame:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = say_reason(error)
         raise ConfigError(
             f"cannot be read ({reason})", where=str(path), cure="Check --key"
         ) from error
@@ -173,7 +173,7 @@ def describe_grade(grade: Grade) -> str:
         )
         share = counts["found"] / counts["in_key"]
         lines.append(
-            f"{spell(kind):14}{counts['in_key']:>9,}{counts['found']:>9,}{share:>7.1%}  "
+            f"{fill(kind, 14)}{counts['in_key']:>9,}{counts['found']:>9,}{share:>7.1%}  "
             f"{missed}".rstrip()
         )
     lines += [
@@ -196,7 +196,6 @@ def _list_some(title: str, table: pl.DataFrame, counts: str, notes: list[str]) -
     shown = table.head(SHOWN)
     lines = ["", f"{title} ({table.height:,})"]
     for token, count, note in zip(shown["token"], shown[counts], notes, strict=False):
-        text = spell(token)
-        text = text if len(text) < WIDTH else text[: WIDTH - 2] + "…"
-        lines.append(f"{'' if count is None else f'{count:,}':>8}  {text:{WIDTH}}{note}")
+        often = "" if count is None else f"{count:,}"
+        lines.append(f"{often:>8}  {fill(fit(token, WIDTH - 1), WIDTH)}{note}")
     return lines

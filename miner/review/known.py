@@ -10,7 +10,7 @@ import polars as pl
 from miner.errors import RunError
 from miner.fields import read_fields
 from miner.fields.layers import read_layers
-from miner.report import spell
+from miner.report.screen import spell
 
 STRUCTURE = ("resonance", "direction", "tension")
 

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from miner.errors import RunError, need_extra
+from miner.errors import RunError, need_extra, say_reason
 from miner.runs.decisions import Policy, name_log
 from miner.runs.files import make_plain_folder, replace_file
 from miner.runs.manifest import read_manifest
@@ -75,7 +75,7 @@ def write_notebook(run: Path, reviewer: str | None, policy: Policy = "majority")
         replace_file(place, (text + "\n").encode())
     except OSError as error:
         raise RunError(
-            f"the notebook cannot be written ({(error.strerror or str(error)).lower()})",
+            f"the notebook cannot be written ({say_reason(error)})",
             where=str(place),
             cure="Check the permissions of the run folder",
         ) from error

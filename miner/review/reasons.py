@@ -10,9 +10,9 @@ import polars as pl
 
 from miner.mining.proposals import LEAST_SCORE, NEARLY, SURE, SWALLOWED, Verdict
 from miner.mining.vocabulary import round_real
-from miner.report import spell
+from miner.report.screen import spell, tell_count
 from miner.review.explainer import Explainer, Places
-from miner.review.words import KINDS, PROVEN, quote, tell_count, tell_score, tell_share, tell_times
+from miner.review.words import KINDS, PROVEN, quote, tell_score, tell_share, tell_times
 from miner.runs.decisions import Unit
 from miner.runs.keeping import Reviewed
 

@@ -20,7 +20,7 @@ import numpy as np
 import polars as pl
 
 from miner.errors import MinerError, UsageError, need_extra
-from miner.report.text import spell
+from miner.report.screen import spell
 from miner.review.board import MOST_ROWS, Board, Outcome, Query
 from miner.runs.decisions import KINDS, Policy
 from miner.runs.finished import open_finished

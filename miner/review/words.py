@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from miner.mining.proposals import LEAST_SCORE, SURE, Verdict
-from miner.report import spell
+from miner.report.screen import spell, tell_count
 
 PROVEN = (Verdict.CHANGES, Verdict.DUPLICATE, Verdict.REBUILD, Verdict.INSIDE)
 KINDS = {
@@ -21,11 +21,6 @@ KINDS = {
 def quote(token: str) -> str:
     """Return a token in quotation marks, what is invisible spelled out."""
     return f"«{spell(token)}»"
-
-
-def tell_count(count: int, noun: str) -> str:
-    """Return a number and its noun: `1 time`, `1,200 times`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def tell_times(ratio: float) -> str:

@@ -21,7 +21,7 @@ from typing import Any, Literal
 import polars as pl
 import regex
 
-from miner.errors import ConfigError
+from miner.errors import ConfigError, say_reason
 from miner.fields import read_fields
 from miner.rewriting.entries import Entry, can_stand, check_entries, check_patterns, vary_case
 from miner.rewriting.forms import inflect_entries, open_forms
@@ -244,7 +244,7 @@ def _read_pairs(file: Path) -> dict[str, object]:
             return _make_object([_split_line(line, where) for line in lines])
         pairs = tomllib.loads(content.decode()) if file.suffix == ".toml" else _read_json(content)
     except OSError as error:
-        told = f"cannot be read ({(error.strerror or str(error)).lower()})"
+        told = f"cannot be read ({say_reason(error)})"
         raise ConfigError(told, where=where, cure="Check --dictionary") from error
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"is no dictionary ({error})", where=where, cure=cure) from error

@@ -21,7 +21,7 @@ import numpy as np
 
 from miner.corpus import find_sources
 from miner.corpus.streams import Stream
-from miner.errors import CorpusError, RunError, UsageError
+from miner.errors import CorpusError, RunError, UsageError, say_reason
 from miner.progress import SILENT, Advance, Progress
 from miner.rewriting.kernel import LITERAL, Plan, restore_lines, rewrite_lines
 from miner.rewriting.patterns import Pattern, find_spans
@@ -105,7 +105,7 @@ def run_job(
         partial_.replace(job.out)
         journal.unlink(missing_ok=True)
     except OSError as error:
-        told = f"cannot be read or written ({(error.strerror or str(error)).lower()})"
+        told = f"cannot be read or written ({say_reason(error)})"
         raise RunError(
             told, where=str(error.filename or job.out), cure="Check the path and the disk"
         ) from error

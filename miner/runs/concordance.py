@@ -18,7 +18,7 @@ import sys
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
@@ -26,11 +26,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-import polars as pl
 from numba import njit
 
 from miner.corpus import Chunk
 from miner.errors import RunError
+from miner.runs.finished import told_damage
 from miner.runs.names import READING, find_stage
 from miner.text.pretokens import Atoms, choose_held, load_atoms
 from miner.text.profiles import PROFILES
@@ -49,7 +49,6 @@ SHELF = 64 << 20  # bytes of blocks, and of long documents cut again, that are h
 LONG = 1 << 14  # a document of so many bytes is not cut a second time while there is room
 ROOM = 1 << 16  # places noted in the first look at a stream; where there are more, it takes two
 EDGE = 16  # characters given away so that a context ends between two words
-_CURE = "Copy the whole run folder, or mine again"
 
 
 @dataclass(frozen=True)
@@ -251,27 +250,10 @@ def open_originals(run: Path) -> Originals:
     return Originals(run, atoms, numbers, patterns, copy)
 
 
-@contextmanager
-def _told(run: Path) -> Iterator[None]:
+def _told(run: Path) -> AbstractContextManager[None]:
     """Turn what a damaged copy or stream raises into one line with its cure."""
-    try:
-        yield
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        IndexError,
-        AttributeError,
-        zstandard.ZstdError,
-        re.error,
-        pl.exceptions.PolarsError,
-    ) as error:
-        raise RunError(
-            f"the text of the run cannot be read ({type(error).__name__})",
-            where=str(run),
-            cure=_CURE,
-        ) from error
+    problem = "the text of the run cannot be read"
+    return told_damage(run, problem, also=(zstandard.ZstdError, re.error))
 
 
 @dataclass(frozen=True)

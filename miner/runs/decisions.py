@@ -17,15 +17,14 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
-from miner.errors import ConfigError, RunError, UsageError
-from miner.runs.files import open_plain
+from miner.errors import ConfigError, RunError, UsageError, say_reason
+from miner.runs.files import hold_lock, open_plain
 from miner.runs.names import DECISIONS, MANIFEST
 
 ENDING = ".jsonl"
@@ -172,7 +171,7 @@ class Log:
         except FileNotFoundError:
             return self._forget()
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
+            reason = say_reason(error)
             raise RunError(
                 f"the decisions cannot be read ({reason})",
                 where=str(self.path),
@@ -267,7 +266,8 @@ class Log:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             new = not self.path.exists()
-            with _locked(self.path) as handle:
+            with hold_lock(self.path, wait=True), open_plain(self.path, append=True) as handle:
+                handle.seek(0, os.SEEK_END)
                 touched = self.read()
                 action = make(self._last + 1, datetime.now(UTC).isoformat(timespec="milliseconds"))
                 line = action.write().encode()
@@ -278,25 +278,13 @@ class Log:
             if new:
                 _sync_folder(self.path.parent)
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
+            reason = say_reason(error)
             raise RunError(
                 f"the decision is not saved ({reason})",
                 where=str(self.path),
                 cure="Free some space or mend the permissions, then decide again",
             ) from error
         return touched + self.read()
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[IO[bytes]]:
-    """Open a log to append, for one process at a time where the system can."""
-    with open_plain(path, append=True) as handle:
-        with suppress(ImportError, OSError):  # Windows, and some network file systems
-            import fcntl
-
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        handle.seek(0, os.SEEK_END)
-        yield handle
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,12 +1,21 @@
-"""A stranger's folder: how is a file read and written there with no link followed, and whole?"""
+"""A stranger's folder: how is a file read and written there, whole, alone and by no link?"""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+from filelock import lock_descriptor
+
+from miner.errors import RunError
+
+LOCK = ".lock"
+PAUSE = 0.005  # seconds until a lock is tried again
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -48,3 +57,55 @@ def make_plain_folder(path: Path) -> None:
     if path.is_symlink():
         raise OSError(errno.ELOOP, "its folder is a link to another place")
     path.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def hold_lock(path: Path, *, wait: bool = False) -> Iterator[None]:
+    """Hold a lock beside a file or folder; it dies with the process, and its file goes.
+
+    RunError where another holds it and we do not `wait`. A network file system without locks has
+    none to offer: there all go on.
+    """
+    lock = path.with_name(path.name + LOCK)
+    handle = _take_lock(lock, wait=wait)
+    if handle is None:
+        raise RunError(
+            "another process is writing this run", where=str(path), cure="Wait, or stop it"
+        )
+    try:
+        with handle:
+            try:
+                yield
+            finally:
+                stays = not _unlink(lock)
+    finally:
+        if stays:
+            _unlink(lock)
+
+
+def _take_lock(lock: Path, *, wait: bool) -> IO[bytes] | None:
+    """Return the file that is locked now, None where another process has it."""
+    while True:
+        handle = open_plain(lock, append=True)
+        try:
+            if not lock_descriptor(handle.fileno(), blocking=wait, poll_interval=PAUSE):
+                handle.close()
+                return None
+        except OSError:  # some network file systems
+            return handle
+        try:
+            if os.path.samestat(lock.stat(), os.fstat(handle.fileno())):
+                return handle
+        except FileNotFoundError:
+            pass
+        handle.close()  # its last holder has removed it since it was opened
+
+
+def _unlink(lock: Path) -> bool:
+    """Remove the file of a lock, which is empty; False where Windows removes none that is open."""
+    try:
+        if lock.exists() and lock.stat().st_size == 0:  # else somebody else's, as poetry.lock is
+            lock.unlink(missing_ok=True)
+    except PermissionError:
+        return False
+    return True

@@ -24,6 +24,12 @@ _CURE = "Check its permissions, copy the whole run folder, or mine again"
 _COLUMNS = {"candidate", "atom", "token", "kind", "count", "score", "verdict", "order", "value"}
 
 
+DAMAGE: tuple[type[Exception], ...] = (
+    *(OSError, ValueError, LookupError, TypeError, AttributeError, EOFError),
+    pl.exceptions.PolarsError,
+)
+
+
 @dataclass(frozen=True)
 class Finished:
     """A finished run. What is large is read when it is first asked for.
@@ -110,11 +116,15 @@ def _check_range(values: np.ndarray | pl.Series, least: int, most: int) -> None:
 
 
 @contextmanager
-def told_damage(folder: Path, problem: str = "a stage of the run cannot be read") -> Iterator[None]:
-    """Turn what a damaged stage raises into one line with its cure."""
+def told_damage(
+    folder: Path,
+    problem: str = "a stage of the run cannot be read",
+    also: tuple[type[Exception], ...] = (),
+) -> Iterator[None]:
+    """Turn what a damaged stage raises, and `also` these, into one line with its cure."""
     try:
         yield
-    except (OSError, ValueError, KeyError, TypeError, EOFError, pl.exceptions.PolarsError) as error:
+    except DAMAGE + also as error:
         raise RunError(
             f"{problem} ({type(error).__name__})", where=str(folder), cure=_CURE
         ) from error

@@ -12,7 +12,7 @@ from typing import Any
 from miner import __version__
 from miner.config import MineConfig
 from miner.corpus import Source, hash_sources
-from miner.errors import ConfigError
+from miner.errors import ConfigError, say_reason
 from miner.runs.decisions import read_logs
 from miner.runs.manifest import Input
 
@@ -50,7 +50,7 @@ def hash_seeds(seeds: str | tuple[str, ...]) -> str:
     try:
         return hashlib.sha256(Path(seeds).read_bytes()).hexdigest()
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = say_reason(error)
         raise ConfigError(
             f"the file of seeds cannot be read ({reason})", where=seeds, cure="Check --seeds"
         ) from error

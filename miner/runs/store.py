@@ -22,7 +22,8 @@ from typing import IO, Any, Literal, TypeVar
 
 from polars.exceptions import PolarsError
 
-from miner.errors import RunError
+from miner.errors import RunError, say_reason
+from miner.runs.files import LOCK, hold_lock
 from miner.runs.names import KEPT, MANIFEST, Stage, find_stage
 
 Existing = Literal["refuse", "overwrite", "resume"]
@@ -90,7 +91,7 @@ def draft_run(out: Path, key: dict[str, Any], *, existing: Existing) -> Iterator
     if out.name in ("", ".."):
         raise RunError("this is no name for a run", where=str(out), cure="Name a folder to create")
     partial = _beside(out, "partial")
-    with _told_simply(out), _made_parents(out), _locked(out):
+    with _told_simply(out), _made_parents(out), hold_lock(out):
         _recover(out)
         resumed = _clear_way(out, partial, key, existing=existing)
         try:
@@ -204,7 +205,7 @@ def _publish(partial: Path, out: Path) -> None:
 
 def _keep(old: Path, new: Path) -> None:
     """Copy what people wrote into an old run, and no stage makes again; the longer file wins."""
-    kept = [path for name in KEPT if (old / name).is_dir() for path in (old / name).glob("*")]
+    kept = [path for name in KEPT for path in (old / name).glob("*") if path.suffix != LOCK]
     for path in sorted(kept):
         target = new / path.parent.name / path.name
         if path.is_file() and (not target.exists() or target.stat().st_size < path.stat().st_size):
@@ -236,7 +237,7 @@ def _told_simply(out: Path) -> Iterator[None]:
             ) from error
         if not isinstance(error, OSError):
             raise
-        reason = (error.strerror or str(error)).lower()
+        reason = say_reason(error)
         raise RunError(
             f"cannot be read or written ({reason})",
             where=str(error.filename or out),
@@ -266,53 +267,6 @@ def _made_parents(out: Path) -> Iterator[None]:
         with suppress(OSError):  # one that is not empty stays, and those above it
             for folder in made:
                 folder.rmdir()
-
-
-@contextmanager
-def _locked(out: Path) -> Iterator[None]:
-    """Hold a lock that dies with the process; another process that holds it is an error."""
-    path = _beside(out, "lock")
-    stays = False
-    try:
-        with path.open("wb") as handle:
-            if not _lock(handle, path):
-                raise RunError(
-                    "another process is writing this run", where=str(out), cure="Wait, or stop it"
-                )
-            try:
-                yield
-            finally:
-                stays = not _unlink(path)
-    finally:
-        if stays:
-            _unlink(path)
-
-
-def _unlink(path: Path) -> bool:
-    """Remove a file; False where the system removes none that is open, as Windows does."""
-    try:
-        path.unlink(missing_ok=True)
-    except PermissionError:
-        return False
-    return True
-
-
-def _lock(handle: IO[bytes], path: Path) -> bool:
-    """Take the lock of an open file; True where the system has none to offer, as on Windows.
-
-    False also where its last holder has removed the file since it was opened.
-    """
-    try:
-        import fcntl
-    except ImportError:
-        return True
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # some network file systems
-        return True
-    return path.exists() and os.path.samestat(path.stat(), os.fstat(handle.fileno()))
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
@@ -362,7 +316,7 @@ def open_folder(out: Path, *, marker: str, overwrite: bool) -> Iterator[Path]:
     if out.name in ("", ".."):
         raise RunError("this is no name for a folder", where=str(out), cure="Name one to create")
     draft = _beside(out, "partial")
-    with _told_simply(out), _made_parents(out), _locked(out):
+    with _told_simply(out), _made_parents(out), hold_lock(out):
         old = _beside(out, "old")
         if (old / marker).is_file() and not out.exists():  # cut off between two renames
             old.rename(out)

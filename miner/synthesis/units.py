@@ -74,7 +74,7 @@ def draw_units(
 ) -> dict[str, Planted]:
     """Return what is planted, by sort, in order of frequency; new texts go into `texts`."""
     counts = plan_counts(units)
-    builder = _Builder(rng, words, {}, [])
+    builder = _Builder(rng, words, {})
     links = [builder.draw_link() for _ in range(counts["link"])]
     phrases = _draw_hyperlexemes(builder, links, counts["hyperlexeme"])
     found = {
@@ -99,7 +99,6 @@ class _Builder:
     rng: np.random.Generator
     words: Words
     owners: dict[tuple[int, int], tuple[int, ...]]
-    fixed: list[tuple[int, ...]]
 
     def draw_word(self, slot: str) -> int:
         """Return a word that is well known, in the form that the slot wants: `noun.object`."""

@@ -20,19 +20,14 @@ from miner.config import MineConfig
 from miner.errors import RunError
 from miner.mining.proposals import Verdict
 from miner.mining.savings import CURVE
-from miner.report import (
-    CONTEXTS,
-    VERDICTS,
-    draw_scatter,
-    find_decades,
-    is_invisible,
-    list_shown,
-    show,
-    write_report,
-)
+from miner.report.charts import draw_scatter, find_decades
 from miner.report.drawing import redraw_report
 from miner.report.map import MOST_LABELS, WIDTH, draw_map, name_color, place_labels
-from miner.report.text import KINDS, mark
+from miner.report.page import write_report
+from miner.report.screen import is_invisible
+from miner.report.sections import VERDICTS
+from miner.report.text import KINDS, mark, show
+from miner.report.units import CONTEXTS, list_shown
 from miner.runs.decisions import Log, name_log
 from miner.runs.manifest import Input
 from miner.runs.store import Cost

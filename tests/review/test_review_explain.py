@@ -20,9 +20,9 @@ from miner.mining.scores import log_likelihood
 from miner.mining.segmentation import count_pieces, cut_stream
 from miner.mining.vocabulary import join_pieces, read_merges, split_unit
 from miner.pipeline import mine
-from miner.report import is_invisible
+from miner.report.screen import is_invisible, measure_width
 from miner.review.absent import explain_absent
-from miner.review.explain_view import WIDTH, describe, measure
+from miner.review.explain_view import WIDTH, describe
 from miner.review.explainer import Explainer, mean_of
 from miner.review.reasons import explain
 from miner.review.words import tell_share, tell_shortly
@@ -525,7 +525,7 @@ def test_hostile_tokens_are_shown_and_do_nothing(tmp_path: Path) -> None:
         found = explain(explainer, row)
         told = describe(found)
         assert not any(is_invisible(sign) and sign != "\n" for sign in told)
-        assert max(map(measure, told.split("\n"))) <= 2 * WIDTH
+        assert max(map(measure_width, told.split("\n"))) <= 2 * WIDTH
         assert not any(map(is_invisible, tell_shortly(explainer.table.row(row, named=True))))
         assert json.loads(json.dumps(found))["token"] == explainer.table["token"][row]
     for text in (long, long + " y", "\u202e", "a\n\tb", "\ud800", "\x00", "e\u0301\u200d", "[b"):
@@ -538,7 +538,7 @@ def test_the_concordance_is_aligned(known: Explainer) -> None:
     told = describe(ask(known, "имя приходит после огня")).split("In the corpus\n")[1]
     lines = told.split("\n\n")[0].split("\n")
     assert len(lines) == 10
-    assert {measure(line.split("[")[0]) for line in lines} == {34}
+    assert {measure_width(line.split("[")[0]) for line in lines} == {34}
 
 
 def test_bytes(tmp_path: Path) -> None:

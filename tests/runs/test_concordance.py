@@ -242,12 +242,12 @@ def test_a_damaged_copy_is_told(tmp_path: Path, name: str, how: str) -> None:
 
 
 def test_what_is_no_run_is_told(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="Copy the whole run folder"):
+    with pytest.raises(RunError, match="copy the whole run folder"):
         open_originals(tmp_path)
     keep(["a b"] * 9, tmp_path)
     stream = tmp_path / "1_atoms" / "mined.ids.u32"
     stream.write_bytes(stream.read_bytes()[:20])
-    with pytest.raises(RunError, match="Copy the whole run folder"):
+    with pytest.raises(RunError, match="copy the whole run folder"):
         open_originals(tmp_path)
 
 

@@ -10,13 +10,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+from filelock import lock_descriptor
 
 from miner.errors import RunError
-from miner.runs import store
+from miner.runs import files, store
+from miner.runs.files import hold_lock
 from miner.runs.names import MANIFEST
 from miner.runs.store import Existing, draft_run, write_json
 
@@ -331,6 +334,7 @@ def test_a_run_needs_a_name(name: str, tmp_path: Path, monkeypatch: pytest.Monke
 HOLDER = """
 import sys
 from pathlib import Path
+from typing import Any
 from miner.runs.store import draft_run
 with draft_run(Path(sys.argv[1]), {}, existing="refuse") as run:
     run.stage("atoms", lambda folder: (folder / "a").write_text("a"), lambda _: None)
@@ -371,14 +375,46 @@ def test_two_processes_never_write_one_run(out: Path, holder: subprocess.Popen[s
         write_json(run.folder / MANIFEST, {"key": {}})
 
 
-def test_a_lock_that_its_holder_removed_is_no_lock(out: Path) -> None:
-    out.parent.mkdir()
-    path = out.with_name("run.lock")
-    with path.open("w") as late:
-        path.unlink()
-        assert not store._lock(late, path)
-        path.write_text("of a third process")
-        assert not store._lock(late, path)
+def test_a_lock_that_its_holder_removed_is_no_lock(tmp_path: Path) -> None:
+    path, taken = tmp_path / "run", []
+
+    def lock_late(number: int, **rest: Any) -> bool:
+        """Our lock is of a file that its holder removes in the meantime."""
+        taken.append(number)
+        if len(taken) == 1:
+            path.with_name("run.lock").unlink()
+        return lock_descriptor(number, **rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "lock_descriptor", lock_late)
+        with hold_lock(path):
+            with pytest.raises(RunError, match="another process"), hold_lock(path):
+                pass
+            assert path.with_name("run.lock").exists()
+    assert len(taken) == 3 and not list(tmp_path.iterdir())
+
+
+def test_where_there_are_no_locks_all_go_on(tmp_path: Path) -> None:
+    def refuse(*_: Any, **__: Any) -> bool:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "lock_descriptor", refuse)
+        with hold_lock(tmp_path / "run"), hold_lock(tmp_path / "run"):
+            pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_of_somebody_else_is_no_lock_of_ours(tmp_path: Path) -> None:
+    named, link, victim = (tmp_path / name for name in ("poetry.lock", "run.lock", "victim"))
+    named.write_text("of poetry")
+    victim.write_text("of a person")
+    link.symlink_to(victim)
+    with hold_lock(tmp_path / "poetry"):
+        assert named.read_text() == "of poetry"
+    with pytest.raises(OSError, match="link"), hold_lock(tmp_path / "run"):
+        pass
+    assert named.read_text() == "of poetry" and victim.read_text() == "of a person"
 
 
 def fill_by_python(folder: Path) -> int:

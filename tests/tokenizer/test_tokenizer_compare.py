@@ -19,6 +19,7 @@ from manifests import make_manifest
 
 from miner.commands.main import commands
 from miner.errors import RunError, TokenizerError, UsageError
+from miner.report.screen import measure_width
 from miner.tokenizer.comparing import Comparison, compare_tokenizers, summarize_comparison
 from miner.tokenizer.comparing.batches import choose_examples, make_batch
 from miner.tokenizer.comparing.comparison import cut_texts, name_tokenizers
@@ -31,7 +32,7 @@ from miner.tokenizer.comparing.figures import (
 )
 from miner.tokenizer.comparing.page import make_page
 from miner.tokenizer.comparing.places import UnitFinder
-from miner.tokenizer.comparing.table import WIDTH, escape
+from miner.tokenizer.comparing.table import WIDTH
 from miner.tokenizer.comparing.tallies import Tally, cut_batch, gather, join, measure_lengths
 from miner.tokenizer.reading.loading import load_tokenizer
 
@@ -535,14 +536,9 @@ def test_a_table_fits_a_screen(tmp_path: Path, count: int) -> None:
     path = write_tokenizer(tmp_path, name, merged=True)
     text = write_text(tmp_path, *["ab " * 30 + "\t\u202ec"] * 30)
     shown = summarize_comparison(compare_tokenizers([path] * count, [text])).split("\n")
-    assert max(map(len, shown[3:])) <= WIDTH
+    assert max(map(measure_width, shown[3:])) <= WIDTH
     assert all(character.isprintable() for line in shown for character in line)
     assert any(line.startswith("bytes per token") for line in shown)
-
-
-def test_escaping_spells_what_is_invisible() -> None:
-    assert escape("a\u202eb\tc", 80) == "a[U+202E]b[U+0009]c"
-    assert escape("x" * 100, 10) == "x" * 9 + "…"
 
 
 def test_the_command(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from miner.tokenizer.diffing import (
     record_difference,
 )
 from miner.tokenizer.diffing.rules import find_displaced
-from miner.tokenizer.diffing.view import WIDTH, show_safely
+from miner.tokenizer.diffing.view import WIDTH
 from miner.tokenizer.reading.loading import load_tokenizer
 from miner.tokenizer.training.hugging_face import ALPHABET
 
@@ -644,7 +644,7 @@ def test_a_changed_template_is_shown_as_a_diff(folder: Write) -> None:
         "+<|im_start|>\u202e",
         " line 5",
     )
-    assert r"+<|im_start|>\u202e" in describe_difference(found)
+    assert "+<|im_start|>[U+202E]" in describe_difference(found)
 
 
 def test_a_single_file_has_no_roles_to_compare(folder: Write) -> None:
@@ -888,7 +888,6 @@ def test_whatever_a_file_says_is_shown_safely(compare: Any) -> None:
     shown = describe_difference(found, evil)
     assert all(line.isprintable() for line in shown.split("\n"))
     assert json.loads(json.dumps(record_difference(found)))["findings"]
-    assert show_safely(evil).isprintable()
 
 
 # Size, form, command

@@ -1,6 +1,6 @@
 """Figures to SVG: bars with intervals, and lines with names.
 
-Names are ready HTML. Colours are those of the page: `--k0`, `--k1` and so on, by the place of a
+Colours are those of the page: `--k0`, `--k1` and so on, by the place of a
 tokenizer; a classical one is hatched, so that a bar says what it is without its colour too.
 """
 
@@ -10,7 +10,17 @@ import html
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from miner.report import BOTTOM, HEIGHT, LEFT, RIGHT, TOP_EDGE, WIDTH, draw_axes
+from miner.report.charts import (
+    BOTTOM,
+    LEFT,
+    RIGHT,
+    TOP_EDGE,
+    WIDTH,
+    draw_axes,
+    join_points,
+    make_scale,
+    make_svg,
+)
 
 COLORS = 6  # tokenizers that are told apart by colour
 DASHES = ("", "7 3", "2 3", "9 3 2 3")
@@ -31,7 +41,7 @@ def draw_bars(bars: Sequence[Bar], tell: Callable[[float], str], *, most: float 
         color = f"var(--k{place % COLORS})" if semantic else f"url(#h{place % COLORS})"
         label = max(end, span * (measure.get("high") or 0) / top) + 8
         parts.append(
-            f'<text class="name" x="0" y="{y + 14}">{name}</text>'
+            f'<text class="name" x="0" y="{y + 14}">{html.escape(name)}</text>'
             f'<rect class="track" x="0" y="{y + 20}" width="{span}" height="16"/>'
             f'<rect x="0" y="{y + 20}" width="{end:.1f}" height="16" '
             f'style="fill:{color};stroke:var(--k{place % COLORS})"/>'
@@ -39,11 +49,8 @@ def draw_bars(bars: Sequence[Bar], tell: Callable[[float], str], *, most: float 
             + f'<text class="strong" x="{label:.1f}" y="{y + 33}">'
             + f"{html.escape(tell(measure['value']))}</text>"
         )
-    return _svg(
-        parts,
-        len(bars) * ROW + 4,
-        "; ".join(f"{name}: {html.escape(tell(measure['value']))}" for name, measure, _, _ in bars),
-    )
+    told = "; ".join(f"{name}: {tell(measure['value'])}" for name, measure, _, _ in bars)
+    return make_svg(parts, told, height=len(bars) * ROW + 4)
 
 
 def _draw_hatches(bars: Sequence[Bar]) -> str:
@@ -80,33 +87,21 @@ def draw_lines(
     last = max(x_ticks[-1][0], *(points[-1][0] for _, _, points in lines))
     high = max(y_ticks[-1][0], *(y for _, _, points in lines for _, y in points)) or 1
 
-    def place_x(value: float) -> float:
-        return LEFT + (RIGHT - LEFT) * (value - first) / ((last - first) or 1)
-
-    def place_y(value: float) -> float:
-        return BOTTOM - (BOTTOM - TOP_EDGE) * value / high
-
+    x, y = make_scale(first, last, LEFT, RIGHT), make_scale(0, high, BOTTOM, TOP_EDGE)
     parts = [
         draw_axes(
-            [(place_x(value), name) for value, name in x_ticks],
-            [(place_y(value), name) for value, name in y_ticks],
+            [(x(value), name) for value, name in x_ticks],
+            [(y(value), name) for value, name in y_ticks],
             x_name,
             y_name,
         )
     ]
     for name, place, points in lines:
         dash = DASHES[place % len(DASHES)]
-        path = " ".join(f"{place_x(x):.1f},{place_y(y):.1f}" for x, y in points)
+        path = join_points((x(a), y(b)) for a, b in points)
         parts.append(
             f'<polyline class="line" style="stroke:var(--k{place % COLORS})"'
             + (f' stroke-dasharray="{dash}"' if dash else "")
-            + f' points="{path}"><title>{name}</title></polyline>'
+            + f' points="{path}"><title>{html.escape(name)}</title></polyline>'
         )
-    return _svg(parts, HEIGHT, f"{y_name} by {x_name}")
-
-
-def _svg(parts: Sequence[str], height: float, label: str) -> str:
-    return (
-        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{label}">'
-        f"{''.join(parts)}</svg>"
-    )
+    return make_svg(parts, f"{y_name} by {x_name}")

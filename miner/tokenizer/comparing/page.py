@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from miner.errors import UsageError
-from miner.report import POLICY, STYLE, find_ticks, show, spell
-from miner.runs.files import replace_file
+from miner.report.charts import find_ticks, make_figure
+from miner.report.screen import spell, tell_size
+from miner.report.style import lay_page, save_page
+from miner.report.text import make_section, show
 from miner.tokenizer.comparing.charts import COLORS, DASHES, Line, draw_bars, draw_lines
 from miner.tokenizer.comparing.comparison import Comparison
 from miner.tokenizer.comparing.places import NEAR
-from miner.tokenizer.comparing.table import GOES_ON, list_rows, tell_size
+from miner.tokenizer.comparing.table import GOES_ON, list_rows
 
 LIGHT = ("#0072b2", "#b24a00", "#007a5a", "#9c4a80", "#7a6a00", "#4d4d4d")
 DARK = ("#56b4e9", "#e69f00", "#2fc79b", "#e09bc4", "#f0e442", "#bdbdbd")
@@ -72,38 +73,29 @@ MEANINGS = {
 
 def write_page(path: Path, comparison: Comparison) -> None:
     """Write the page to `path`, first under another name; UsageError where that is not possible."""
-    try:
-        replace_file(path, make_page(comparison).encode())
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UsageError(
-            f"{path} cannot be written ({reason})", cure="Name a file in a folder that is there"
-        ) from error
+    save_page(path, make_page(comparison))
 
 
 def make_page(comparison: Comparison) -> str:
     """Return the page as HTML."""
     title = "Tokenizers compared"
-    return "\n".join(
-        (
-            "<!DOCTYPE html>",
-            '<html lang="en"><head><meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
-            '<meta name="viewport" content="width=device-width,initial-scale=1">',
-            f"<title>{title} - miner</title>",
-            f"<style>{STYLE}{EXTRA}{_write_colors()}</style></head><body>",
-            _write_header(title, comparison),
-            _write_lead(comparison),
-            _write_pictures(comparison),
-            _write_table(comparison),
-            _write_curve(comparison),
-            _write_lengths(comparison),
-            _write_units(comparison),
-            _write_examples(comparison),
-            _write_meanings(comparison),
-            "</body></html>\n",
-        )
-    )
+    body = [
+        _write_header(title, comparison),
+        *(
+            write(comparison)
+            for write in (
+                _write_lead,
+                _write_pictures,
+                _write_table,
+                _write_curve,
+                _write_lengths,
+                _write_units,
+                _write_examples,
+                _write_meanings,
+            )
+        ),
+    ]
+    return lay_page(title, body, EXTRA + _write_colors())
 
 
 def _write_colors() -> str:
@@ -163,17 +155,17 @@ def _write_lead(comparison: Comparison) -> str:
 def _write_pictures(comparison: Comparison) -> str:
     shape = comparison.shape
     figures = [
-        _figure(
+        make_figure(
             _draw(comparison, lambda t: t["bytes_per_token"], lambda v: f"{v:.2f}"),
             "Bytes per token, with the 95% interval: more is shorter text.",
         ),
-        _figure(
+        make_figure(
             _draw(comparison, lambda t: {"value": t["savings"]["kv_bytes"]}, tell_size),
             f"KV cache of the whole text in a model of the shape {show(shape['name'])}: "
             f"{shape['layers']} layers, {shape['heads']} heads of {shape['width']}, "
             f"{shape['bytes']} bytes: {shape['bytes_per_token']:,} bytes a token.",
         ),
-        _figure(
+        make_figure(
             _draw(
                 comparison,
                 lambda t: {"value": t["savings"]["attention_ratio"]},
@@ -184,7 +176,7 @@ def _write_pictures(comparison: Comparison) -> str:
     ]
     if comparison.units:
         figures.append(
-            _figure(
+            make_figure(
                 _draw(
                     comparison,
                     lambda t: {"value": t["units"]["share_whole"]},
@@ -208,25 +200,16 @@ def _draw(
     most: float = 0.0,
 ) -> str:
     bars = [
-        (_label(entry["name"]), measure(entry), place, entry["semantic"])
+        (spell(entry["name"]), measure(entry), place, entry["semantic"])
         for place, entry in enumerate(comparison.tokenizers)
     ]
     return draw_bars(bars, tell, most=most)
 
 
-def _label(name: str) -> str:
-    """Return a name for a picture, where there is no other escaping."""
-    return html.escape(spell(name))
-
-
-def _figure(picture: str, caption: str) -> str:
-    return f"<figure>{picture}<figcaption>{caption}</figcaption></figure>"
-
-
 def _write_curve(comparison: Comparison) -> str:
     title = '<h2 id="curve">What the units save</h2>'
     lines = [
-        (_label(entry["name"]), place, [(p["units"], 100 * p["share"]) for p in entry["curve"]])
+        (spell(entry["name"]), place, [(p["units"], 100 * p["share"]) for p in entry["curve"]])
         for place, entry in enumerate(comparison.tokenizers)
         if len(entry["curve"]) > 1
     ]
@@ -244,13 +227,13 @@ def _write_curve(comparison: Comparison) -> str:
     return f"""{title}
 <p>Tokens that the first units save where they stand in this text, each against the pieces that the
 same tokenizer would cut it into; as a share of the tokens there would be without any unit.</p>
-{_figure(picture, _write_key(comparison, [place for _, place, _ in lines]))}"""
+{make_figure(picture, _write_key(comparison, [place for _, place, _ in lines]))}"""
 
 
 def _write_lengths(comparison: Comparison) -> str:
     lines: list[Line] = [
         (
-            _label(entry["name"]),
+            spell(entry["name"]),
             place,
             [
                 (n, 100 * count / max(entry["tokens"], 1))
@@ -267,7 +250,7 @@ def _write_lengths(comparison: Comparison) -> str:
         lines, marks, [(y, f"{y:g}%") for y in ys], "bytes of text in a token", "share of tokens"
     )
     key = _write_key(comparison, range(len(lines)))
-    return f'<h2 id="lengths">How long tokens are</h2>{_figure(picture, key)}'
+    return f'<h2 id="lengths">How long tokens are</h2>{make_figure(picture, key)}'
 
 
 def _write_key(comparison: Comparison, places: Iterable[int]) -> str:
@@ -315,19 +298,13 @@ def _write_best(entry: dict[str, Any]) -> str:
     if not best:
         return ""
     near = any(row["near"] is not None for row in best)
-    heads = '<th>unit</th><th class="n">places</th><th class="n">neighbours</th>'
-    heads += '<th class="n">units near</th>' if near else ""
-    rows = "".join(
-        f'<tr><td>{show(row["unit"])}</td><td class="n">{row["count"]:,}</td>'
-        f'<td class="n">{row["contexts"]:,}</td>'
-        + (f'<td class="n">{"" if row["near"] is None else row["near"]}</td>' if near else "")
-        + "</tr>"
+    heads = ["unit", "#places", "#neighbours", *(["#units near"] if near else [])]
+    rows = [
+        [show(row["unit"]), f"{row['count']:,}", f"{row['contexts']:,}"]
+        + (["" if row["near"] is None else f"{row['near']}"] if near else [])
         for row in best
-    )
-    return (
-        f"<section><h3>{show(entry['name'])}</h3><table><thead><tr>{heads}</tr></thead>"
-        f"<tbody>{rows}</tbody></table></section>"
-    )
+    ]
+    return make_section(show(entry["name"]), heads, rows)
 
 
 def _write_examples(comparison: Comparison) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from miner.errors import RunError
+from miner.runs.finished import told_damage
 from miner.runs.names import ABOUT_VECTORS, PROPOSALS, VECTORS, find_stage
 from miner.text.profiles import PROFILES
 from miner.tokenizer.checking.checking import read_unit_ids
@@ -100,7 +100,7 @@ def read_vectors(run: Path, texts: Sequence[str]) -> np.ndarray:
     """
     folder = find_stage(run, "vectors")
     place = folder / VECTORS
-    try:
+    with told_damage(run):
         about = json.loads((folder / ABOUT_VECTORS).read_text(encoding="utf-8"))
         filled = place.stat().st_size > 0
         cells = np.memmap(place, np.float16, mode="r") if filled else np.zeros(0, np.float16)
@@ -111,19 +111,6 @@ def read_vectors(run: Path, texts: Sequence[str]) -> np.ndarray:
         rows = numbers.join(known, on="token", how="inner", validate="m:1")
         vectors = np.zeros((len(numbers), stored.shape[1]), np.float32)
         vectors[rows["unit"].to_numpy()] = stored[rows["candidate"].to_numpy()]
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        IndexError,
-        pl.exceptions.PolarsError,
-    ) as error:
-        raise RunError(
-            f"the stages of the run cannot be read ({type(error).__name__})",
-            where=str(run),
-            cure="Copy the whole run folder, or mine again",
-        ) from error
     return vectors
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from miner.report import is_invisible
+from miner.report.screen import fill, fit, fit_middle, measure_width, tell_size
 from miner.tokenizer.comparing.comparison import Comparison
 
 WIDTH = 100
-LABEL = 33  # characters of the widest label
+LABEL = 33  # columns of the widest label
 SPLIT, GOES_ON = "|", "·"
 Row = tuple[str, list[str]]
 Figures = dict[str, Any]
@@ -20,7 +20,7 @@ def summarize_comparison(comparison: Comparison) -> str:
     corpus = comparison.corpus
     lines = [
         f"{corpus['documents']:,} documents, {corpus['bytes']:,} bytes, {corpus['words']:,} words: "
-        + escape(", ".join(corpus["paths"]), WIDTH),
+        + fit(", ".join(corpus["paths"]), WIDTH),
         *_tell_units(comparison),
         "",
         *_lay_table(comparison),
@@ -34,7 +34,7 @@ def _tell_units(comparison: Comparison) -> list[str]:
     if comparison.units is None:
         return ["units: none listed, neither by a run nor by a tokenizer of miner"]
     units = comparison.units
-    source = escape(units["source"], 60)
+    source = fit(units["source"], 60)
     return [f"{units['count']:,} units of {source}: {units['places']:,} places"]
 
 
@@ -125,38 +125,26 @@ def tell_interval(measure: Figures) -> str:
     return "-" if measure["low"] is None else f"{measure['low']:.3f}-{measure['high']:.3f}"
 
 
-def tell_size(count: float) -> str:
-    """Return bytes in a unit that people read.
-
-    >>> tell_size(131072), tell_size(2e10)
-    ('131 kB', '20 GB')
-    """
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if count < 999.5:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:,.4g} TB"
-
-
 def _lay_table(comparison: Comparison) -> list[str]:
     """Return the lines of the table; the middle of a name too long for its column is left out."""
     names = [entry["name"] for entry in comparison.tokenizers]
     rows = list_rows(comparison)
-    widest = max(len(cell) for _, cells in rows for cell in cells)
+    widest = max(measure_width(cell) for _, cells in rows for cell in cells)
     room = max((WIDTH - LABEL) // len(names) - 2, widest)
-    heads = [shorten(escape(name, 10**6), room) for name in names]
+    heads = [fit_middle(name, room) for name in names]
     widths = [
-        max(len(head), *(len(cells[place]) for _, cells in rows))
+        max(measure_width(head), *(measure_width(cells[place]) for _, cells in rows))
         for place, head in enumerate(heads)
     ]
     lines = [
-        f"{label:{LABEL}}" + "".join(f"  {c:>{w}}" for c, w in zip(cells, widths, strict=True))
+        fill(label, LABEL)
+        + "".join("  " + fill(c, w, right=True) for c, w in zip(cells, widths, strict=True))
         for label, cells in [("", heads), *rows]
     ]
     if heads == names:
         return lines
     legend = [
-        f"{head}: {escape(name, WIDTH - len(head) - 2)}"
+        f"{head}: {fit(name, WIDTH - measure_width(head) - 2)}"
         for head, name in zip(heads, names, strict=True)
         if head != name
     ]
@@ -165,43 +153,23 @@ def _lay_table(comparison: Comparison) -> list[str]:
 
 def _lay_examples(comparison: Comparison) -> list[str]:
     lines: list[str] = []
-    names = [shorten(escape(entry["name"], 10**6), 20) for entry in comparison.tokenizers]
-    width = max(map(len, names))
+    names = [fit_middle(entry["name"], 20) for entry in comparison.tokenizers]
+    width = max(map(measure_width, names))
     for place in range(len(comparison.texts)):
         for name, entry in zip(names, comparison.tokenizers, strict=True):
             cut = entry["examples"][place]
-            lines.append(f"{name:{width}}  {len(cut):>3}  " + join_pieces(cut, WIDTH - width - 7))
+            pieces = join_pieces(cut, WIDTH - width - 7)
+            lines.append(f"{fill(name, width)}  {len(cut):>3}  {pieces}")
         lines.append("")
     return lines[:-1]
 
 
 def join_pieces(pieces: Sequence[str], room: int) -> str:
-    """Return pieces with bars between them, in at most `room` characters.
+    """Return pieces with bars between them, in at most `room` columns.
 
     A dot goes on with the character before it.
 
     >>> join_pieces(["жар", " тишина"], 80), join_pieces(["a\\u202e"], 80)
     ('жар| тишина', 'a[U+202E]')
     """
-    return escape(SPLIT.join(piece or GOES_ON for piece in pieces), room)
-
-
-def escape(text: str, room: int) -> str:
-    """Return a text with what is invisible spelled out, cut off at `room` characters."""
-    parts: list[str] = []
-    for character in text[: room + 1]:
-        parts.append(f"[U+{ord(character):04X}]" if is_invisible(character) else character)
-    shown = "".join(parts)
-    return shown if len(shown) <= room else shown[: room - 1] + "…"
-
-
-def shorten(name: str, room: int) -> str:
-    """Return a name with its middle left out where it is too long.
-
-    >>> shorten("en_plain_bpe.json", 11)
-    'en_pl….json'
-    """
-    if len(name) <= room:
-        return name
-    half = (room - 1) // 2
-    return f"{name[: room - 1 - half]}…{name[len(name) - half :]}"
+    return fit(SPLIT.join(piece or GOES_ON for piece in pieces), room)

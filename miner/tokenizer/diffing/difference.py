@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from miner.report.screen import tell_count
 from miner.tokenizer.diffing.effect import Effect, find_effects, measure_effect
-from miner.tokenizer.diffing.findings import SEVERITIES, Finding, count_things
+from miner.tokenizer.diffing.findings import SEVERITIES, Finding
 from miner.tokenizer.diffing.ids import compare_ids, list_added
 from miner.tokenizer.diffing.reach import find_dead
 from miner.tokenizer.diffing.roles import compare_roles
@@ -59,7 +60,7 @@ class Difference:
         if changed:
             return f"with care: {kept}, but {changed:,} of {plain:,} {which} are cut otherwise"
         warned = self.count("warn")
-        told = f"; see {count_things(warned, 'warning')} above" if warned else ""
+        told = f"; see {tell_count(warned, 'warning')} above" if warned else ""
         if list_added(self.old, self.new):
             return (
                 f"safe: {kept}; text without the new pieces is cut as before ({plain:,} of "

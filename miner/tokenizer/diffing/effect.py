@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from miner.report.screen import tell_count
 from miner.tokenizer.diffing.cuts import cut_texts, write_texts
-from miner.tokenizer.diffing.findings import EXAMPLES, Finding, count_things, take_examples
+from miner.tokenizer.diffing.findings import EXAMPLES, Finding, take_examples
 from miner.tokenizer.diffing.sides import Side
 
 WIDE = 400  # tokens of an example that are kept
@@ -150,7 +151,7 @@ def _show_tokens(side: Side, line: str) -> tuple[str, ...]:
 def find_effects(effect: Effect, *, additions: bool) -> list[Finding]:
     """Return what the sample shows beyond what the files say."""
     findings = []
-    of = f"of {count_things(effect.lines, 'line')} of the sample"
+    of = f"of {tell_count(effect.lines, 'line')} of the sample"
     if effect.failed:
         findings.append(
             Finding(
@@ -180,7 +181,7 @@ def find_effects(effect: Effect, *, additions: bool) -> list[Finding]:
             Finding(
                 "break",
                 "unknown",
-                f"{count_things(more, 'more token')} of the sample "
+                f"{tell_count(more, 'more token')} of the sample "
                 f"{'is' if more == 1 else 'are'} unknown",
                 "what they stood for is lost",
                 "Keep the pieces, and bytes as the last resort",

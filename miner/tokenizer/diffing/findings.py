@@ -89,12 +89,3 @@ def _clip(text: str, start: int) -> str:
     first = 0 if len(text) <= VALUE or start < CONTEXT else start - CONTEXT + 1
     clipped = ("…" if first else "") + text[first : first + VALUE]
     return f"'{clipped}…'" if first + VALUE < len(text) else f"'{clipped}'"
-
-
-def count_things(count: int, noun: str, plural: str = "") -> str:
-    """Return a number and its noun.
-
-    >>> count_things(1, "piece"), count_things(2000, "piece")
-    ('1 piece', '2,000 pieces')
-    """
-    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"

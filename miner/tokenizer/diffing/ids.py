@@ -8,13 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from miner.tokenizer.diffing.findings import (
-    Finding,
-    Severity,
-    count_things,
-    show_change,
-    take_examples,
-)
+from miner.report.screen import tell_count
+from miner.tokenizer.diffing.findings import Finding, Severity, show_change, take_examples
 from miner.tokenizer.diffing.sides import Side
 
 
@@ -66,7 +61,7 @@ def _find_removed(old: Side, new: Side) -> list[Finding]:
         Finding(
             "break",
             "removed",
-            f"{count_things(len(gone), 'piece')} removed",
+            f"{tell_count(len(gone), 'piece')} removed",
             "text and prompts that hold them come apart into other pieces, or become unknown",
             "Keep every piece; a token that should not be used can stay in its place",
             len(gone),
@@ -86,7 +81,7 @@ def _find_moved(old: Side, new: Side) -> list[Finding]:
         Finding(
             "break",
             "moved",
-            f"{count_things(len(moved), 'piece')} moved to another id",
+            f"{tell_count(len(moved), 'piece')} moved to another id",
             "the model reads them by rows that were trained for other pieces: nonsense out",
             "Give every piece the id it had; put new pieces behind the last id",
             len(moved),
@@ -111,7 +106,7 @@ def _find_changed(old: Side, new: Side) -> list[Finding]:
         Finding(
             "break",
             "reused",
-            f"{count_things(len(changed), 'id')} stand for another piece"
+            f"{tell_count(len(changed), 'id')} stand for another piece"
             if len(changed) > 1
             else "1 id stands for another piece",
             "what the model writes with these ids is shown as other text, and the rows were "
@@ -141,7 +136,7 @@ def _find_shared(old: Side, new: Side) -> list[Finding]:
         Finding(
             "break",
             "shared",
-            f"{count_things(len(pieces), 'piece')} came to an id that another piece has too",
+            f"{tell_count(len(pieces), 'piece')} came to an id that another piece has too",
             "the model cannot tell them apart, and only one of them can be written back",
             "Give each piece an id of its own",
             len(pieces),
@@ -170,7 +165,7 @@ def _find_renumbered(old: Side, new: Side) -> list[Finding]:
         Finding(
             severity,
             "renumbered",
-            f"{count_things(len(pieces), 'added token')} declared with an id that is not theirs",
+            f"{tell_count(len(pieces), 'added token')} declared with an id that is not theirs",
             consequence,
             cure,
             len(pieces),
@@ -196,7 +191,7 @@ def _find_added(old: Side, new: Side) -> list[Finding]:
         Finding(
             "notice",
             "added",
-            f"{count_things(len(added), 'piece')} added, {ids}",
+            f"{tell_count(len(added), 'piece')} added, {ids}",
             "each new id needs a row in the embedding (and the head), and training: until then it "
             "means nothing to the model",
             "Give the model rows for them (miner adopt, or resize_token_embeddings) and train them",
@@ -218,7 +213,7 @@ def _find_holes(old: Side, new: Side) -> list[Finding]:
         Finding(
             "notice",
             "holes",
-            f"{count_things(len(holes), 'id')} without a piece",
+            f"{tell_count(len(holes), 'id')} without a piece",
             "a model that writes one of them writes nothing",
             "Number the pieces without a gap",
             len(holes),

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from miner.report.screen import tell_count
 from miner.tokenizer.diffing.cuts import cut_texts, write_texts
-from miner.tokenizer.diffing.findings import Finding, count_things
+from miner.tokenizer.diffing.findings import Finding
 from miner.tokenizer.diffing.ids import list_added, show_pieces
 from miner.tokenizer.diffing.sides import Side
 
@@ -52,12 +53,12 @@ def find_dead(old: Side, new: Side) -> list[Finding]:
     gone = [piece for piece in common if piece in silent]
     before = _find_silent(old, gone)
     died = [piece for piece in gone if piece not in before]
-    tried = f"of {count_things(len(added), 'new piece')} tried"
+    tried = f"of {tell_count(len(added), 'new piece')} tried"
     told = [
         Finding(
             "warn",
             "dead",
-            f"{count_things(len(dead), 'piece')} {tried} did not come out of text",
+            f"{tell_count(len(dead), 'piece')} {tried} did not come out of text",
             "it is hidden behind another token, or the rules never make it: its row is never used",
             "Leave it away, or see that merges, scores or flags let it through",
             len(dead),
@@ -66,7 +67,7 @@ def find_dead(old: Side, new: Side) -> list[Finding]:
         Finding(
             "warn",
             "died",
-            f"{count_things(len(died), 'old piece')} of "
+            f"{tell_count(len(died), 'old piece')} of "
             f"{len(common):,} tried no longer come out of text",
             "they keep their ids, but their words come apart into other pieces",
             "See which step or merge in front of them is new or was lost",

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from miner.report.screen import tell_count
 from miner.tokenizer.diffing.findings import (
     Finding,
     Severity,
-    count_things,
     list_changes,
     show_change,
     show_value,
@@ -19,10 +19,6 @@ from miner.tokenizer.diffing.findings import (
 from miner.tokenizer.diffing.sides import EXTRA_LISTS, ROLES, Side
 
 FLAGS = ("special", "lstrip", "rstrip", "single_word", "normalized")
-HARMLESS = {
-    "padding_side", "truncation_side", "model_max_length", "max_length", "max_len", "stride",
-    "pad_to_multiple_of", "pad_token_type_id", "truncation_strategy", "padding",
-}  # fmt: skip
 AROUND = {"add_bos_token", "add_eos_token", "split_special_tokens"}
 CUTTING = {
     "add_prefix_space", "do_lower_case", "strip_accents", "tokenize_chinese_chars", "legacy",
@@ -71,7 +67,7 @@ def _compare_added(old: Side, new: Side) -> list[Finding]:
             Finding(
                 "break",
                 "no added token",
-                f"{count_things(len(lost), 'added token')} no longer added, though still a piece",
+                f"{tell_count(len(lost), 'added token')} no longer added, though still a piece",
                 "in text they are cut like any other letters, and they are not special any more",
                 "Put them back into added_tokens",
                 len(lost),
@@ -84,7 +80,7 @@ def _compare_added(old: Side, new: Side) -> list[Finding]:
             Finding(
                 "warn",
                 "now an added token",
-                f"{count_things(len(fresh), 'old piece')} became added tokens",
+                f"{tell_count(len(fresh), 'old piece')} became added tokens",
                 "they are matched before the model cuts, also inside words",
                 "Leave ordinary pieces to the model",
                 len(fresh),
@@ -105,7 +101,7 @@ def _compare_flags(old: Side, new: Side) -> list[Finding]:
         Finding(
             severity,
             "flags",
-            f"{count_things(len(contents), NAMES[severity])} with other flags",
+            f"{tell_count(len(contents), NAMES[severity])} with other flags",
             "they are matched at other places in a text, or treated as special where they were not",
             "Keep the flags of OLD",
             len(contents),
@@ -162,7 +158,7 @@ def _compare_extra(old: Side, new: Side) -> list[Finding]:
             Finding(
                 "break",
                 "special tokens",
-                f"{count_things(len(gone), 'special token')} no longer listed",
+                f"{tell_count(len(gone), 'special token')} no longer listed",
                 BREAKS_PROMPTS,
                 "Keep the special tokens of OLD",
                 len(gone),
@@ -174,7 +170,7 @@ def _compare_extra(old: Side, new: Side) -> list[Finding]:
             Finding(
                 "notice",
                 "special tokens",
-                f"{count_things(len(fresh), 'special token')} newly listed",
+                f"{tell_count(len(fresh), 'special token')} newly listed",
                 "they are left out where text is written without special tokens",
                 "",
                 len(fresh),
@@ -246,7 +242,7 @@ def _compare_config(old: Side, new: Side) -> list[Finding]:
         Finding(
             told[name][0],
             "config",
-            f"tokenizer_config.json: {count_things(len(keys), 'setting')} changed",
+            f"tokenizer_config.json: {tell_count(len(keys), 'setting')} changed",
             told[name][1],
             told[name][2],
             len(keys),

@@ -5,13 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 
-from miner.tokenizer.diffing.findings import (
-    Finding,
-    Severity,
-    count_things,
-    show_change,
-    take_examples,
-)
+from miner.report.screen import tell_count
+from miner.tokenizer.diffing.findings import Finding, Severity, show_change, take_examples
 from miner.tokenizer.diffing.sides import Side
 
 MEANS = {
@@ -98,7 +93,7 @@ def _tell_merges(
     return Finding(
         severity,
         f"merges {change}",
-        f"{count_things(len(merges), 'merge')} {change}",
+        f"{tell_count(len(merges), 'merge')} {change}",
         consequence,
         ""
         if severity == "notice"
@@ -141,7 +136,7 @@ def _compare_scores(old: Side, new: Side) -> list[Finding]:
         Finding(
             "warn",
             "scores",
-            f"{count_things(len(changed), 'score')} changed",
+            f"{tell_count(len(changed), 'score')} changed",
             "the best way to cut a text is the one with the highest sum of scores: some texts are "
             "cut otherwise",
             "Keep the scores of OLD",
@@ -168,7 +163,7 @@ def _compare_types(old: Side, new: Side) -> list[Finding]:
         Finding(
             severity,
             "types",
-            f"{count_things(len(pieces), 'piece')} of another type",
+            f"{tell_count(len(pieces), 'piece')} of another type",
             "control pieces never come from text, user-defined ones always stay whole, unused ones "
             "are never made",
             "Keep the types of OLD",

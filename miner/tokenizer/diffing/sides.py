@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from miner.errors import TokenizerError
+from miner.errors import TokenizerError, say_reason
 from miner.tokenizer.reading.loading import HuggingFaceEngine, LoadedTokenizer, SentencePieceEngine
 
 DEEPEST = 64  # levels of a config file
@@ -227,7 +227,7 @@ def read_object(file: Path) -> Object:
     try:
         parsed = json.loads(file.read_bytes())
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = say_reason(error)
         raise TokenizerError(
             f"cannot be read ({reason})", where=str(file), cure="Check the path"
         ) from error

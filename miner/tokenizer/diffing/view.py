@@ -6,15 +6,14 @@ written out, so that no file can speak to the terminal.
 
 from __future__ import annotations
 
-import textwrap
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from miner.report.screen import fit, tell_count, wrap
 from miner.tokenizer.diffing.difference import Difference
 from miner.tokenizer.diffing.effect import CutChange, Effect
-from miner.tokenizer.diffing.findings import Finding, count_things
+from miner.tokenizer.diffing.findings import Finding
 from miner.tokenizer.diffing.sides import Side
 
 WIDTH = 100  # columns
@@ -28,11 +27,11 @@ CONTEXT_LENGTH = 8192  # tokens, to say in plain words what a factor means
 def describe_difference(difference: Difference, sample: str = "the built-in sample") -> str:
     """Return the report: findings with the worst first, what was measured, the verdict."""
     sections = [
-        f"OLD  {_fit(_name_side(difference.old), WIDTH - 5)}\n"
-        f"NEW  {_fit(_name_side(difference.new), WIDTH - 5)}",
+        f"OLD  {fit(_name_side(difference.old), WIDTH - 5)}\n"
+        f"NEW  {fit(_name_side(difference.new), WIDTH - 5)}",
         *(_describe_finding(finding) for finding in difference.findings),
         _describe_effect(difference.effect, sample),
-        "\n".join(_wrap(difference.verdict, 0)),
+        _wrap(difference.verdict, 0),
     ]
     return "\n\n".join(sections)
 
@@ -71,17 +70,15 @@ def _name_side(side: Side) -> str:
 
 def _describe_finding(finding: Finding) -> str:
     """Return a finding: severity and what, examples, consequence, cure."""
-    what = _wrap(finding.what, MARGIN)
-    lines = [finding.severity.ljust(MARGIN) + what[0].lstrip(), *what[1:]]
+    lines = [wrap(finding.what, WIDTH, finding.severity.ljust(MARGIN))]
     shown = TEMPLATE_SHOWN if finding.kind == "chat template" else SHOWN
     for example in finding.examples[:shown]:
-        lines.append(" " * (MARGIN + 2) + _fit(example, WIDTH - MARGIN - 2))
+        lines.append(" " * (MARGIN + 2) + fit(example, WIDTH - MARGIN - 2))
     more = max(finding.count, len(finding.examples)) - shown
     if more > 0 and finding.examples:
         lines.append(" " * (MARGIN + 2) + f"... and {more:,} more")
-    lines += _wrap(finding.consequence, MARGIN)
-    if finding.cure:
-        lines += _wrap(f"Cure: {finding.cure}", MARGIN)
+    lines += [_wrap(finding.consequence, MARGIN)] if finding.consequence else []
+    lines += [_wrap(f"Cure: {finding.cure}", MARGIN)] if finding.cure else []
     return "\n".join(lines)
 
 
@@ -89,18 +86,18 @@ def _describe_effect(effect: Effect, sample: str) -> str:
     rows = [
         ("tokens", f"{effect.tokens_before:,} -> {effect.tokens_after:,}{_say_context(effect)}"),
         ("cut as before", _say_cuts(effect)),
-        ("ids", f"{effect.other_ids:,} of {count_things(effect.lines, 'line')} get other ids"),
+        ("ids", f"{effect.other_ids:,} of {tell_count(effect.lines, 'line')} get other ids"),
         (
             "round trip",
-            f"{count_things(effect.lost, 'line')} no longer come back; "
+            f"{tell_count(effect.lost, 'line')} no longer come back; "
             f"{effect.other_text:,} come back as another text than before",
         ),
     ]
     if effect.unknown_before or effect.unknown_after:
         rows.append(("unknown", f"{effect.unknown_before:,} -> {effect.unknown_after:,} tokens"))
     if effect.failed:
-        rows.append(("failed", f"{count_things(effect.failed, 'line')} that NEW cannot cut"))
-    head = f"measured on {_fit(sample, WIDTH - 40)}, {count_things(effect.lines, 'line')}"
+        rows.append(("failed", f"{tell_count(effect.failed, 'line')} that NEW cannot cut"))
+    head = f"measured on {fit(sample, WIDTH - 40)}, {tell_count(effect.lines, 'line')}"
     lines = [head, *(f"  {name:<15}{text}" for name, text in rows)]
     for change in effect.examples[:CUTS_SHOWN]:
         lines += _show_change(change)
@@ -120,10 +117,10 @@ def _say_context(effect: Effect) -> str:
 def _say_cuts(effect: Effect) -> str:
     plain = effect.without_new - effect.otherwise_without_new
     if not effect.with_new:
-        return f"{plain:,} of {count_things(effect.lines, 'line')}"
+        return f"{plain:,} of {tell_count(effect.lines, 'line')}"
     return (
         f"{plain:,} of {effect.without_new:,} lines without a new piece; "
-        f"{count_things(effect.with_new, 'line')} with one"
+        f"{tell_count(effect.with_new, 'line')} with one"
     )
 
 
@@ -134,48 +131,13 @@ def _show_change(change: CutChange) -> Iterator[str]:
     start = max(first - 2, 0)
     for name, tokens in (("before", change.before), ("after", change.after)):
         text = ("… " if start else "") + _join_tokens(tokens[start:])
-        yield f"  {name:<15}{_fit(text, WIDTH - 17)}"
+        yield f"  {name:<15}{fit(text, WIDTH - 17)}"
 
 
 def _join_tokens(tokens: Sequence[str]) -> str:
     return " | ".join(tokens)
 
 
-def show_safely(text: str) -> str:
-    """Return a text in which every sign that a terminal could obey is written out.
-
-    >>> show_safely("a\\x1b[31m\\u202eb\\n")
-    'a\\\\x1b[31m\\\\u202eb\\\\x0a'
-    """
-    return "".join(sign if sign.isprintable() else _write_sign(sign) for sign in text)
-
-
-def _write_sign(sign: str) -> str:
-    number = ord(sign)
-    if number < 0x100:
-        return f"\\x{number:02x}"
-    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
-
-
-def _columns(text: str) -> int:
-    """Return how many columns of a terminal a text takes."""
-    wide = sum(unicodedata.east_asian_width(sign) in "WF" for sign in text)
-    return len(text) + wide - sum(unicodedata.combining(sign) > 0 for sign in text)
-
-
-def _fit(text: str, width: int) -> str:
-    """Return a text of a file in at most `width` columns, safely."""
-    seen = show_safely(text[: 4 * width])
-    if _columns(seen) <= width and len(text) <= 4 * width:
-        return seen
-    while _columns(seen) > width - 1:
-        seen = seen[:-1]
-    return seen + "…"
-
-
-def _wrap(text: str, margin: int) -> list[str]:
-    """Return a text as lines of at most `WIDTH` columns, safely, with a margin in front."""
-    space = " " * margin
-    return textwrap.wrap(
-        show_safely(text), WIDTH, initial_indent=space, subsequent_indent=space
-    ) or [""]
+def _wrap(text: str, margin: int) -> str:
+    """Return a text as lines of at most `WIDTH` columns, with a margin in front."""
+    return wrap(text, WIDTH, " " * margin)

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from miner.corpus.tensors import Tensor, list_tensors
-from miner.tokenizer.diffing.findings import Finding, count_things, take_examples
+from miner.report.screen import tell_count
+from miner.tokenizer.diffing.findings import Finding, take_examples
 from miner.tokenizer.diffing.ids import list_added, show_pieces
 from miner.tokenizer.diffing.sides import Side, read_object
 
@@ -69,7 +70,7 @@ def _judge_rows(
             Finding(
                 "warn",
                 "no row",
-                f"{count_things(len(without), 'new id')} without a row in the model of {name}",
+                f"{tell_count(len(without), 'new id')} without a row in the model of {name}",
                 f"it has {rows:,} rows ({min(counts, key=counts.__getitem__)}): a text with one of "
                 "these tokens is an error, or reads another row",
                 "Resize the embedding (miner adopt), then train the new rows",
@@ -95,14 +96,14 @@ def _find_untrained(
         within = (table.read(ids[ids < table.rows]) for ids in (numbers, others))
         sign = judge_rows(*within)
         if sign:
-            signs.append(f"{table.name}, {count_things(len(numbers), 'row')} seen: {sign}")
+            signs.append(f"{table.name}, {tell_count(len(numbers), 'row')} seen: {sign}")
     if not signs:
         return []
     return [
         Finding(
             "warn",
             "untrained",
-            f"{count_things(len(pieces), 'new id')} with a row in the model "
+            f"{tell_count(len(pieces), 'new id')} with a row in the model "
             f"of {name} that was not trained",
             "the model gives them no meaning: unstable output",
             "Write rows for them (miner adopt) and train them",

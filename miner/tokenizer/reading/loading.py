@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from miner.errors import TokenizerError, need_extra
+from miner.errors import TokenizerError, need_extra, say_reason
 
 TOKENIZER_JSON = "tokenizer.json"
 MODEL_NAMES = ("tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "sentencepiece.model")
@@ -217,7 +217,7 @@ def _read_bytes(file: Path) -> bytes:
             )
         return file.read_bytes()
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = say_reason(error)
         raise TokenizerError(
             f"cannot be read ({reason})", where=str(file), cure="Check the path"
         ) from error

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from miner.errors import RunError, TokenizerError
+from miner.errors import RunError, TokenizerError, say_reason
 from miner.runs.annotations import review_run
 from miner.runs.decisions import Policy
 from miner.runs.manifest import read_manifest
@@ -62,7 +62,7 @@ def read_units(run: Path, policy: Policy = "majority") -> Units:
             schema=UNITS,
         )
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = say_reason(error)
         raise RunError(f"cannot be read ({reason})", where=str(place), cure=_CURE) from error
     except (
         ValueError,
@@ -99,7 +99,7 @@ def read_tokens(path: Path, *, profile: Profile) -> pl.DataFrame:
     try:
         content = json.loads(path.read_bytes())
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = say_reason(error)
         raise TokenizerError(f"cannot be read ({reason})", where=where, cure=cure) from error
     except (ValueError, RecursionError) as error:
         raise TokenizerError(f"is not JSON ({error})", where=where, cure=cure) from error
