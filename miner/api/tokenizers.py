@@ -123,8 +123,17 @@ class Tokenizer:
         return self._loaded.decode([ids])[0]
 
     def tokenize(self, text: str) -> list[str]:
-        """Return the pieces of a text as the text has them, one for each id."""
-        return [text[start:end] for _, start, end in self._loaded.spans([text])[0]]
+        """Return a text cut where its tokens meet; joined, the pieces are the text.
+
+        A character that is several ids, as bytes are, comes once.
+        """
+        pieces, begin, end = [], 0, 0
+        for _, start, stop in self._loaded.spans([text])[0]:
+            if start >= end > begin:
+                pieces.append(text[begin:end])
+                begin = end
+            end = max(end, stop)
+        return [*pieces, text[begin:]] if text else []
 
     @cached_property
     def unit_ids(self) -> pl.DataFrame:
