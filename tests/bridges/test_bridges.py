@@ -60,6 +60,9 @@ def execute(
     def run_page(page: str) -> Any:
         for module in NEEDS[page]:
             pytest.importorskip(module)
+        if page == "datasets":  # what it keeps is for this test
+            config = pytest.importorskip("datasets.config")
+            monkeypatch.setattr(config, "HF_DATASETS_CACHE", desk / "cache")
         (code,), (shown,) = read_blocks(page, "python"), read_blocks(page, "text")
         module = types.ModuleType(f"page_{page.replace('-', '_')}")
         monkeypatch.setitem(sys.modules, module.__name__, module)  # other processes ask for it
