@@ -22,7 +22,7 @@ def rewrite(
     *,
     run: Run | TextOrPath | None = None,
     dictionary: TextOrPath | None = None,
-    form: Form = "txt",
+    format: Form = "txt",  # noqa: A002 - the name of the option
     any_case: bool = False,
     inflect: Literal["ru"] | None = None,
     links: bool = False,
@@ -46,7 +46,7 @@ def rewrite(
         out: the file to write; it appears when it is whole.
         run: whose units stand in their glued form; or `dictionary`.
         dictionary: a file of texts and signs.
-        form: `txt`; `jsonl`, an object with `text` a line; `pairs`, one with `source` and `hyper`.
+        format: `txt`; `jsonl`, objects with `text`; `pairs`, with `source` and `hyper`.
         any_case: find texts of the dictionary with capitals too.
         inflect: find them in all their forms; needs `pip install 'miner[russian]'`.
         links: only links; a hyperlexeme is shown as its links.
@@ -81,7 +81,7 @@ def rewrite(
         out,
         run,
         dictionary,
-        form=form,
+        form=format,
         any_case=any_case,
         inflect=inflect,
         links=links,
@@ -103,7 +103,7 @@ def restore(
     *,
     run: Run | TextOrPath | None = None,
     dictionary: TextOrPath | None = None,
-    form: Form = "txt",
+    format: Form = "txt",  # noqa: A002 - the name of the option
     any_case: bool = False,
     inflect: Literal["ru"] | None = None,
     links: bool = False,
@@ -122,7 +122,7 @@ def restore(
         out: the file to write; it appears when it is whole.
         run: whose units stand in their glued form; or `dictionary`.
         dictionary: a file of texts and signs.
-        form: `txt`; `jsonl`, an object with `text` a line; `pairs`, one with `source` and `hyper`.
+        format: `txt`; `jsonl`, objects with `text`; `pairs`, with `source` and `hyper`.
         any_case: find texts of the dictionary with capitals too.
         inflect: find them in all their forms; needs `pip install 'miner[russian]'`.
         links: only links; a hyperlexeme is shown as its links.
@@ -155,7 +155,7 @@ def restore(
         out,
         run,
         dictionary,
-        form=form,
+        form=format,
         any_case=any_case,
         inflect=inflect,
         links=links,

@@ -21,7 +21,7 @@ from miner.api.results import Result, check_texts
 from miner.api.units import Explanation, Unit, make_explanation, make_unit
 from miner.config import MineConfig
 from miner.errors import RunError, UsageError
-from miner.progress import SILENT, Progress
+from miner.progress import Progress, choose_progress
 from miner.report.drawing import redraw_report
 from miner.report.summary import summarize
 from miner.runs.annotations import check_form, review_run
@@ -517,8 +517,8 @@ class Run:
         drop: Sequence[str] = (),
         filled: TextOrPath | None = None,
         reviewer: str | None = None,
-        progress: Progress = SILENT,
-    ) -> str:
+        progress: bool | Progress = False,
+    ) -> Result:
         """Tell the fields anew: with other anchors, decisions, layers; as `miner fields` does.
 
         Args:
@@ -544,9 +544,9 @@ class Run:
             reviewer,
             self.policy,
         )
-        told = fill_fields(config, progress=progress)
+        told = fill_fields(config, progress=choose_progress(progress))
         self._forget()
-        return told
+        return Result(told, {})
 
     def plot_map(self) -> Picture:
         """Return a map of the units: those that lie together are used alike."""

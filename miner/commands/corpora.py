@@ -31,7 +31,6 @@ def rewrite_options(command: Any) -> Any:
         shared.out_option(metavar="OUT"),
         click.option(
             "--format",
-            "form",
             type=click.Choice(("txt", "jsonl", "pairs")),
             default="txt",
             show_default=True,

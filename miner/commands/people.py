@@ -202,7 +202,8 @@ def fields(**options: Any) -> None:
     """
     from miner.api.mining import open_run
 
-    click.echo(open_run(options.pop("run"), policy=options.pop("policy")).tell_fields(**options))
+    run = open_run(options.pop("run"), policy=options.pop("policy"))
+    click.echo(run.tell_fields(progress=BARS, **options))
 
 
 @click.command()
