@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from miner.api.corpora import find_corpus
+from miner.api.results import TextOrPath
 from miner.api.run import Run
 from miner.config import DEFAULT_VOCABULARY, MineConfig
 from miner.corpus import Source
@@ -16,8 +16,6 @@ from miner.errors import UsageError
 from miner.pipeline import mine as mine_corpus
 from miner.progress import SILENT, Progress, choose_progress
 from miner.runs.store import Existing
-
-TextOrPath = str | os.PathLike[str]
 
 
 def mine(

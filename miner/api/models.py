@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from miner.api.results import Result
+from miner.api.results import Result, TextOrPath, list_paths
 from miner.api.run import Run
-from miner.api.tokenizers import TextOrPath
 from miner.model.adopting import AdoptConfig, adopt_model
 from miner.model.rows import Init
 from miner.model.tuned_view import summarize_tuned
 from miner.model.tuning import TuneConfig, tune_model, write_elsewhere
 from miner.model.view import summarize_model
 from miner.progress import Progress, choose_progress
-
-
-def list_paths(corpus: TextOrPath | Sequence[TextOrPath] | None) -> tuple[str, ...]:
-    """Return the paths of a corpus that may be one, several or none."""
-    if corpus is None:
-        return ()
-    paths = [corpus] if isinstance(corpus, str | os.PathLike) else corpus
-    return tuple(os.fspath(path) for path in paths)
 
 
 def find_folder(run: Run | TextOrPath) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,21 @@ from typing import Any
 from miner.api.pictures import write_text
 from miner.errors import UsageError
 
+TextOrPath = str | os.PathLike[str]
+
 
 def check_texts(texts: Iterable[Any], name: str = "texts") -> None:
     """UsageError where a text stands in the place of several: it would be read letter by letter."""
     if isinstance(texts, str):
         raise UsageError(f"{name} is one text", cure=f"Give several: {name}=[{texts[:20]!r}]")
+
+
+def list_paths(corpus: TextOrPath | Sequence[TextOrPath] | None) -> tuple[str, ...]:
+    """Return the paths of a corpus that may be one, several or none."""
+    if corpus is None:
+        return ()
+    paths = [corpus] if isinstance(corpus, str | os.PathLike) else corpus
+    return tuple(os.fspath(path) for path in paths)
 
 
 def check_page(path: str | os.PathLike[str] | None) -> None:

@@ -6,9 +6,8 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from miner.api.results import Result
+from miner.api.results import Result, TextOrPath
 from miner.api.run import Run, Style
-from miner.api.tokenizers import TextOrPath
 from miner.progress import Progress, choose_progress
 from miner.rewriting.jobs import RewriteConfig, describe_done, restore_corpus, rewrite_corpus
 from miner.runs.decisions import Policy

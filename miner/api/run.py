@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from miner.api.pictures import Picture, draw_savings, draw_units, write_run
-from miner.api.results import Result, check_texts
+from miner.api.results import Result, TextOrPath, check_texts, list_paths
 from miner.api.units import Explanation, Unit, make_explanation, make_unit
 from miner.config import MineConfig
 from miner.errors import RunError, UsageError
@@ -42,7 +42,6 @@ if TYPE_CHECKING:  # a wing is opened when it is asked
     from miner.review.export import Exported
     from miner.rewriting.streaming import Job
 
-TextOrPath = str | os.PathLike[str]
 Style = Literal["glued", "signs", "addresses"]
 INTERNAL = ("row", "order", "value", "candidate", "atom")  # columns that name rows of other tables
 
@@ -599,23 +598,22 @@ class Run:
             UsageError, RunError, CorpusError, TokenizerError: with the place and the cure.
         """
         from miner.api.tokenizers import train_tokenizer
+        from miner.tokenizer.training.training import TrainConfig
 
-        return train_tokenizer(
-            self.folder,
-            trainer,
-            out=out,
-            corpus=corpus,
+        config = TrainConfig(
+            run=self.folder,
+            corpus=list_paths(corpus),
+            trainer=trainer,
             vocab_size=vocab_size,
             units=units,
             exact=exact,
-            tokens=tokens,
-            base=base,
+            tokens=Path(tokens) if tokens is not None else None,
+            base=Path(base) if base is not None else None,
             text_column=text_column,
             on_error=on_error,
             policy=self.policy,
-            overwrite=overwrite,
-            progress=progress,
         )
+        return train_tokenizer(config, out, overwrite=overwrite, progress=progress, home=self._home)
 
     def export(
         self,

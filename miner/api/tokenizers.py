@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,9 +14,9 @@ import numpy as np
 import polars as pl
 
 from miner.api.pictures import write_text
+from miner.api.results import TextOrPath
 from miner.errors import RunError, UsageError
 from miner.progress import Progress, choose_progress
-from miner.runs.decisions import Policy
 from miner.tokenizer.checking.checking import Check, check_tokenizer, read_unit_ids
 from miner.tokenizer.checking.view import list_checks, summarize_checks
 from miner.tokenizer.reading.card import CARD, summarize_card
@@ -26,7 +25,6 @@ from miner.tokenizer.reading.loading import load_tokenizer as read_tokenizer
 from miner.tokenizer.training.training import TrainConfig
 from miner.tokenizer.training.training import train_tokenizer as train_folder
 
-TextOrPath = str | os.PathLike[str]
 Trainer = Literal["hf-bpe", "hf-unigram", "sentencepiece-bpe", "sentencepiece-unigram"]
 
 
@@ -89,11 +87,11 @@ class Tokenizer:
         folder: Path,
         *,
         run: Path | None = None,
-        home: tempfile.TemporaryDirectory[str] | None = None,
+        homes: Sequence[object] = (),
     ) -> None:
         self._loaded = loaded
         self._run = run
-        self._home = home  # a temporary folder goes with the object
+        self._homes = homes  # temporary folders go with the last object that needs them
         self.folder = folder
 
     @property
@@ -217,41 +215,22 @@ def load_tokenizer(path: TextOrPath) -> Tokenizer:
 
 
 def train_tokenizer(
-    run: Path,
-    trainer: Trainer,
-    *,
+    config: TrainConfig,
     out: TextOrPath | None,
-    corpus: TextOrPath | Sequence[TextOrPath] | None,
-    vocab_size: int | None,
-    units: int | None,
-    exact: bool,
-    tokens: TextOrPath | None,
-    base: TextOrPath | None,
-    text_column: str | None,
-    on_error: str,
-    policy: Policy,
+    *,
     overwrite: bool,
     progress: bool | Progress,
+    home: tempfile.TemporaryDirectory[str] | None,
 ) -> Tokenizer:
-    """Return a tokenizer in which the units of a run folder are one id each."""
-    paths = [corpus] if isinstance(corpus, str | os.PathLike) else corpus or ()
-    config = TrainConfig(
-        run=run,
-        corpus=tuple(os.fspath(path) for path in paths),
-        trainer=trainer,
-        vocab_size=vocab_size,
-        units=units,
-        exact=exact,
-        tokens=Path(tokens) if tokens is not None else None,
-        base=Path(base) if base is not None else None,
-        text_column=text_column,
-        on_error=on_error,
-        policy=policy,
-    )
-    home = None
+    """Return a tokenizer in which the units of a run are one id each; `home`: where the run lives.
+
+    Without a place of its own it lives in a temporary folder that goes with the object.
+    """
+    own = None
     if out is None:
-        home = tempfile.TemporaryDirectory(prefix="miner-", ignore_cleanup_errors=True)
-        out = Path(home.name, "tokenizer")
+        own = tempfile.TemporaryDirectory(prefix="miner-", ignore_cleanup_errors=True)
+        out = Path(own.name, "tokenizer")
     told = choose_progress(progress)
     trained = train_folder(config, Path(out), overwrite=overwrite, progress=told)
-    return Tokenizer(read_tokenizer(trained.folder), trained.folder, run=run, home=home)
+    loaded = read_tokenizer(trained.folder)
+    return Tokenizer(loaded, trained.folder, run=config.run, homes=(own, home))

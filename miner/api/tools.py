@@ -7,10 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from miner.api.models import find_folder, list_paths
-from miner.api.results import Result
+from miner.api.models import find_folder
+from miner.api.results import Result, TextOrPath, list_paths
 from miner.api.run import Run
-from miner.api.tokenizers import TextOrPath
 from miner.inspection.inspecting import InspectConfig, inspect_corpus
 from miner.inspection.page import write_inspection
 from miner.inspection.view import describe_inspection

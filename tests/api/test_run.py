@@ -214,7 +214,10 @@ def test_a_run_without_a_place_goes_with_its_object() -> None:
     tokenizer = run.train_tokenizer(vocab_size=300)
     other = tokenizer.folder
     assert folder.is_dir() and other.is_dir()
-    del run, tokenizer
+    del run
+    gc.collect()
+    assert tokenizer.check() and folder.exists()  # its units are those of the run
+    del tokenizer
     gc.collect()
     assert not folder.exists() and not other.exists()
 
