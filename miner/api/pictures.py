@@ -13,12 +13,13 @@ from miner.errors import UsageError
 from miner.report.charts import draw_curve
 from miner.report.map import draw_map
 from miner.report.screen import tell_number, tell_percent
+from miner.report.sections import tell_knee
 from miner.report.style import STYLE, lay_page
-from miner.report.text import make_bar, make_table, show
+from miner.report.text import KINDS, make_bar, make_section, show
 from miner.runs.files import replace_file
 from miner.runs.manifest import Manifest
 
-BEST = 20  # units shown of a run
+BEST = 8  # units shown of each kind
 
 
 @dataclass(frozen=True, repr=False)
@@ -75,8 +76,8 @@ def draw_savings(curve: pl.DataFrame, knee: int) -> Picture:
     last = curve.row(-1, named=True)
     told = (
         f"With {tell_number(last['units'])} units text has {tell_percent(last['saved'])} fewer "
-        f"tokens (95 %: {tell_percent(last['low'])} to {tell_percent(last['high'])}); "
-        f"beyond {tell_number(knee)} more of them hardly pay."
+        f"tokens (95 %: {tell_percent(last['low'])} to {tell_percent(last['high'])}). "
+        + tell_knee(knee, last["units"])
     )
     figure = f"<figure>{draw_curve(curve)}<figcaption>{told}</figcaption></figure>"
     return Picture("savings against the number of units", figure)
@@ -89,26 +90,26 @@ def draw_units(units: pl.DataFrame, places: pl.DataFrame | None) -> Picture:
 
 
 def write_run(headline: str, units: pl.DataFrame, manifest: Manifest) -> str:
-    """Return a run as a notebook shows it: what was found, and the best units."""
+    """Return a run as a notebook shows it: what was found, and the best units of each kind."""
+    kinds = "".join(_write_kind(units.filter(kind=kind), kind) for kind in manifest.kinds)
+    return frame(
+        f'<p><b>{show(headline)}</b></p><div class="columns">{kinds}</div>'
+        "<p>All of them: <code>run.units</code>; why: <code>run.explain(text)</code></p>"
+    )
+
+
+def _write_kind(units: pl.DataFrame, kind: str) -> str:
     rows = [
         (
             tell_number(row["rank"]),
             show(row["token"]),
-            show(row["kind"]),
             tell_number(row["count"]),
             make_bar(row["score"], 1, f"{row['score']:.2f}"),
         )
         for row in units.head(BEST).iter_rows(named=True)
     ]
-    kinds = ", ".join(
-        f"{tell_number(count)} {show(kind)}" for kind, count in manifest.kinds.items()
-    )
-    table = make_table(["#rank", "unit", "kind", "#count", "#score"], rows)
-    more = units.height - len(rows)
-    return frame(
-        f"<p><b>{show(headline)}</b></p><p>{kinds}</p>{table}"
-        + (f"<p>and {tell_number(more)} more: <code>run.units</code></p>" if more > 0 else "")
-    )
+    title = f"{show(KINDS.get(kind, kind))} ({tell_number(units.height)})"
+    return make_section(title, ["#rank", "unit", "#count", "#score"], rows)
 
 
 def write_text(text: str) -> str:

@@ -103,7 +103,11 @@ def _interval(point: Mapping[str, Any]) -> str:
 
 
 def _tell_knee(curve: pl.DataFrame) -> str:
-    knee, last = find_knee(curve), int(curve["units"].to_numpy().max(initial=0))
+    return tell_knee(find_knee(curve), int(curve["units"].to_numpy().max(initial=0)))
+
+
+def tell_knee(knee: int, last: int) -> str:
+    """Return after how many of `last` units more of them stop paying, as a sentence."""
     if knee == 0:
         return "No number of units makes it shorter for sure."
     if knee == last:
