@@ -18,6 +18,8 @@ from __future__ import annotations
 
 import importlib.util
 
+LONGEST_PLACE = 300  # characters of `where` in a message; a text may stand where a path should
+
 
 class MinerError(Exception):
     """An error with a cure: `str(error)` is one line for the user.
@@ -39,7 +41,10 @@ class MinerError(Exception):
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        line = f"{self.where}: {self.problem}" if self.where else self.problem
+        where = self.where
+        if where and len(where) > LONGEST_PLACE:
+            where = f"{where[:LONGEST_PLACE]}..."
+        line = f"{where}: {self.problem}" if where else self.problem
         return f"{line}. {self.cure}" if self.cure else line
 
 

@@ -202,6 +202,12 @@ def count_runs(run: Draft, config: MineConfig, atoms: Atoms, progress: Progress)
                 advance=advance,
             )
         found = int((candidates.parent >= 0).sum())
+        if not counts.any():
+            raise CorpusError(
+                "nothing but white space",
+                where=", ".join(config.corpus) or "texts",
+                cure="Mine a corpus with text in it",
+            )
         if found == 0:
             raise CorpusError(
                 f"no run of atoms occurs {least} times among {int(counts.sum()):,} atoms",

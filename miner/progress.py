@@ -28,6 +28,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
+from miner.errors import UsageError
+
 Advance = Callable[[int], None]
 
 
@@ -120,4 +122,8 @@ def choose_progress(wanted: bool | Progress) -> Progress:
     """Return bars for True, silence for False, and any other object of the protocol as it is."""
     if isinstance(wanted, bool):
         return Bars() if wanted else SILENT
+    if not (hasattr(wanted, "task") and hasattr(wanted, "note")):
+        raise UsageError(
+            f"progress is {wanted!r}", cure="Give True, False or an object of miner.Progress"
+        )
     return wanted

@@ -94,6 +94,8 @@ def _read_frame(frame: pl.LazyFrame, text_column: str | None) -> Iterator[str | 
 
 
 def _choose(names: Sequence[str], text_column: str | None) -> str:
+    if not names:
+        raise UsageError("the table has no column of text", cure="Give one that has")
     try:
         return choose_column(names, text_column)
     except CorpusError as error:
@@ -140,6 +142,10 @@ def _check_paths(texts: Iterator[Any]) -> Iterator[Any]:
             f"these texts are names of files, such as {first[0]!r}",
             cure="Give Path objects, or a glob, to mine the files; a polars Series of the names "
             "mines the names themselves",
+        )
+    if first and isinstance(first[0], Mapping):
+        raise UsageError(
+            "the corpus is a list of dict", cure="Give polars.DataFrame(rows), with text_column"
         )
     return chain(first, texts)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ from miner.corpus import Source
 from miner.errors import UsageError
 from miner.pipeline import mine as mine_corpus
 from miner.progress import SILENT, Progress, choose_progress
-from miner.runs.store import Existing
+from miner.runs.store import Existing, FinishedError
 
 
 def mine(
@@ -71,7 +72,7 @@ def mine(
         memory: for counting, such as `2GiB`; a larger corpus is counted in passes.
         seed: of every random choice. The same settings and text give the same bytes.
         patterns: regular expressions by name, whose matches are one atom each.
-        resume: go on with a run in `out` that was cut off.
+        resume: go on with a run in `out` that was cut off; one that is whole is opened.
         overwrite: replace a run in `out`.
         progress: True for bars on standard error or in the notebook, or an object of the protocol
             `miner.Progress`.
@@ -113,9 +114,12 @@ def mine(
             "resume goes on with a run in out, and replaces none", cure="Give out, not overwrite"
         )
     if out is not None:
-        return mine_paths(
-            config, Path(out), texts=texts, resume=resume, overwrite=overwrite, progress=told
-        )
+        try:
+            return mine_paths(
+                config, Path(out), texts=texts, resume=resume, overwrite=overwrite, progress=told
+            )
+        except FinishedError:  # whoever goes on until it is done meets it done
+            return Run(Path(out))
     home = tempfile.TemporaryDirectory(prefix="miner-", ignore_cleanup_errors=True)
     mine_corpus(config, Path(home.name, "run"), texts=texts, progress=told)
     return Run(Path(home.name, "run"), home=home)
@@ -155,4 +159,6 @@ def open_run(
     ...     print(error.problem)
     holds no run of miner
     """
+    if not isinstance(folder, str | os.PathLike):
+        raise UsageError(f"folder is {type(folder).__name__}", cure="Give the path of a run folder")
     return Run(Path(folder), policy=policy)

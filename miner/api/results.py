@@ -9,15 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from miner.api.pictures import write_text
+from miner.corpus import encode_text
 from miner.errors import UsageError
 
 TextOrPath = str | os.PathLike[str]
+
+
+def check_text(text: object, name: str = "text") -> None:
+    """UsageError where something else, or half a surrogate pair, stands in the place of a text."""
+    encode_text(text, name, cure="Give one str")
 
 
 def check_texts(texts: Iterable[Any], name: str = "texts") -> None:
     """UsageError where a text stands in the place of several: it would be read letter by letter."""
     if isinstance(texts, str):
         raise UsageError(f"{name} is one text", cure=f"Give several: {name}=[{texts[:20]!r}]")
+    if not isinstance(texts, Iterable):
+        raise UsageError(f"{name} is {type(texts).__name__}", cure="Give an iterable of str")
 
 
 def list_paths(corpus: TextOrPath | Sequence[TextOrPath] | None) -> tuple[str, ...]:

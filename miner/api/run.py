@@ -6,6 +6,7 @@ import getpass
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from hashlib import blake2b
@@ -17,9 +18,10 @@ import numpy as np
 import polars as pl
 
 from miner.api.pictures import Picture, draw_savings, draw_units, write_run
-from miner.api.results import Result, TextOrPath, check_texts, list_paths
+from miner.api.results import Result, TextOrPath, check_text, check_texts, list_paths
 from miner.api.units import Explanation, Unit, make_explanation, make_unit
 from miner.config import MineConfig
+from miner.corpus import encode_text
 from miner.errors import RunError, UsageError
 from miner.progress import Progress, choose_progress
 from miner.report.drawing import redraw_report
@@ -154,7 +156,14 @@ class Run:
         return map(make_unit, self.units.iter_rows(named=True))
 
     def __contains__(self, text: object) -> bool:
-        return isinstance(text, str) and self._lexicon.find(text) is not None
+        return isinstance(text, str) and self._find(text) is not None
+
+    def _find(self, text: str) -> int | None:
+        """Return the rank of the unit that a text is; what is no text, for half a pair, is none."""
+        try:
+            return self._lexicon.find(text)
+        except UnicodeEncodeError:
+            return None
 
     def __getitem__(self, key: str | int) -> Unit:
         """Return a unit by a text, in any case and spacing, or by its rank, from 1.
@@ -162,10 +171,12 @@ class Run:
         Raises:
             KeyError: there is none.
         """
-        rank = self._lexicon.find(key) if isinstance(key, str) else key
-        if rank is None or not 1 <= rank <= len(self):
+        rank = self._find(key) if isinstance(key, str) else key
+        if not isinstance(rank, int | np.integer) or isinstance(rank, bool):
             raise KeyError(key)
-        return make_unit(self.units.row(rank - 1, named=True))
+        if not 1 <= rank <= len(self):
+            raise KeyError(key)
+        return make_unit(self.units.row(int(rank) - 1, named=True))
 
     def __repr__(self) -> str:
         kept, tried = len(self), sum(self.manifest.verdicts.values())
@@ -263,6 +274,7 @@ class Run:
 
     def spans(self, text: str) -> list[Span]:
         """Return the pieces of a text with their places: `start, end, text, rank`."""
+        check_text(text)
         return self._segmenter.spans(text)
 
     def spans_batch(self, texts: Iterable[str]) -> Iterator[list[Span]]:
@@ -351,6 +363,7 @@ class Run:
         """
         from miner.review.telling import explain_text
 
+        check_text(text)
         return make_explanation(explain_text(self.folder, text, policy=self.policy))
 
     def lookup(
@@ -375,6 +388,7 @@ class Run:
         from miner.lexicon.looking import look_up
         from miner.lexicon.view import describe_lookup
 
+        check_text(text)
         lexicon = self._lexicon
         if tokenizer is not None:
             lexicon = Lexicon(self.folder, policy=self.policy, tokenizer=tokenizer)
@@ -389,16 +403,25 @@ class Run:
             k: how many. There are none of a text of which nothing is known.
 
         Raises:
-            UsageError: there is no unit of that rank, or the vector has another width.
+            UsageError: there is no unit of that rank, the vector has another width, or `k` is
+                below 1.
         """
-        return self._lexicon.near(text, k)
+        if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+            raise UsageError(f"k is {k!r}", cure="Give 1 or more")
+        if isinstance(text, np.integer):
+            text = int(text)
+        if isinstance(text, bool) or not isinstance(text, int | np.ndarray):
+            encode_text(text, "text", cure="Give a text, a rank or a vector")
+        return self._lexicon.near(text, int(k))
 
     def vector(self, text: str) -> np.ndarray:
         """Return the vector of a text, float32 (columns,), of length 1; zeros for the unknown."""
+        check_text(text)
         return self._lexicon.vector(text)
 
     def decompose(self, text: str) -> Decomposition:
         """Return what a text is made of, a glued one too, and how sure that is."""
+        check_text(text)
         return self._lexicon.decompose(text)
 
     # People
@@ -431,6 +454,12 @@ class Run:
             verdict: [self._find_unit(text, verdict) for text in texts]
             for verdict, texts in wanted.items()
         }
+        said = Counter(unit for units in changes.values() for unit in set(units))
+        twice = [token for (token, _), times in said.items() if times > 1]
+        if twice:
+            raise UsageError(
+                f"two things are said of {twice[0]!r}", cure="Accept, reject or clear a text"
+            )
         log = Log(name_log(self.folder, reviewer or getpass.getuser()))
         for verdict, units in changes.items():
             if units:
@@ -438,6 +467,7 @@ class Run:
         self._forget()
 
     def _find_unit(self, text: str, verdict: str | None) -> tuple[str, tuple[str, ...]]:
+        check_text(text, verdict or "clear")
         run = self._finished
         if verdict == "accept":
             unit, problem = check_form(run, text)
@@ -597,6 +627,8 @@ class Run:
         Raises:
             UsageError, RunError, CorpusError, TokenizerError: with the place and the cure.
         """
+        if corpus is not None and not list_paths(corpus):
+            raise UsageError("corpus names no file", cure="Give paths, or None for the run's text")
         from miner.api.tokenizers import train_tokenizer
         from miner.tokenizer.training.training import TrainConfig
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,8 +15,8 @@ import numpy as np
 import polars as pl
 
 from miner.api.pictures import write_text
-from miner.api.results import TextOrPath
-from miner.errors import RunError, UsageError
+from miner.api.results import TextOrPath, check_text, check_texts
+from miner.errors import RunError, TokenizerError, UsageError
 from miner.progress import Progress, choose_progress
 from miner.tokenizer.checking.checking import Check, check_tokenizer, read_unit_ids
 from miner.tokenizer.checking.view import list_checks, summarize_checks
@@ -110,14 +111,36 @@ class Tokenizer:
         Raises:
             TokenizerError: the text cannot be cut; half a surrogate pair is no text.
         """
+        if not isinstance(text, str):
+            check_text(text)
         return self.encode_batch([text])[0].tolist()
 
     def encode_batch(self, texts: Iterable[str]) -> list[np.ndarray]:
         """Return the ids of each text, int64 (tokens,)."""
-        return self._loaded.encode(list(texts))
+        check_texts(texts)
+        wanted = list(texts)
+        for number, text in enumerate(wanted):
+            if not isinstance(text, str):
+                check_text(text, f"texts[{number}]")
+        return self._loaded.encode(wanted)
 
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
-        """Return the text of some ids; special tokens are written out."""
+        """Return the text of some ids; special tokens are written out.
+
+        Raises:
+            UsageError: these are no integers.
+            TokenizerError: one is no id of this tokenizer.
+        """
+        wanted = np.asarray(ids)
+        if wanted.ndim != 1 or (wanted.size and wanted.dtype.kind not in "iuO"):
+            raise UsageError(f"ids are {ids!r:.80}", cure="Give a sequence of int")
+        strange = wanted[(wanted < 0) | (wanted >= self.vocab_size)]
+        if strange.size:
+            raise TokenizerError(
+                f"there is no id {strange[0]}",
+                where=self._loaded.name,
+                cure=f"Its ids are 0 to {self.vocab_size - 1:,}",
+            )
         return self._loaded.decode([ids])[0]
 
     def tokenize(self, text: str) -> list[str]:
@@ -125,6 +148,8 @@ class Tokenizer:
 
         A character that is several ids, as bytes are, comes once.
         """
+        if not isinstance(text, str):
+            check_text(text)
         pieces, begin, end = [], 0, 0
         for _, start, stop in self._loaded.spans([text])[0]:
             if start >= end > begin:
@@ -211,6 +236,8 @@ def load_tokenizer(path: TextOrPath) -> Tokenizer:
     ...     print(error.where)
     nowhere
     """
+    if not isinstance(path, str | os.PathLike):
+        raise UsageError(f"path is {type(path).__name__}", cure="Give the path of a tokenizer")
     return Tokenizer(read_tokenizer(path), Path(path))
 
 

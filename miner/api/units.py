@@ -80,11 +80,12 @@ class Explanation:
 
 
 def make_explanation(found: Mapping[str, Any]) -> Explanation:
-    """Return what `explain_text` found as an object."""
-    return Explanation(
-        found["token"],
-        found.get("verdict"),
-        found["headline"],
-        tuple(found.get("changes", ())),
-        found,
-    )
+    """Return what `explain_text` found as an object; its verdict obeys the reviewers."""
+    verdict, headline = found.get("verdict"), found["headline"]
+    now = found.get("reviewed") or {}
+    if now.get("verdict") not in (None, verdict):
+        verdict = now["verdict"]
+        headline = (
+            f"Its reviewers make it {verdict}{': ' if now['detail'] else ''}{now['detail'] or ''}."
+        )
+    return Explanation(found["token"], verdict, headline, tuple(found.get("changes", ())), found)

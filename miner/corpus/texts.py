@@ -51,20 +51,29 @@ def spool_texts(
 
 
 def _encode(text: str | None, number: int, name: str) -> bytes:
-    if text is None:
-        return b""
+    return b"" if text is None else encode_text(text, f"{name}[{number}]")
+
+
+def encode_text(
+    text: object,
+    where: str,
+    *,
+    errors: str = "strict",
+    cure: str = "Give strings; of a table name the column: text_column",
+) -> bytes:
+    """Return a text in UTF-8; UsageError where it is no text, or holds half a surrogate pair.
+
+    >>> encode_text("жар", "texts[0]") == "жар".encode()
+    True
+    """
     if not isinstance(text, str):
-        raise UsageError(
-            f"is {type(text).__name__}, and no text",
-            where=f"{name}[{number}]",
-            cure="Give strings; of a table name the column: text_column",
-        )
+        raise UsageError(f"is {type(text).__name__}, and no text", where=where, cure=cure)
     try:
-        return text.encode()
+        return text.encode(errors=errors)
     except UnicodeEncodeError as error:
         raise UsageError(
             f"half a surrogate pair at character {error.start}",
-            where=f"{name}[{number}]",
+            where=where,
             cure='Mend it: text.encode("utf-8", "replace").decode()',
         ) from error
 

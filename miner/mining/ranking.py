@@ -45,14 +45,32 @@ def prove_proposals(
 
 
 def count_places(proposals: pl.DataFrame, atoms: Atoms, candidates: Candidates) -> pl.DataFrame:
-    """Return `proposals` with `unit_count`: the places that each kept run owns once all are cut."""
+    """Return `proposals` with `unit_count`: the places that each unit owns once all are cut.
+
+    What is one atom owns the places that no kept run takes.
+    """
     stays = (pl.col("verdict") == Verdict.KEPT) & pl.col("candidate").is_not_null()
     values = final_values(proposals.filter(stays), candidates)
     counts = cut_stream(atoms.mined, candidates, values)
     owned = pl.Series(counts[proposals["candidate"].fill_null(0).to_numpy()])
+    numbers = proposals["atom"].fill_null(0).to_numpy()
+    taken = pl.Series(_count_taken(counts, atoms, candidates)[numbers])
     kept = pl.col("verdict") == Verdict.KEPT
-    others = pl.when(kept).then("unit_count").otherwise(0)
+    others = pl.when(kept).then(pl.col("count") - taken).otherwise(0)
     return proposals.with_columns(unit_count=pl.when(stays).then(owned).otherwise(others))
+
+
+def _count_taken(counts: np.ndarray, atoms: Atoms, candidates: Candidates) -> np.ndarray:
+    """Return how many places of each atom stand in a run that owns its place, int64 (atoms + 1,).
+
+    `counts` int64 (candidates,): the places that each run owns.
+    """
+    rows = np.flatnonzero(counts)
+    keys = candidates.keys[rows] >> 1
+    taken = np.zeros(atoms.table.height + 1, np.int64)
+    np.add.at(taken, keys, counts[rows, None])
+    taken[0] = 0  # a key of 0 is no atom
+    return taken
 
 
 def final_values(kept: pl.DataFrame, candidates: Candidates) -> np.ndarray:

@@ -111,7 +111,7 @@ def judge_runs(
     enough = int(trusted.sum()) >= FEWEST_SHOWN
     if seeds.any() and not enough:
         LOG.warning(
-            "only %d seeds and shown units occur often enough; it takes %d to learn from them",
+            "seeds and shown units that occur often enough: %d; it takes %d to learn from them",
             trusted.sum(),
             FEWEST_SHOWN,
         )

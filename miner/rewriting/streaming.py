@@ -13,13 +13,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from miner.corpus import find_sources
+from miner.corpus import encode_text, find_sources
 from miner.corpus.streams import Stream
 from miner.errors import CorpusError, RunError, UsageError, say_reason
 from miner.progress import SILENT, Advance, Progress
@@ -238,9 +238,13 @@ def _pass(block: bytes, part: Part, job: Job, counts: np.ndarray) -> bytes:
 
 def convert_texts(texts: Iterable[str], job: Job) -> Iterator[str]:
     """Yield each text as hyperword text, or restored: a text may hold line ends, and keeps them."""
-    rest = iter(texts)
+    rest, numbers = iter(texts), count()
     while batch := list(islice(rest, TEXTS_AT_ONCE)):
-        block = "".join(f"{text}\n" for text in batch).encode("utf-8", "surrogateescape")
+        block = b"".join(
+            encode_text(text, f"texts[{next(numbers)}]", errors="surrogateescape", cure="Give str")
+            + b"\n"
+            for text in batch
+        )
         changed, _ = convert_block(block, "lines", job)
         lines = iter(changed.decode("utf-8", "surrogateescape").split("\n"))
         for text in batch:

@@ -31,6 +31,10 @@ _KEY = "run.json"
 T = TypeVar("T")
 
 
+class FinishedError(RunError):
+    """The run that was to go on is whole."""
+
+
 @dataclass(frozen=True)
 class Cost:
     """What a stage cost: wall and CPU seconds, rows that came out, peak memory of the process.
@@ -120,7 +124,9 @@ def _clear_way(out: Path, partial: Path, key: dict[str, Any], *, existing: Exist
         _check_target(out, existing=told.get("existing", existing))
         return True
     if existing == "resume" and _read_key(out / MANIFEST).get("key") == key:
-        raise RunError("the run is already finished", where=str(out), cure="Nothing is left to do")
+        raise FinishedError(
+            "the run is already finished", where=str(out), cure="Nothing is left to do"
+        )
     _check_target(out, existing=existing)
     if not partial.exists():
         return False

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from watched import ROOT
 
@@ -102,6 +103,41 @@ def test_a_wrong_setting_is_one_clear_error(settings: dict[str, Any], told: str)
     with pytest.raises(miner.UsageError, match=re.escape(told)) as caught:
         miner.mine(PAIRS, **settings)
     assert isinstance(caught.value, ValueError) and "\n" not in str(caught.value)
+
+
+def test_what_goes_on_until_it_is_done_meets_it_done(tmp_path: Path) -> None:
+    made = miner.mine(PAIRS, out=tmp_path / "run")
+    again = miner.mine(PAIRS, out=tmp_path / "run", resume=True)
+    assert again.stamp == made.stamp and again.manifest == made.manifest
+    with pytest.raises(miner.RunError, match="another run is there"):
+        miner.mine(PAIRS[:9], out=tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize(
+    ("corpus", "told"),
+    [
+        (["", " ", "\n"], "nothing but white space"),
+        ([{"text": "a b"}], r"a list of dict. Give polars.DataFrame"),
+        (pl.DataFrame({"n": [1]}), "the table has no column of text"),
+        ("x" * 5_000, r"x{300}\.\.\. ?: "),
+    ],
+)
+def test_a_corpus_that_holds_no_text_says_so(corpus: Any, told: str) -> None:
+    with pytest.raises(miner.MinerError, match=told):
+        miner.mine(corpus)
+
+
+@pytest.mark.parametrize("open_it", [miner.open_run, miner.load_tokenizer])
+def test_what_is_no_path_says_so(open_it: Any) -> None:
+    for wrong in (None, 3, ["outputs/x"]):
+        with pytest.raises(miner.UsageError, match="Give the path of a"):
+            open_it(wrong)
+
+
+def test_progress_is_a_truth_or_of_the_protocol() -> None:
+    for wrong in ("yes", None, 1):
+        with pytest.raises(miner.UsageError, match="progress is"):
+            miner.mine(PAIRS, progress=wrong)  # type: ignore[arg-type]
 
 
 def test_a_wrong_pattern_is_named() -> None:

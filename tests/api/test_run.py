@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import threading
 from collections import Counter
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -59,7 +61,9 @@ def test_a_unit_by_text_and_by_rank(run: miner.Run) -> None:
     assert unit.count >= unit.unit_count > 0 and 0 <= unit.score <= 1
     assert {"pmi", "npmi", "log_likelihood"} <= set(unit.statistics)
     assert "из года в год" in run and "года в" not in run and 5 not in run
-    for wrong in ("no such thing", 0, len(run) + 1):
+    assert run[np.int64(unit.rank)] == unit
+    for wrong in ("no such thing", "\ud800", 0, len(run) + 1, True, None, 1.5):
+        assert wrong not in run
         with pytest.raises(KeyError):
             run[wrong]
 
@@ -69,9 +73,9 @@ def test_a_text_is_cut_as_the_corpus_was(run: miner.Run) -> None:
     lines = DEMO.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     mined = [line for line, held in zip(lines, choose_held(len(lines)), strict=True) if not held]
     found = Counter(span.rank for spans in run.spans_batch(mined) for span in spans if span.rank)
-    several = run.units.filter(pl.col("atoms").list.len() > 1)
-    assert several.height > 1_000
-    for rank, owned in several.select("rank", "unit_count").iter_rows():
+    assert len(run) > 1_000 and run.units.filter(pl.col("atoms").list.len() == 1).height > 10
+    assert run.units.filter(pl.col("unit_count") < pl.col("count")).height > 100
+    for rank, owned in run.units.select("rank", "unit_count").iter_rows():
         assert found[rank] == owned
 
 
@@ -161,10 +165,42 @@ def test_decisions_hold_at_once_and_are_taken_back(copied: miner.Run) -> None:
     assert copied.units["token"].to_list() == before and copied.decisions.is_empty()
 
 
+def test_what_people_decided_is_what_explains(copied: miner.Run) -> None:
+    copied.decide(accept=["ad hoc"], reject=["in the"], reviewer="me")
+    rejected, accepted = copied.explain("in the"), copied.explain("ad hoc")
+    assert (rejected.verdict, accepted.verdict) == ("rejected", "kept")
+    assert rejected.headline == "Its reviewers make it rejected: a reviewer said so."
+    assert miner.open_run(copied.folder).explain("in the").verdict == "rejected"
+
+
+def test_two_things_said_of_a_text_are_none(copied: miner.Run) -> None:
+    with pytest.raises(miner.UsageError, match="two things are said of 'in the'"):
+        copied.decide(accept=["in the"], reject=["In  The"], reviewer="me")
+    assert copied.decisions.is_empty()
+
+
 def test_what_cannot_be_a_unit_is_refused_and_nothing_is_decided(copied: miner.Run) -> None:
     with pytest.raises(miner.UsageError, match="cannot be a unit"):
         copied.decide(reject=["in the"], accept=["stops here. And there"], reviewer="me")
     assert "in the" in copied and copied.decisions.is_empty()
+
+
+@pytest.mark.parametrize("wrong", [None, 5, b"in the", ["in the"], "\ud800 in the"])
+def test_what_is_no_text_is_one_clear_error(run: miner.Run, wrong: Any) -> None:
+    one = [run.spans, run.explain, run.lookup, run.vector, run.decompose]
+    several = [run.spans_batch, run.rewrite, run.restore]
+    calls = [partial(call, wrong) for call in one] + [partial(call, [wrong]) for call in several]
+    for call in calls:
+        with pytest.raises(miner.UsageError, match=r"and no text|half a surrogate pair"):
+            list(call())  # type: ignore[call-overload]
+    for batch in (run.segment_batch, *several):
+        with pytest.raises(miner.UsageError, match=r"^texts is"):
+            batch("in the" if isinstance(wrong, list | bytes) else 5)  # type: ignore[arg-type]
+    if not isinstance(wrong, int):
+        with pytest.raises(miner.UsageError, match=r"and no text|half a surrogate pair"):
+            run.near(wrong)
+    with pytest.raises(miner.UsageError, match=r"and no text|half a surrogate pair"):
+        run.decide(accept=[wrong])
 
 
 def test_a_new_run_obeys(copied: miner.Run) -> None:
@@ -286,6 +322,8 @@ def test_wrong_use_is_one_clear_error(run: miner.Run, tmp_path: Path) -> None:
         "cannot be written": [lambda: run.plot_map().save(tmp_path)],
         "It must be": [lambda: run.export(tmp_path / "a", format="doc")],  # type: ignore[arg-type]
         "nothing to take apart": [lambda: run.decompose("")],
+        "k is 0": [lambda: run.near("in the", 0)],
+        "corpus names no file": [lambda: run.train_tokenizer(corpus=[])],
     }
     for told, calls in asked.items():
         for call in calls:

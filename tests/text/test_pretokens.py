@@ -26,7 +26,7 @@ from miner.text.pretokens import (
     cut_text,
     load_atoms,
 )
-from miner.text.profiles import PROFILES, detect_profile
+from miner.text.profiles import PROFILES, count_joints, detect_profile
 from miner.text.recut import list_forms
 from miner.text.unicode import (
     APOSTROPHE,
@@ -374,3 +374,9 @@ def test_the_profile_is_told_from_a_few_lines(text: str, profile: str) -> None:
 def test_the_profile_is_told_from_real_text(shared: Path, name: str) -> None:
     with gzip.open(shared / "corpora" / f"{name}.txt.gz") as handle:
         assert detect_profile(handle.read(1 << 20)).name == REAL[name]
+
+
+def test_joints_are_counted_in_linear_time() -> None:
+    """A word is looked at once, however long: at 4 million signs a square would take hours."""
+    long = "а" * 4_000_000
+    assert count_joints(f"{long} a-na {long}_x-y") == count_joints("а a-na а_x-y") == 1
