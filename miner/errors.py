@@ -17,6 +17,8 @@ A `UsageError` is a `ValueError` too: it is what a wrong argument of a public fu
 from __future__ import annotations
 
 import importlib.util
+import re
+from collections.abc import Callable
 
 LONGEST_PLACE = 300  # characters of `where` in a message; a text may stand where a path should
 
@@ -25,11 +27,12 @@ class MinerError(Exception):
     """An error with a cure: `str(error)` is one line for the user.
 
     `problem`, what is wrong; `where`, the file or folder, None for none; `cure`, what mends it,
-    None where nobody knows; `exit_code`, that of the command.
+    None where nobody knows; `exit_code`, that of the command. Both name options as the command
+    does; `str(error)` names the arguments of Python, `as_command` the options.
 
-    >>> error = MinerError("holds no run", where="outputs/x", cure="Mine it")
-    >>> str(error), error.cure
-    ('outputs/x: holds no run. Mine it', 'Mine it')
+    >>> error = MinerError("it is there", where="outputs/x", cure="Choose another --out")
+    >>> str(error), error.as_command()
+    ('outputs/x: it is there. Choose another out', 'outputs/x: it is there. Choose another --out')
     """
 
     exit_code = 3
@@ -41,11 +44,32 @@ class MinerError(Exception):
         super().__init__(str(self))
 
     def __str__(self) -> str:
+        return self._write(_name_arguments)
+
+    def as_command(self) -> str:
+        """Return the line that the command prints."""
+        return self._write(str)
+
+    def _write(self, name: Callable[[str], str]) -> str:
         where = self.where
         if where and len(where) > LONGEST_PLACE:
             where = f"{where[:LONGEST_PLACE]}..."
-        line = f"{where}: {self.problem}" if where else self.problem
-        return f"{line}. {self.cure}" if self.cure else line
+        problem = name(self.problem)
+        line = f"{where}: {problem}" if where else problem
+        return f"{line}. {name(self.cure)}" if self.cure else line
+
+
+# A command to be run stays as it is, to the end of the line; so does what is quoted.
+_OPTION = re.compile(r"(\bminer [a-z]+ .*|'[^']*'|`[^`]*`)|(?<![\w-])--([a-z][a-z-]*)", re.DOTALL)
+
+
+def _name_arguments(text: str) -> str:
+    """Return a text with the arguments of Python in the place of the command's options.
+
+    >>> _name_arguments("Give a larger --vocab-size, or run miner mine --out x")
+    'Give a larger vocab_size, or run miner mine --out x'
+    """
+    return _OPTION.sub(lambda found: found[1] or found[2].replace("-", "_"), text)
 
 
 class UsageError(MinerError, ValueError):

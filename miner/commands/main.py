@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     try:
         code = commands.main(arguments, prog_name="miner", standalone_mode=False)
     except MinerError as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo(f"error: {error.as_command()}", err=True)
         sys.exit(error.exit_code)
     except click.ClickException as error:
         error.show()

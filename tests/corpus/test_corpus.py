@@ -433,7 +433,7 @@ def test_links_that_go_round(folder) -> None:
 def test_bytes_and_text_are_not_mixed(folder) -> None:
     make(folder / "a.txt", b"x")
     make(folder / "b.bin", b"x")
-    with pytest.raises(CorpusError, match=r"b\.bin is bytes and .*a\.txt is text.*--profile bytes"):
+    with pytest.raises(CorpusError, match=r"b\.bin is bytes and .*a\.txt is text.*profile bytes"):
         find_sources([str(folder)])
 
 
@@ -475,7 +475,7 @@ def test_bad_utf8_in_lines(folder, bad, chunk_bytes) -> None:
     good = len(bad) - len(bad.lstrip(b"caf"))
     message = refusal(path, chunk_bytes=chunk_bytes)
     assert message.startswith(f"{path}, line 2, byte {6 + good}: bad UTF-8 (bytes ")
-    assert "iconv" in message and "--on-error skip" in message
+    assert "iconv" in message and "on_error skip" in message
     documents, skipped = read_skipping(path, chunk_bytes=chunk_bytes)
     assert documents == [b"one", b"two"]
     places = [f"line 2, byte {6 + good}", f"line 4, byte {6 + len(bad) + 5 + good}"]
@@ -513,7 +513,7 @@ def test_bad_json_lines(folder, line, problem) -> None:
     path = make(folder / "a.jsonl", content.encode())
     message = refusal(path)
     assert message.startswith(f"{path}, line 2, byte 21: {problem}")
-    assert "--on-error skip" in message
+    assert "on_error skip" in message
     documents, skipped = read_skipping(path)
     assert documents == ["один".encode(), "два".encode()]
     assert [trouble.place for trouble in skipped] == [
@@ -548,7 +548,7 @@ def test_malformed_csv(folder) -> None:
     path = make(folder / "a.csv", content)
     message = refusal(path)
     assert message.startswith(f"{path}, line 3, byte 13: malformed record: 1 fields where ")
-    assert "Mend the record, or go on without it by --on-error skip" in message
+    assert "Mend the record, or go on without it by on_error skip" in message
     for chunk_bytes in (1, 8, 1000):
         documents, skipped = read_skipping(path, chunk_bytes=chunk_bytes)
         assert documents == [b"one", b"two\nlines"]
@@ -600,7 +600,7 @@ def test_corrupt_archives(folder, ending) -> None:
         message = refusal(path)
         assert f"{path}, after " in message
         assert f"corrupt {ending[1:]} archive (" in message
-        assert "Fetch or pack the file again, or go on without it by --on-error skip" in message
+        assert "Fetch or pack the file again, or go on without it by on_error skip" in message
 
 
 def test_a_truncated_archive_of_bytes_is_no_document(folder) -> None:
@@ -629,7 +629,7 @@ def test_truncated_parquet(folder) -> None:
         path = make(folder / "a.parquet", content[:cut])
         message = refusal(path)
         assert message.startswith(f"{path}, after 0 rows: truncated or corrupt Parquet file (")
-        assert "write the file again, or go on without it by --on-error skip" in message
+        assert "write the file again, or go on without it by on_error skip" in message
         assert len(read_skipping(path)[1]) == 1
     make(folder / "a.parquet.gz", gzip.compress(content))
     with pytest.raises(CorpusError, match=r"a\.parquet\.gz: .*inside an archive\. Unpack it"):
@@ -669,7 +669,7 @@ def test_malformed_hex(folder) -> None:
         path = make(folder / "a.hex", dump)
         message = refusal(path)
         assert str(path) in message and problem in message
-        assert ("objcopy" if dump.startswith(b":") else "--on-error skip") in message
+        assert ("objcopy" if dump.startswith(b":") else "on_error skip") in message
         assert len(read_skipping(path)[1]) == 1
 
 
@@ -694,7 +694,7 @@ def test_malformed_safetensors(folder) -> None:
         path = make(folder / "a.safetensors", content)
         message = refusal(path)
         assert message.startswith(str(path)) and problem in message
-        assert "Fetch or write the file again, or go on without it by --on-error skip" in message
+        assert "Fetch or write the file again, or go on without it by on_error skip" in message
     documents, skipped = read_skipping(make(folder / "a.safetensors", whole[:-1]))
     assert (documents, len(skipped)) == ([b"abc"], 1)
 

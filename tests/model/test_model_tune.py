@@ -274,7 +274,7 @@ def test_a_head_with_a_bias_keeps_it() -> None:
 def test_a_model_that_takes_no_adapters_learns_rows_alone() -> None:
     config = MambaConfig(vocab_size=60, hidden_size=16, num_hidden_layers=1, state_size=4)
     rows = name_tables(MambaForCausalLM(config), range(50, 60), tied=True)
-    with pytest.raises(ModelError, match=r"MambaForCausalLM .*Give --rows-only"):
+    with pytest.raises(ModelError, match=r"MambaForCausalLM .*Give rows_only"):
         attach_parts(MambaForCausalLM(config), Parts(rows, 4), seed=0)
     assert list_learning(attach_parts(MambaForCausalLM(config), Parts(rows, 0), seed=0))
 
@@ -499,7 +499,7 @@ def test_a_full_disk_is_told_in_one_line(
     monkeypatch.setattr("safetensors.torch.save_file", fail)
     with pytest.raises(RunError, match="No space left") as told:
         tune(adopted, tmp_path / "out")
-    assert "--resume" in str(told.value) and "\n" not in str(told.value)
+    assert "resume" in str(told.value) and "\n" not in str(told.value)
     assert not (tmp_path / "out").exists()
 
 
@@ -515,8 +515,8 @@ BAD: dict[str, tuple[dict[str, Any], type[MinerError], str]] = {
     "no text": ({"corpus": ()}, UsageError, "no text is named"),
     "both": ({"run": Path("run")}, UsageError, "exclude each other"),
     "steps and epochs": ({"epochs": 2}, UsageError, "exclude each other"),
-    "no step": ({"steps": 0}, UsageError, "--steps is 0"),
-    "rate": ({"learning_rate": 0.0}, UsageError, "--learning-rate"),
+    "no step": ({"steps": 0}, UsageError, "steps is 0"),
+    "rate": ({"learning_rate": 0.0}, UsageError, "learning_rate"),
     "context": ({"context": 4096}, UsageError, "the model reads 2 to 128"),
     "four bits": ({"four_bit": True}, UsageError, "bitsandbytes|CUDA"),
 }  # fmt: skip
@@ -595,7 +595,7 @@ def test_a_loss_that_is_no_number_and_a_full_gpu_are_told(
         raise torch.cuda.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(steps, "sum_losses", run_out)
-    with pytest.raises(ModelError, match=r"too little memory\. Give a shorter --context"):
+    with pytest.raises(ModelError, match=r"too little memory\. Give a shorter context"):
         tune(adopted, tmp_path / "out")
     assert not list(tmp_path.iterdir())
 

@@ -212,7 +212,7 @@ def old(out: Path) -> dict[str, str]:
 
 @pytest.mark.usefixtures("old")
 def test_another_run_is_kept_unless_given_up(out: Path) -> None:
-    assert "--overwrite" in str(refusal(out))
+    assert "or overwrite" in str(refusal(out))
     write_run(out, existing="overwrite")
     assert "new atoms" in listing(out).values() and "old atoms" not in listing(out).values()
     assert [path.name for path in out.parent.iterdir()] == ["run"]

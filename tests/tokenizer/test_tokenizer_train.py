@@ -570,7 +570,7 @@ def test_a_size_without_room_for_bytes_is_refused(demo: MinedDemo, size: int) ->
 
 
 def test_a_negative_number_of_units_is_refused(demo: MinedDemo) -> None:
-    with pytest.raises(UsageError, match="--units is -1"):
+    with pytest.raises(UsageError, match="units is -1"):
         TrainConfig(demo.folder, ("x",), units=-1)
 
 
@@ -765,7 +765,7 @@ def test_without_a_corpus_it_is_the_text_of_the_run(
     bare = Path(shutil.copytree(demo.folder, tmp_path / "bare"))
     for file in (bare / "1_atoms").glob("originals.*"):
         file.unlink()
-    with pytest.raises(RunError, match=r"no copy of its text.*--corpus"):
+    with pytest.raises(RunError, match=r"no copy of its text.*Name the corpus: corpus"):
         train_tokenizer(TrainConfig(bare, ()), tmp_path / "none")
 
 

@@ -96,7 +96,7 @@ def test_one_text_that_does_not_fit_is_an_error_with_a_cure() -> None:
     def embed(chosen: np.ndarray) -> np.ndarray:
         raise OutOfRoomError(chosen)
 
-    with pytest.raises(EncoderError, match=r"one text of 7 tokens.*--device cpu"):
+    with pytest.raises(EncoderError, match=r"one text of 7 tokens.*device cpu"):
         embed_by_length(np.array([7, 7]), embed, tokens_at_once=64, out_of_memory=OutOfRoomError)
 
 
@@ -168,7 +168,7 @@ def test_unknown_name_is_one_line_with_the_cure(monkeypatch: pytest.MonkeyPatch)
         raise OSError("no network\nat all")
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", unreachable)
-    with pytest.raises(EncoderError, match="--encoder corpus") as caught:
+    with pytest.raises(EncoderError, match="or encoder corpus") as caught:
         load_encoder("no-such/encoder")
     assert "\n" not in str(caught.value)
 
@@ -186,7 +186,7 @@ def test_cuda_that_is_not_there_is_said_with_the_cure() -> None:
 
     if torch.cuda.is_available():
         pytest.skip("this machine has a CUDA device")
-    with pytest.raises(EncoderError, match="--device auto"):
+    with pytest.raises(EncoderError, match="Use device auto"):
         load_encoder("x", device="cuda")
 
 

@@ -172,7 +172,7 @@ def test_cuda_that_is_not_there_is_said_with_the_cure() -> None:
 
     if hasattr(faiss, "get_num_gpus") and faiss.get_num_gpus():
         pytest.skip("this machine has a CUDA device")
-    with pytest.raises(EncoderError, match="--device auto"):
+    with pytest.raises(EncoderError, match="Use device auto"):
         find_neighbors(random_rows(3), k=1, device="cuda")
 
 
