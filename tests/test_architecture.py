@@ -19,7 +19,7 @@ HOUSE = ROOT / "miner"
 GROUND = {"errors", "progress"}
 ROOMS: dict[str, set[str]] = {
     "errors": set(),
-    "progress": set(),
+    "progress": {"errors"},
     "config": GROUND,
     "corpus": GROUND,
     "text": {*GROUND, "corpus"},

@@ -81,7 +81,8 @@ def train(as_json: bool, **options: Any) -> None:
     if options["trainer"].startswith("sentencepiece") and options["base"] is None:
         need_extra("sentencepiece", f"--trainer {options['trainer']}")
     run = open_run(options.pop("run"), policy=options.pop("policy"))
-    tokenizer = run.train_tokenizer(options.pop("trainer"), progress=BARS, **options)
+    corpus = options.pop("corpus") or None
+    tokenizer = run.train_tokenizer(options.pop("trainer"), corpus=corpus, progress=BARS, **options)
     show(tokenizer.summary(), lambda: tokenizer.card, as_json=as_json)
 
 

@@ -162,7 +162,7 @@ WRONG = {  # (what somebody may give, what is said)
     "numbers": (lambda: [1, 2], r"texts\[0\]: is int, and no text"),
     "a number among texts": (lambda: ["a", 2.5], r"texts\[1\]: is float, and no text"),
     "lists": (lambda: [["a"]], r"texts\[0\]: is list, and no text"),
-    "rows": (lambda: [{"text": "a"}], r"texts\[0\]: is dict, and no text"),
+    "rows": (lambda: [{"text": "a"}], "a list of dict. Give polars.DataFrame"),
     "dict": (lambda: {"text": LINES}, "the corpus is dict"),
     "bytes": (lambda: b"a text", "the corpus is bytes"),
     "bytearray": (lambda: bytearray(b"a text"), "the corpus is bytearray"),
@@ -177,7 +177,7 @@ WRONG = {  # (what somebody may give, what is said)
     "a spent iterator": (lambda: iter(()), "the corpus holds no text"),
     "half a pair": (lambda: ["a", "b", "c\udfff"], r"texts\[2\]: half a surrogate pair at char"),
     "polars numbers": (lambda: pl.Series("n", [1]), "the column 'n' is Int64, and no text"),
-    "polars frame of numbers": (lambda: pl.DataFrame({"n": [1]}), "there are: none"),
+    "polars frame of numbers": (lambda: pl.DataFrame({"n": [1]}), "no column of text"),
     "polars frame of two": (lambda: pl.DataFrame(TWO), "no text column 'text'; there are: a, b"),
     "lazy frame of two": (lambda: pl.LazyFrame(TWO), "no text column 'text'; there are: a, b"),
     "pandas numbers": (in_pandas(lambda pandas: pandas.Series([1])), r"texts\[0\]: is int"),
@@ -185,7 +185,7 @@ WRONG = {  # (what somebody may give, what is said)
         in_pandas(lambda pandas: pandas.Series([float("nan"), 1])), r"texts\[1\]: is float"
     ),
     "pandas frame of numbers": (
-        in_pandas(lambda pandas: pandas.DataFrame({"n": [1]})), "there are: none"
+        in_pandas(lambda pandas: pandas.DataFrame({"n": [1]})), "no column of text"
     ),
     "pandas frame of two": (
         in_pandas(lambda pandas: pandas.DataFrame(TWO)), "no text column 'text'; there are: a, b"
@@ -204,7 +204,7 @@ WRONG = {  # (what somebody may give, what is said)
         "the data set has the splits 'train', 'test'. Give one of them",
     ),
     "data set of numbers": (
-        in_datasets(lambda datasets: datasets.Dataset.from_dict({"n": [1]})), "there are: none"
+        in_datasets(lambda datasets: datasets.Dataset.from_dict({"n": [1]})), "no column of text"
     ),
     "data set of two": (
         in_datasets(lambda datasets: datasets.Dataset.from_dict(TWO)),

@@ -91,10 +91,10 @@ def test_words_are_zipf_and_scenes_have_their_marks(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"lines": 99}, "--lines is 99"),
-        ({"units": 3}, "--units is 3"),
-        ({"seed": -1}, "--seed"),
-        ({"words": 10}, "--words"),
+        ({"lines": 99}, "lines is 99"),
+        ({"units": 3}, "units is 3"),
+        ({"seed": -1}, "seed"),
+        ({"words": 10}, "words"),
         ({"script": "klingon"}, "one of cyrillic"),
     ],
 )
