@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,9 @@ from miner.errors import UsageError
 TextOrPath = str | os.PathLike[str]
 
 
-def check_text(text: object, name: str = "text") -> None:
+def check_text(text: object, name: str = "text", *, cure: str = "Give one str") -> None:
     """UsageError where something else, or half a surrogate pair, stands in the place of a text."""
-    encode_text(text, name, cure="Give one str")
-
-
-def check_texts(texts: Iterable[Any], name: str = "texts") -> None:
-    """UsageError where a text stands in the place of several: it would be read letter by letter."""
-    if isinstance(texts, str):
-        raise UsageError(f"{name} is one text", cure=f"Give several: {name}=[{texts[:20]!r}]")
-    if not isinstance(texts, Iterable):
-        raise UsageError(f"{name} is {type(texts).__name__}", cure="Give an iterable of str")
+    encode_text(text, name, cure=cure)
 
 
 def list_paths(corpus: TextOrPath | Sequence[TextOrPath] | None) -> tuple[str, ...]:

@@ -18,10 +18,10 @@ import numpy as np
 import polars as pl
 
 from miner.api.pictures import Picture, draw_savings, draw_units, write_run
-from miner.api.results import Result, TextOrPath, check_text, check_texts, list_paths
+from miner.api.results import Result, TextOrPath, check_text, list_paths
 from miner.api.units import Explanation, Unit, make_explanation, make_unit
 from miner.config import MineConfig
-from miner.corpus import encode_text
+from miner.corpus import check_texts
 from miner.errors import RunError, UsageError
 from miner.progress import Progress, choose_progress
 from miner.report.drawing import redraw_report
@@ -269,7 +269,6 @@ class Run:
         self, texts: Iterable[str | Sequence[str]], *, canonical: bool = False
     ) -> list[list[str]]:
         """Return many texts in pieces, on all cores; either texts or, of each, its tokens."""
-        check_texts(texts)
         return list(self._segmenter.segment_of(texts, canonical=canonical))
 
     def spans(self, text: str) -> list[Span]:
@@ -279,7 +278,6 @@ class Run:
 
     def spans_batch(self, texts: Iterable[str]) -> Iterator[list[Span]]:
         """Yield the pieces of each text with their places, on all cores."""
-        check_texts(texts)
         return self._segmenter.spans_of(texts)
 
     def rewrite(
@@ -411,7 +409,7 @@ class Run:
         if isinstance(text, np.integer):
             text = int(text)
         if isinstance(text, bool) or not isinstance(text, int | np.ndarray):
-            encode_text(text, "text", cure="Give a text, a rank or a vector")
+            check_text(text, cure="Give a text, a rank or a vector")
         return self._lexicon.near(text, int(k))
 
     def vector(self, text: str) -> np.ndarray:

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import index
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +16,8 @@ import numpy as np
 import polars as pl
 
 from miner.api.pictures import write_text
-from miner.api.results import TextOrPath, check_text, check_texts
+from miner.api.results import TextOrPath
+from miner.corpus import check_texts, encode_text
 from miner.errors import RunError, TokenizerError, UsageError
 from miner.progress import Progress, choose_progress
 from miner.tokenizer.checking.checking import Check, check_tokenizer, read_unit_ids
@@ -111,18 +113,11 @@ class Tokenizer:
         Raises:
             TokenizerError: the text cannot be cut; half a surrogate pair is no text.
         """
-        if not isinstance(text, str):
-            check_text(text)
         return self.encode_batch([text])[0].tolist()
 
     def encode_batch(self, texts: Iterable[str]) -> list[np.ndarray]:
         """Return the ids of each text, int64 (tokens,)."""
-        check_texts(texts)
-        wanted = list(texts)
-        for number, text in enumerate(wanted):
-            if not isinstance(text, str):
-                check_text(text, f"texts[{number}]")
-        return self._loaded.encode(wanted)
+        return self._loaded.encode(_list_texts(texts))
 
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
         """Return the text of some ids; special tokens are written out.
@@ -131,27 +126,26 @@ class Tokenizer:
             UsageError: these are no integers.
             TokenizerError: one is no id of this tokenizer.
         """
-        wanted = np.asarray(ids)
-        if wanted.ndim != 1 or (wanted.size and wanted.dtype.kind not in "iuO"):
-            raise UsageError(f"ids are {ids!r:.80}", cure="Give a sequence of int")
-        strange = wanted[(wanted < 0) | (wanted >= self.vocab_size)]
-        if strange.size:
+        try:
+            numbers = [index(number) for number in ids]
+        except TypeError as error:
+            raise UsageError(f"ids are {ids!r:.80}", cure="Give a sequence of int") from error
+        strange = next((number for number in numbers if not 0 <= number < self.vocab_size), None)
+        if strange is not None:
             raise TokenizerError(
-                f"there is no id {strange[0]}",
+                f"there is no id {strange}",
                 where=self._loaded.name,
                 cure=f"Its ids are 0 to {self.vocab_size - 1:,}",
             )
-        return self._loaded.decode([ids])[0]
+        return self._loaded.decode([numbers])[0]
 
     def tokenize(self, text: str) -> list[str]:
         """Return a text cut where its tokens meet; joined, the pieces are the text.
 
         A character that is several ids, as bytes are, comes once.
         """
-        if not isinstance(text, str):
-            check_text(text)
         pieces, begin, end = [], 0, 0
-        for _, start, stop in self._loaded.spans([text])[0]:
+        for _, start, stop in self._loaded.spans(_list_texts([text]))[0]:
             if start >= end > begin:
                 pieces.append(text[begin:end])
                 begin = end
@@ -217,6 +211,16 @@ class Tokenizer:
 
     def _repr_html_(self) -> str:
         return write_text(self.summary())
+
+
+def _list_texts(texts: Iterable[str]) -> list[str]:
+    """Return texts as a list; UsageError where one is something else."""
+    check_texts(texts)
+    listed = list(texts)
+    for number, text in enumerate(listed):
+        if not isinstance(text, str):  # half a surrogate pair is the tokenizer's to tell
+            encode_text(text, f"texts[{number}]", cure="Give str")
+    return listed
 
 
 def load_tokenizer(path: TextOrPath) -> Tokenizer:

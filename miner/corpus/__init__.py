@@ -21,7 +21,7 @@ from miner.corpus.sources import find_sources, hash_sources, is_bytes
 from miner.corpus.streams import Stream
 from miner.corpus.tables import read_parquet
 from miner.corpus.text import LONGEST_RECORD, read_lines
-from miner.corpus.texts import encode_text, read_spooled, spool_texts
+from miner.corpus.texts import check_texts, encode_text, read_spooled, spool_texts
 from miner.errors import say_reason
 from miner.progress import Advance, idle
 
@@ -29,6 +29,7 @@ __all__ = [
     "Chunk",
     "Skipped",
     "Source",
+    "check_texts",
     "encode_text",
     "find_sources",
     "hash_sources",

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from itertools import count, islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -52,6 +53,14 @@ def spool_texts(
 
 def _encode(text: str | None, number: int, name: str) -> bytes:
     return b"" if text is None else encode_text(text, f"{name}[{number}]")
+
+
+def check_texts(texts: Iterable[Any], name: str = "texts") -> None:
+    """UsageError where a text stands in the place of several: it would be read letter by letter."""
+    if isinstance(texts, str):
+        raise UsageError(f"{name} is str, one text", cure=f"Give several: {name}=[{texts[:20]!r}]")
+    if isinstance(texts, bytes) or not isinstance(texts, Iterable):
+        raise UsageError(f"{name} is {type(texts).__name__}", cure="Give an iterable of str")
 
 
 def encode_text(

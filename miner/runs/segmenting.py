@@ -19,6 +19,7 @@ import numpy as np
 import polars as pl
 from numba import njit
 
+from miner.corpus import check_texts, encode_text
 from miner.errors import UsageError
 from miner.mining.candidates import Candidates
 from miner.mining.ranking import final_values
@@ -155,7 +156,8 @@ class Segmenter:
 
     def spans_of(self, texts: Iterable[str]) -> Iterator[list[Span]]:
         """Yield the pieces of each text; several threads cut, and the order stays."""
-        return chain.from_iterable(pieces.spans() for pieces in self._cut(_refuse_one(texts)))
+        check_texts(texts)
+        return chain.from_iterable(pieces.spans() for pieces in self._cut(texts))
 
     def segment_of(
         self, texts: Iterable[str | Sequence[str]], *, canonical: bool = False
@@ -165,7 +167,8 @@ class Segmenter:
         Where the texts come in tokens, these are the pieces, those of a unit joined by a space; a
         unit that begins or ends inside a token is none then.
         """
-        rest: Iterator[Any] = iter(_refuse_one(texts))
+        check_texts(texts)
+        rest: Iterator[Any] = iter(texts)
         first = list(islice(rest, 1))
         in_tokens = bool(first) and not isinstance(first[0], str)
         spell = _Forms(self.cutter.profile, keeps_marks=in_tokens)
@@ -209,11 +212,8 @@ class Segmenter:
             cut = self.cutter.cut(texts)
         except UnicodeEncodeError as error:
             number += next(i for i, text in enumerate(texts) if text == error.object)
-            raise UsageError(
-                f"half a surrogate pair at character {error.start}",
-                where=f"texts[{number}]",
-                cure='Mend it: text.encode("utf-8", "replace").decode()',
-            ) from error
+            encode_text(error.object, f"texts[{number}]")
+            raise
         spans, owners = cut.spans(), self._find_owners(cut)
         room = len(cut.keys) + len(cut.text) - int(np.subtract(*spans.T[::-1]).sum())
         pieces, first = np.empty((4, room), np.int64), np.empty(len(texts) + 1, np.int64)
@@ -242,13 +242,6 @@ class Segmenter:
         stream = Stream(ids, np.zeros(len(ids), np.uint8), np.array([1, 1 + len(cut.keys)]))
         owners = find_owners(stream, self.candidates, self.values, trie=self.trie)
         return owners[1 : 1 + len(cut.keys)]
-
-
-def _refuse_one(texts: Iterable[Any]) -> Iterable[Any]:
-    """UsageError where a text was given for texts."""
-    if isinstance(texts, str | bytes):
-        raise UsageError(f"texts is {type(texts).__name__}", cure="Give a list of texts")
-    return texts
 
 
 def _gather(texts: Iterable[str]) -> Iterator[tuple[int, list[str]]]:

@@ -516,7 +516,7 @@ BAD: dict[str, tuple[dict[str, Any], type[MinerError], str]] = {
     "both": ({"run": Path("run")}, UsageError, "exclude each other"),
     "steps and epochs": ({"epochs": 2}, UsageError, "exclude each other"),
     "no step": ({"steps": 0}, UsageError, "steps is 0"),
-    "rate": ({"learning_rate": 0.0}, UsageError, "learning_rate"),
+    "rate": ({"learning_rate": 0.0}, UsageError, "learning_rate is 0.0"),
     "context": ({"context": 4096}, UsageError, "the model reads 2 to 128"),
     "four bits": ({"four_bit": True}, UsageError, "bitsandbytes|CUDA"),
 }  # fmt: skip

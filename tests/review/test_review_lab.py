@@ -666,6 +666,13 @@ def iter_units(run: Path, token: str) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield explainer.unit(row)
 
 
+FOLLOWED = """() => {
+  const [row, unit] = ['.row.current .token', '.detail .unit'].map(
+    (name) => document.querySelector(`.miner-review ${name}`));
+  return row && unit && row.textContent === unit.textContent;
+}"""
+
+
 def test_a_hostile_corpus_is_mined_and_shown_as_text(
     review: Callable[..., Notebook], tmp_path: Path
 ) -> None:
@@ -690,10 +697,8 @@ def test_a_hostile_corpus_is_mined_and_shown_as_text(
     page, seen = book.page, ""
     for _ in range(min(40, open_finished(run).proposals.height)):
         book.press("a")
-        page.wait_for_timeout(130)
+        page.wait_for_function(FOLLOWED)
         seen += book.text(".detail")
-    page.wait_for_timeout(1_000)  # a busy machine draws the last one late
-    seen += book.text(".detail") + "".join(book.tokens())
     assert "<script>" in seen
     assert "onerror" in seen
     assert "[U+202E]" in seen

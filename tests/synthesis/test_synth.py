@@ -93,8 +93,8 @@ def test_words_are_zipf_and_scenes_have_their_marks(tmp_path: Path) -> None:
     [
         ({"lines": 99}, "lines is 99"),
         ({"units": 3}, "units is 3"),
-        ({"seed": -1}, "seed"),
-        ({"words": 10}, "words"),
+        ({"seed": -1}, "seed is -1"),
+        ({"words": 10}, "words is 10"),
         ({"script": "klingon"}, "one of cyrillic"),
     ],
 )
