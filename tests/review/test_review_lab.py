@@ -666,10 +666,11 @@ def iter_units(run: Path, token: str) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield explainer.unit(row)
 
 
-FOLLOWED = """() => {
+EXPLAINED = """() => {
   const [row, unit] = ['.row.current .token', '.detail .unit'].map(
     (name) => document.querySelector(`.miner-review ${name}`));
-  return row && unit && row.textContent === unit.textContent;
+  const told = document.querySelector('.miner-review .detail .reasons li');
+  return row && unit && told && row.textContent === unit.textContent;
 }"""
 
 
@@ -697,7 +698,7 @@ def test_a_hostile_corpus_is_mined_and_shown_as_text(
     page, seen = book.page, ""
     for _ in range(min(40, open_finished(run).proposals.height)):
         book.press("a")
-        page.wait_for_function(FOLLOWED)
+        page.wait_for_function(EXPLAINED)
         seen += book.text(".detail")
     assert "<script>" in seen
     assert "onerror" in seen
