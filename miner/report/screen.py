@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 
 import wcwidth
 
@@ -119,12 +120,18 @@ def wrap(text: str, columns: int, start: str = "") -> str:
                 line = margin
             else:
                 line += " "
-        for sign in wcwidth.iter_graphemes(word):  # a word may be longer than a line
+        for sign in _list_signs(word, columns - len(margin)):  # a word may be longer than a line
             if measure_width(line) + measure_width(sign) > columns:
                 lines.append(line)
                 line = margin
             line += sign
     return "\n".join([*lines, line.rstrip()])
+
+
+def _list_signs(text: str, columns: int) -> Iterator[str]:
+    """Yield the signs of a text; of one that is wider than a line (`ᄀᄀᄀ`), its characters."""
+    for sign in wcwidth.iter_graphemes(text):
+        yield from (sign if measure_width(sign) > columns else (sign,))
 
 
 def lay_context(before: str, unit: str, after: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from miner.report.screen import (
@@ -104,6 +104,7 @@ def test_units_of_a_concordance_stand_below_each_other(one: str, two: str, three
 
 
 @given(texts, st.integers(8, 40))
+@example("\u1100" * 3, 8)  # three jamo are one sign, and wider than a line
 def test_lines_are_no_wider_than_asked(text: str, columns: int) -> None:
     lines = wrap(text, columns, "  - ").split("\n")
     assert max(map(measure_width, lines)) <= columns
