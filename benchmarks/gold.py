@@ -6,13 +6,11 @@ in that pool. A system that does not list a gold unit loses it. For runs of thre
 the peers, which score pairs, are applied to each split into two parts; the lowest score stands
 for the run (the best split in the sense of miner.mining.scores).
 
-    python -m benchmarks.gold --run openstax=outputs/openstax --run en_novels=outputs/en_novels
+    python -m benchmarks.gold --run openstax=outputs/openstax
     python -m benchmarks.gold --seeded 1
-    python -m benchmarks.gold --ablation --encoder ../shared/models/potion-base-4m
 
-`--ablation` ranks by the miner's score with parts of the evidence left out, before runs compete
-for the text (`--run` adds a whole run's ranking); each cell is the average precision, and how
-many times gensim NPMI's that is.
+The ranker has learned from other English textbooks and from Open English WordNet, and saw nothing
+of this text. What it reaches on languages that it never saw: `python -m training.ranker report`.
 """
 
 from __future__ import annotations
@@ -27,45 +25,20 @@ import zlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 import polars as pl
 
 from benchmarks.peers import PAIR_SCORERS, PairCounts, check_pair_scorers
-from miner.corpus import find_sources, read_chunks
-from miner.mining import unithood
-from miner.mining.candidates import Candidates, count_candidates, default_min_count
-from miner.mining.embeddings import STORED, flatten_keys
-from miner.mining.scores import find_splits, score_candidates
-from miner.mining.spelling import spell_runs
-from miner.text.pretokens import Atoms, cut_chunks
-from miner.text.profiles import PROFILES
-from miner.vectors.corpus_encoder import embed_runs, train_encoder
-from miner.vectors.encoder import load_encoder
 
 WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 WORD_OR_STOP = re.compile(WORD.pattern + r"|(?:[^\w\s]|_)+|\n")
 MAX_LENGTH = 5
 
-CORPORA = {"openstax": "gold/openstax_ccby.txt.gz", "en_novels": "corpora/en_novels.txt.gz"}
+CORPORA = {"openstax": "gold/openstax_ccby.txt.gz"}
 GOLD_LISTS = {"terms": "gold/openstax_ccby_terms.txt", "wordnet": "gold/oewn_multiword.txt.gz"}
 LENGTHS = (("bigrams", 2), ("2..5", MAX_LENGTH))
-OWN = "corpus"  # the encoder that is trained on the corpus
-# which weights of miner.mining.unithood are zero, and whether there are vectors
-ABLATIONS: dict[str, tuple[tuple[str, ...], bool]] = {
-    "all evidence": ((), True),
-    "without vectors": ((), False),
-    "without association": (("ASSOCIATION",), True),
-    "without freedom": (("FREEDOM",), True),
-    "without shown": (("SHOWN",), True),
-    "without confirmed": (("CONFIRMED",), True),
-    "association alone": (("FREEDOM", "SHOWN", "CONFIRMED"), True),
-    "shown alone": (("ASSOCIATION", "FREEDOM", "CONFIRMED"), True),
-    "confirmed alone": (("ASSOCIATION", "FREEDOM", "SHOWN"), True),
-    "association and freedom": (("SHOWN", "CONFIRMED"), True),
-}
-PAIRINGS = (("openstax", "terms"), ("openstax", "wordnet"), ("en_novels", "wordnet"))
+PAIRINGS = (("openstax", "terms"), ("openstax", "wordnet"))
 
 
 @dataclass(frozen=True)
@@ -298,96 +271,6 @@ def compare_seeded(
     return rows
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """What the miner's score is computed from; `texts` are the scored runs as the pool has them.
-
-    `vectors`, by encoder: (candidates, dim), filled for single atoms, which is all that is read.
-    """
-
-    candidates: Candidates
-    scores: pl.DataFrame
-    shown: np.ndarray
-    texts: pl.Series
-    vectors: dict[str, np.ndarray]
-
-
-def gather_evidence(corpus: Path, encoders: Sequence[str]) -> Evidence:
-    """Cut, count, score and embed a corpus as `miner mine` does."""
-    with tempfile.TemporaryDirectory() as folder:
-        chunks = read_chunks(find_sources([str(corpus)]))
-        atoms = cut_chunks(chunks, Path(folder), profile=PROFILES["words"], patterns={})
-        counts = atoms.table["count"].to_numpy()
-        total = int(counts.sum())
-        found = count_candidates(atoms.mined, counts, min_count=default_min_count(total))
-        vectors = {name: embed_atoms(atoms, found, name) for name in (OWN, *encoders)}
-    scores = score_candidates(found, find_splits(found), total=total)
-    rows = scores["candidate"].to_numpy().astype(np.int64)
-    shown = unithood.find_shown(found, atoms.table)
-    tokens = spell_runs(found.keys[rows], atoms.table["text"]).to_list()
-    texts = pl.Series("token", [join_words(token) for token in tokens])
-    return Evidence(found, scores, shown, texts, vectors)
-
-
-def embed_atoms(atoms: Atoms, candidates: Candidates, encoder: str) -> np.ndarray:
-    """Return (candidates, dim) with a row for each single atom, zero for the runs."""
-    alone = np.flatnonzero(candidates.parent < 0)
-    keys = candidates.keys[alone]
-    if encoder == OWN:
-        counts, texts = atoms.table["count"].to_numpy(), atoms.table["text"]
-        trained = train_encoder(atoms.mined.ids, counts, texts, seed=0)
-        rows = embed_runs(trained.vectors, trained.weights, *flatten_keys(keys))
-    else:
-        rows = load_encoder(encoder).encode(spell_runs(keys, atoms.table["surface"]).to_list())
-    vectors = np.zeros((len(candidates.keys), rows.shape[1]), STORED)
-    vectors[alone] = rows
-    return vectors
-
-
-def rank_without(evidence: Evidence, left_out: Sequence[str], encoder: str | None) -> list[str]:
-    """Texts, best first, by the miner's score without some parts, or with other vectors."""
-    vectors = evidence.vectors[encoder] if encoder else None
-    nobody = np.zeros(0, np.int64)
-    weights = {name: 0 * getattr(unithood, name) for name in left_out}
-    marks = unithood.mark_runs(evidence.scores, shown=evidence.shown, seeds=nobody, unsound=nobody)
-    with mock.patch.dict(vars(unithood), weights):
-        judged = unithood.judge_runs(evidence.candidates, evidence.scores, vectors, marks, seed=0)
-    ranked = pl.DataFrame(
-        {"token": evidence.texts, "score": judged["score"], "count": evidence.scores["count"]}
-    )
-    return list(dict.fromkeys(rank_pool(ranked, "score")))
-
-
-def compare_ablations(
-    shared: Path, *, cache: Path, runs: dict[str, Path], min_count: int, encoders: Sequence[str]
-) -> list[dict[str, object]]:
-    """One row per ranking, one column per corpus, gold list and range of lengths."""
-    cells: dict[str, dict[str, object]] = {}
-    for corpus in CORPORA:
-        path = shared / CORPORA[corpus]
-        whole = load_pool(path, min_count=min_count, cache=cache)
-        evidence = gather_evidence(path, encoders)
-        rankings = {
-            name: rank_without(evidence, left_out, OWN if with_vectors else None)
-            for name, (left_out, with_vectors) in ABLATIONS.items()
-        }
-        for name in encoders:
-            short = "/".join(Path(name).parts[-2:])
-            rankings[f"vectors of {short}"] = rank_without(evidence, (), name)
-        if corpus in runs:
-            rankings["a whole run, kept first"] = read_ranking(runs[corpus])
-        for gold_name in (gold_name for paired, gold_name in PAIRINGS if paired == corpus):
-            gold = read_gold(shared / GOLD_LISTS[gold_name])
-            for lengths, longest in LENGTHS:
-                pool = whole.filter(pl.col("length") <= longest)
-                found = compare_on_pool(pool, gold, rankings)
-                for name, precision in found.items():
-                    times = precision / found["gensim NPMI"]
-                    row = cells.setdefault(name, {"ranked by": name})
-                    row[f"{corpus} {gold_name}, {lengths}"] = f"{precision:.3f} ({times:.2f}x)"
-    return list(cells.values())
-
-
 def run_miner(corpus: Path, run: Path, *options: str) -> None:
     """`miner mine` with its defaults."""
     command = [sys.executable, "-m", "miner", "mine", "--corpus", str(corpus), "--out", str(run)]
@@ -430,8 +313,6 @@ def main() -> None:
     parser.add_argument("--run", action="append", default=[], metavar="CORPUS=FOLDER")
     parser.add_argument("--seeded", type=int, metavar="SEED", help="mine with and without seeds")
     parser.add_argument("--share", type=float, default=0.5, help="of the words, for the seeds")
-    parser.add_argument("--ablation", action="store_true", help="parts of the evidence left out")
-    parser.add_argument("--encoder", action="append", default=[], help="its vectors as well")
     options = parser.parse_args()
     where = {"cache": options.cache, "min_count": options.min_count}
     if options.seeded is not None:
@@ -440,10 +321,6 @@ def main() -> None:
         )
         return
     runs = {name: Path(folder) for name, folder in (text.split("=", 1) for text in options.run)}
-    if options.ablation:
-        rows = compare_ablations(options.shared, runs=runs, encoders=options.encoder, **where)
-        print_table(rows)
-        return
     print_table(compare(options.shared, runs=runs, **where))
 
 

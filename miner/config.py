@@ -42,9 +42,10 @@ class MineConfig:
 
     corpus: tuple[str, ...] = _setting((), "Files, folders, globs, or - for standard input.")
     vocab_size: int = _setting(DEFAULT_VOCABULARY, "The most units to keep: the one dial.")
-    objective: Literal["meaning", "compression"] = _setting(
+    objective: Literal["meaning", "terms", "phrases", "compression"] = _setting(
         "meaning",
-        "meaning: what a person would call one unit; compression: what saves the most tokens.",
+        "meaning: what a person would call one unit; terms: key terms of the subject alone; "
+        "phrases: general vocabulary alone; compression: what saves the most tokens.",
     )
     min_count: int | None = _setting(
         None, "How often a run must occur; by default 3 x sqrt(millions of atoms), 3 at least."
@@ -109,7 +110,7 @@ class MineConfig:
 
 
 CHOICES = {
-    "objective": ("meaning", "compression"),
+    "objective": ("meaning", "terms", "phrases", "compression"),
     "profile": ("auto", "words", "transliteration", "code", "symbols", "molecules", "bytes"),
     "device": ("auto", "cpu", "cuda"),
     "policy": ("majority", "latest", "unanimous"),

@@ -29,7 +29,7 @@ from miner.mining.savings import find_knee, measure_savings
 from miner.mining.scores import find_splits, score_candidates
 from miner.mining.spelling import spell_runs
 from miner.mining.syntax import find_glue, find_torn, find_values
-from miner.mining.unithood import find_runs, find_seeds, find_shown, judge_runs, mark_runs
+from miner.mining.unithood import find_runs, find_seeds, judge_runs
 from miner.mining.vocabulary import order_merges, write_vocabulary
 from miner.progress import SILENT, Progress
 from miner.report.drawing import draw_report
@@ -281,15 +281,18 @@ def propose(
 
     def compute(folder: Path) -> int:
         rows = scores["candidate"].to_numpy().astype(np.int64)
-        seeds = find_seeds(config.seeds, atoms) if config.seeds else set()
         torn, values = find_torn(candidates, atoms), find_values(candidates, atoms)
-        marks = mark_runs(
+        seeds = find_seeds(config.seeds, atoms) if config.seeds else set()
+        judged = judge_runs(
+            candidates,
+            atoms,
             scores,
-            shown=find_shown(candidates, atoms.table),
+            vectors,
+            objective=config.objective,
             seeds=find_runs(candidates, seeds),
             unsound=np.flatnonzero(torn | values),
+            seed=config.seed,
         )
-        judged = judge_runs(candidates, scores, vectors, marks, seed=config.seed)
         known = scores.select("candidate", "log_likelihood")
         judged = judged.join(known, on="candidate", validate="1:1", maintain_order="left")
         token = spell_runs(candidates.keys[rows], atoms.table["text"])

@@ -167,7 +167,10 @@ def test_a_wrong_file_is_refused_by_name(tmp_path: Path, text: str, named: str) 
         ("max-length = 1", "max-length is 1. It must be 2 to 8"),
         ("max-length = 9", "max-length is 9. It must be 2 to 8"),
         ("seed = -1", "seed is -1"),
-        ('objective = "beauty"', "objective is 'beauty'. It must be meaning or compression"),
+        (
+            'objective = "beauty"',
+            "objective is 'beauty'. It must be meaning or terms or phrases or compression",
+        ),
         ('profile = "prose"', "profile is 'prose'. It must be auto or words or"),
         ('device = "tpu"', "device is 'tpu'"),
         ('on-error = "cry"', "on-error is 'cry'. It must be stop or skip"),

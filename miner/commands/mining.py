@@ -38,8 +38,9 @@ DEVICES = r"con|prn|aux|nul|com\d|lpt\d"  # what Windows takes for no file, in a
 @click.option(
     "--objective",
     type=click.Choice(CHOICES["objective"]),
-    help="meaning: what a person would call one unit; compression: what saves the most "
-    "tokens.  [default: meaning]",
+    help="meaning: what a person would call one unit; terms: key terms of the subject alone; "
+    "phrases: general vocabulary alone; compression: what saves the most tokens.  "
+    "[default: meaning]",
 )
 @click.option(
     "--min-count",

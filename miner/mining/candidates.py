@@ -25,6 +25,8 @@ from miner.text.pretokens import MOST_ATOMS, Stream
 from miner.text.tables import CANDIDATES, checked
 
 PARTS = 64  # the corpus is cut into so many parts of equal size to measure dispersion
+BLOCK = 8  # bits of a place that count within a block: 256 places
+NEAR = 512  # places within which a run comes again
 _SCALE = 50  # bits behind the point of the number of parts in a place
 WIDE = 1 << 31  # from so many places on, they are kept in 64 bits
 SHELF = 1 << 19  # places whose records are held at a time, where atoms allow: they fit a cache
@@ -37,8 +39,9 @@ _SPARSE = 1024  # a run with fewer places is spread over the parts one by one
 PARENT, KEY, LENGTH, COUNT, DOCUMENTS, PLACE, LEFT_STOPS, RIGHT_STOPS, WHOLE, CAPITALS, MIDDLE = (
     range(11)
 )
+LINES, BLOCKS, AGAIN, LEFT_KINDS, RIGHT_KINDS, FILLED = range(11, 17)
 LEFT_ENTROPY, RIGHT_ENTROPY, DISPERSION = range(3)
-_INTEGERS, _REALS = 11, 3
+_INTEGERS, _REALS = 17, 3
 
 # What is gathered of a place, side by side, for a look into the text costs ten times as much:
 # the place; the atom before, and in its lowest bit whether the place is inside a sentence; its
@@ -65,6 +68,7 @@ class _Text(NamedTuple):
 
     ids: np.ndarray
     flags: np.ndarray
+    documents: np.ndarray
     scale: int
 
 
@@ -164,19 +168,28 @@ def _look_around(
     length = row[LENGTH]
     next_key = _AFTER + min(length, _AHEAD) - 1
     seen, whole, capitals, middle, earlier = 0, 0, 0, 0, -1
+    lines, blocks, again, previous = 0, 0, 0, -NEAR << 1
     kinds_before, kinds_after = 0, 0
     for i in range(places.shape[0]):
         before = np.int64(places[i, _BEFORE])
         document = np.int64(places[i, _DOCUMENT])
+        place = np.int64(places[i, _PLACE])
         if length > _AHEAD:
-            places[i, next_key] = ids[np.int64(places[i, _PLACE]) + length]
+            places[i, next_key] = ids[place + length]
         after = np.int64(places[i, next_key])
-        capitals += document & 1 and flags[np.int64(places[i, _PLACE]) + length - 1] & CAPITAL != 0
+        capitals += document & 1 and flags[place + length - 1] & CAPITAL != 0
         middle += before & 1
         before >>= 1
-        whole += before | after == 0
-        seen += document >> 1 != earlier
-        earlier = document >> 1
+        document >>= 1
+        if before | after == 0:
+            whole += 1
+            ends = text.documents[document + 1] == place + length + 1
+            lines += text.documents[document] == place and ends
+        seen += document != earlier
+        earlier = document
+        blocks += place >> BLOCK != previous >> BLOCK
+        again += place - previous < NEAR
+        previous = place
         count = left[before]
         befores[kinds_before] = before
         kinds_before += count == 0
@@ -188,6 +201,9 @@ def _look_around(
     row[COUNT], row[PLACE], row[DOCUMENTS] = places.shape[0], places[0, _PLACE], seen
     row[WHOLE], row[CAPITALS], row[MIDDLE] = whole, capitals, middle
     row[LEFT_STOPS], row[RIGHT_STOPS] = left[0], right[0]
+    row[LINES], row[BLOCKS], row[AGAIN] = lines, blocks, again
+    row[LEFT_KINDS] = kinds_before - (left[0] > 0)
+    row[RIGHT_KINDS] = kinds_after - (right[0] > 0)
     left[0], right[0] = 0, 0  # every stop is a neighbour of its own
     return kinds_before, kinds_after
 
@@ -205,10 +221,10 @@ def _entropy(
 
 
 @njit(nogil=True, cache=True)
-def _unevenness(places: np.ndarray, scale: int, parts: np.ndarray) -> float:
-    """Return Gries' DP of the places: 0 where each part holds as many, 1 - 1 / PARTS at most.
+def _unevenness(places: np.ndarray, scale: int, parts: np.ndarray) -> tuple[float, int]:
+    """Return Gries' DP of the places, and how many parts hold one.
 
-    `parts` is scratch.
+    DP is 0 where each part holds as many, 1 - 1 / PARTS at most. `parts` is scratch.
     """
     count = places.shape[0]
     parts[:] = 0
@@ -227,10 +243,11 @@ def _unevenness(places: np.ndarray, scale: int, parts: np.ndarray) -> float:
                     high = middle
             parts[part] = low - start
             start = low
-    deviation = 0
+    deviation, filled = 0, 0
     for part in range(PARTS):
         deviation += abs(PARTS * parts[part] - count)
-    return deviation / (2 * PARTS * count)
+        filled += parts[part] > 0
+    return deviation / (2 * PARTS * count), filled
 
 
 @njit(nogil=True, cache=True)
@@ -306,7 +323,8 @@ def _visit(
             kinds_before, kinds = _look_around(text, here, counts, befores, afters, integers[row])
             reals[row, LEFT_ENTROPY] = _entropy(left, befores, kinds_before, count, logs)
             reals[row, RIGHT_ENTROPY] = _entropy(right, afters, kinds, count, logs)
-            reals[row, DISPERSION] = _unevenness(here, text.scale, parts)
+            uneven, filled = _unevenness(here, text.scale, parts)
+            reals[row, DISPERSION], integers[row, FILLED] = uneven, filled
             _clear(left, befores, kinds_before)
             size = 0
             if length < longest:
@@ -458,7 +476,7 @@ class _Counter:
         while done < last:
             integers, reals = np.empty((room, _INTEGERS), np.int64), np.empty((room, _REALS))
             done, rows = _visit(
-                _Text(self.ids, self.flags, self.scale),
+                _Text(self.ids, self.flags, self.documents, self.scale),
                 _Shelf(records, starts, first),
                 (done, last),
                 _Limits(self.min_count, self.longest),
@@ -526,6 +544,12 @@ def _candidate_rows(rows: np.ndarray, real: np.ndarray) -> pl.DataFrame:
         "whole": WHOLE,
         "capitals": CAPITALS,
         "middle": MIDDLE,
+        "lines": LINES,
+        "blocks": BLOCKS,
+        "again": AGAIN,
+        "left_kinds": LEFT_KINDS,
+        "right_kinds": RIGHT_KINDS,
+        "parts": FILLED,
     }
     reals = {"left_entropy": LEFT_ENTROPY, "right_entropy": RIGHT_ENTROPY, "dispersion": DISPERSION}
     table = pl.DataFrame(

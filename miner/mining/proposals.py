@@ -18,12 +18,12 @@ import polars as pl
 
 from miner.mining.candidates import Candidates
 from miner.mining.segmentation import count_pieces, cut_stream
+from miner.mining.unithood import LEAST_SCORE
 from miner.text.pretokens import Stream
 
-Objective = Literal["meaning", "compression"]
+Objective = Literal["meaning", "terms", "phrases", "compression"]
 
 SURE = 10.83  # chi-square at p = 0.001, one degree of freedom
-LEAST_SCORE = 0.7  # of the best possible ranks; below, most runs are no unit to a reader's eye
 SWALLOWED = 0.8  # a run with this share inside a longer unit is a part of it
 NEARLY = 0.05  # a longer run whose score is so much lower is as good as its part,
 ALLOWED = 0.1  # and one so much lower where the part stands nowhere else, so often at least:
@@ -65,6 +65,7 @@ SETTLED: dict[str, pl.DataType] = {
     "unit_count": pl.Int64(),
     "rival": pl.UInt32(),
     "score": pl.Float64(),
+    "bid": pl.Float64(),
     "value": pl.Float64(),
 }
 
@@ -74,13 +75,15 @@ class _Settled:
     """What became of each candidate, row i of candidate i.
 
     `verdict` is an index into `VERDICTS`, `count` how often it owns its place, `rival` who won
-    instead or -1, `worth` the score, `value` what it is worth in a cut, 0 if it is no unit.
+    instead or -1, `worth` the score, `bid` what it competed with, `value` what it is worth in a
+    cut, 0 if it is no unit.
     """
 
     verdict: np.ndarray
     count: np.ndarray
     rival: np.ndarray
     worth: np.ndarray
+    bid: np.ndarray
     value: np.ndarray
 
     def tabulate(self) -> pl.DataFrame:
@@ -94,6 +97,7 @@ class _Settled:
                 "unit_count": self.count,
                 "rival": rival.set(rival < 0, None),
                 "score": self.worth,
+                "bid": self.bid,
                 "value": self.value,
             },
             schema=SETTLED,
@@ -119,18 +123,21 @@ def settle_runs(
 ) -> pl.DataFrame:
     """Let the runs of `judged` compete for the text, for at most `budget` units.
 
-    `judged`: `candidate`, `score` and `log_likelihood`. `unsound`: bool (candidates,) under the
-    verdict that those get which do not compete for meaning; what only saves tokens may be torn.
-    `glue`, bool (candidates,), comes last. Returns a row for each candidate, in `SETTLED`.
+    `judged`: `candidate`, `score`, `bid` and `log_likelihood`. `unsound`: bool (candidates,) under
+    the verdict that those get which do not compete for meaning; what only saves tokens may be
+    torn. `glue`, bool (candidates,), comes last. Returns a row for each candidate, in `SETTLED`.
 
     `accepted` and `rejected`, numbers of candidates: what people want, which competes as the best
     there is, and what they do not want, which does not compete. An objective of compression counts
     what is saved and heeds the second only.
     """
-    worth = np.zeros(candidates.table.height)
+    worth, bids = np.zeros((2, candidates.table.height))
     worth[judged["candidate"].to_numpy()] = judged["score"].to_numpy()
+    bids[judged["candidate"].to_numpy()] = judged["bid"].to_numpy()
     if glue is not None:
+        lowest = bids[worth >= LEAST_SCORE].min(initial=1.0)
         worth[glue] = np.minimum(worth[glue], LEAST_SCORE)
+        bids[glue] = np.minimum(bids[glue], lowest)
     verdict = np.full(candidates.table.height, _CODE[Verdict.WEAK], np.int8)
     if rejected is not None:
         out = pl.Series(rejected, dtype=pl.UInt32).implode()
@@ -139,15 +146,15 @@ def settle_runs(
     chance = judged["log_likelihood"].to_numpy() < SURE
     verdict[rows[chance]] = _CODE[Verdict.CHANCE]
     if objective == "compression":
+        worth[rows] = judged["score"].to_numpy()
         settled = _settle_for_savings(stream, candidates, worth, verdict, rows, budget=budget)
         return settled.tabulate()
     able = rows[~chance & (judged["score"].to_numpy() >= LEAST_SCORE)]
     for why, found in (unsound or {}).items():
         verdict[rows[found[rows]]] = _CODE[why]
         able = able[~found[able]]
-    bids = worth
     if accepted is not None:
-        able, bids = np.union1d(able, accepted), worth.copy()
+        able = np.union1d(able, accepted)
         bids[accepted] = 1.0
     settled = _settle_for_meaning(
         stream, candidates, bids, verdict, able, budget=budget, min_count=min_count
@@ -188,7 +195,7 @@ def _settle_for_meaning(
     values = _values(candidates, raise_bids(candidates, worth, units), units)
     count = cut_stream(stream, candidates, values)
     verdict[units] = _CODE[Verdict.KEPT]
-    return _Settled(verdict, count, rival, worth, values)
+    return _Settled(verdict, count, rival, worth, worth, values)
 
 
 def _settle_rounds(
@@ -337,7 +344,7 @@ def _settle_for_savings(
     ranked = np.where(considered, savings, 0.0)
     rival = np.full(len(worth), -1, np.int64)
     worth = ranked / max(ranked.max(initial=0.0), 1.0)
-    return _Settled(verdict, settled, rival, worth, values)
+    return _Settled(verdict, settled, rival, worth, worth, values)
 
 
 def name_kind(lengths: pl.Expr) -> pl.Expr:
@@ -354,7 +361,7 @@ def tabulate_runs(
     """
     rivals = tokens.rename({"candidate": "rival", "token": "winner"})
     joined = scores
-    for table in (tokens, judged.drop("score", "log_likelihood", strict=False), settled):
+    for table in (tokens, judged.drop("score", "bid", "log_likelihood", strict=False), settled):
         joined = joined.join(
             table, on="candidate", how="left", validate="1:1", maintain_order="left"
         )
@@ -367,7 +374,7 @@ def tabulate_runs(
         "score",
         "verdict",
         pl.col("winner").alias("rival"),
-        *("association", "freedom", "shown", "confirmed", "value"),
+        *("terms", "phrases", "bonds", "likeness", "bid", "value"),
         pl.lit(None, pl.UInt32).alias("atom"),
     )
 
@@ -384,8 +391,8 @@ def propose_atoms(
     """Return a row for each single atom that must stay whole, in the columns of `runs`.
 
     Formulas, symbols, markers and code nodes, what matches a pattern of the user, and, for
-    meaning, words that are runs written as one (`find_compounds`). The score is the share of all
-    candidates that are rarer.
+    meaning, words that are runs written as one (`find_compounds`). They stand among the runs
+    that are good enough: what is more frequent than half of all has the score of the middle one.
     """
     alone = pl.col("text").str.contains(r"^\p{ASCII}$")  # `$` is a token without any help
     whole = pl.concat(
@@ -395,12 +402,14 @@ def propose_atoms(
         ]
     ).unique("atom", keep="first", maintain_order=True)
     whole = whole.with_columns(kind=pl.col("kind").replace(WHOLE), length=pl.lit(1, pl.UInt8))
-    if objective == "meaning":
+    if objective != "compression":
         compounds = find_compounds(find_content_words(atoms, candidates), runs)
         whole = pl.concat([whole, compounds])
     found = whole.filter(pl.col("count") >= min_count)
     counts = np.sort(runs["count"].to_numpy())
     share = np.searchsorted(counts, found["count"].to_numpy()) / max(len(counts), 1)
+    known = runs.filter(pl.col("score") >= LEAST_SCORE)["score"].to_numpy()
+    score = np.quantile(known, share) if len(known) else LEAST_SCORE + (1 - LEAST_SCORE) * share
     rows = found.select(
         "atom",
         "kind",
@@ -408,7 +417,7 @@ def propose_atoms(
         "count",
         pl.col("text").alias("token"),
         unit_count="count",
-        score=pl.Series(LEAST_SCORE + (1 - LEAST_SCORE) * share, dtype=pl.Float64),
+        score=pl.Series(score, dtype=pl.Float64),
         verdict=pl.lit(str(Verdict.KEPT)),
     )
     return pl.concat([runs.clear(), rows], how="diagonal").select(runs.columns)

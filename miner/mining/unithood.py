@@ -1,15 +1,12 @@
-"""Evidence to likeness: which runs look like the units that the corpus itself points out?
+"""Evidence to a score: which runs look like units?
 
-No list of stop words and no weight from a gold list. Three things are joined, each as a rank from
-0 to 1 among all runs, because no single measure wins on every corpus (Pecina 2010):
+Of words, the ranker that ships with miner says which share of such runs people have put into a
+list (`miner.mining.ranker`). Of anything else, and of very little text, the corpus itself tells: a
+linear discriminant over all statistics, and over the vectors of the first and the last atom, learns
+what the runs have in common that association and freedom already put on top. Where the user gives
+examples, it learns from these.
 
-- association: how surprising the run is (NPMI) and how sure that is (log-likelihood);
-- freedom: how open the right side is, and how much more often than its last atom it ends a clause;
-- likeness: two linear discriminants over all statistics and over the vectors of the first and the
-  last atom. One learns from what writers show to be a unit (a run that is also written with a
-  hyphen, the user's seeds), one from the runs that association and freedom already put on top.
-
-benchmarks/gold.py prints what each part adds.
+benchmarks/gold.py measures the first and the last.
 """
 
 from __future__ import annotations
@@ -25,19 +22,36 @@ from threadpoolctl import threadpool_limits
 
 from miner.errors import ConfigError
 from miner.mining.candidates import Candidates
+from miner.mining.features import survey
+from miner.mining.ranker import load_ranker
 from miner.text.pretokens import Atoms
 from miner.text.recut import list_forms
 
 LOG = logging.getLogger(__name__)
 
-ASSOCIATION, FREEDOM, SHOWN, CONFIRMED = 1.0, 0.25, 1.0, 1.0
-SEEDED = 4.0  # instead of SHOWN where the user gives examples; 2 was worse on unseen words
+ASSOCIATION, FREEDOM, LIKENESS = 1.0, 0.25, 2.0  # in the score of what are no words
+ENOUGH = 0.7  # of the best such score; below, most runs are no unit to a reader's eye
+SEEDED = 2.0  # what the rank by the user's examples weighs beside that of the score
 KNOT = 0.5  # where the effect of a ranked statistic may bend; three knots were no better
 VECTOR_SCALE = 2.0  # of the vectors beside the ranks
 RIDGE = 0.03  # added to the variances; a logistic model was ten times slower and no better
 NEGATIVES = 10_000  # more changed no figure by 0.005
-FEWEST_SHOWN = 30  # fewer examples teach noise
-TOP_SHARE = 0.02  # of all runs, taken as examples by the second model
+FEWEST_SEEDS = 30  # fewer examples teach noise
+FEWEST_RUNS = 500  # among fewer, ranks say little; the ranker has hardly seen such texts
+TOP_SHARE = 0.02  # of all runs, taken as examples where nobody gives any
+FOLD = 3.0  # powers of e between the shares whose bids are 0 and 1: what competes bids more
+LEAST_SCORE = 0.05  # below, most runs are no unit to a reader's eye
+
+UNITHOOD: dict[str, pl.DataType] = {
+    "candidate": pl.UInt32(),
+    "terms": pl.Float64(),
+    "phrases": pl.Float64(),
+    "bonds": pl.Float64(),
+    "likeness": pl.Float64(),
+    "score": pl.Float64(),
+    "bid": pl.Float64(),
+}
+HEADS = {"terms": "terms", "phrases": "phrases"}  # of an objective; others ask both
 
 
 def rank(values: np.ndarray) -> np.ndarray:
@@ -54,79 +68,93 @@ def rank(values: np.ndarray) -> np.ndarray:
     return ((last - (counts - 1) / 2) / len(values))[inverse]
 
 
-UNITHOOD: dict[str, pl.DataType] = {
-    "candidate": pl.UInt32(),
-    "association": pl.Float64(),
-    "freedom": pl.Float64(),
-    "shown": pl.Float64(),
-    "confirmed": pl.Float64(),
-    "score": pl.Float64(),
-}
-
-
-def mark_runs(
-    scores: pl.DataFrame, *, shown: np.ndarray, seeds: np.ndarray, unsound: np.ndarray
-) -> pl.DataFrame:
-    """Return what is said of each scored run: `candidate`, `shown`, `seed`, `sound` (bool).
-
-    `shown` and `seeds`: the candidates that the corpus and the user point out as units; `unsound`:
-    those that are no example of any, being torn or a value. All are numbers of candidates.
-    """
-    number = pl.col("candidate")
-    return scores.select(
-        number,
-        shown=number.is_in(pl.Series(shown, dtype=pl.UInt32).implode()),
-        seed=number.is_in(pl.Series(seeds, dtype=pl.UInt32).implode()),
-        sound=~number.is_in(pl.Series(unsound, dtype=pl.UInt32).implode()),
-    )
-
-
 def judge_runs(
+    candidates: Candidates,
+    atoms: Atoms,
+    scores: pl.DataFrame,
+    vectors: np.ndarray | None = None,
+    *,
+    objective: str = "meaning",
+    seeds: np.ndarray | None = None,
+    unsound: np.ndarray | None = None,
+    seed: int = 0,
+) -> pl.DataFrame:
+    """Return what each candidate of `scores` is taken for, a row each, in `UNITHOOD`.
+
+    Of words, `terms`, `phrases` and `bonds` say which share of such runs are key terms, general
+    vocabulary, and units of made-up languages; of anything else, and where there are fewer than
+    `FEWEST_RUNS`, `likeness` is a mean of ranks.
+    `score`, in [0, 1], is what counts for the objective; from `LEAST_SCORE` on a run competes
+    with its `bid`, in [0, 1].
+
+    `vectors` (candidates, dim), of single atoms too, or None to do without; `seeds`: candidates
+    that the user gives as examples, which change the order of the scores; `unsound`: those that
+    are no example of anything.
+    """
+    rows = scores["candidate"].to_numpy()
+    ranks: dict[str, np.ndarray] = {}
+    examples = np.isin(rows, [] if seeds is None else seeds)
+    learns = examples.sum() >= FEWEST_SEEDS
+    listed = atoms.profile.name == "words" and len(rows) >= FEWEST_RUNS
+    if learns or not listed:
+        evidence = gather_evidence(candidates, scores)
+        ranks = {name: rank(values) for name, values in evidence.items()}
+    if listed:
+        told = load_ranker().judge(survey(candidates, atoms))
+        columns = {name: told[name].to_numpy() for name in ("terms", "phrases", "bonds")}
+        score = told[HEADS.get(objective, "meaning")].to_numpy().astype(np.float64)
+    else:
+        sound = ~np.isin(rows, [] if unsound is None else unsound)
+        likeness = _judge_by_itself(ranks, candidates, scores, vectors, sound, seed=seed)
+        columns = {"likeness": likeness}
+        score = np.interp(likeness, (0, ENOUGH, 1), (0, LEAST_SCORE, 1))
+    if learns:
+        features = build_features(ranks, candidates, scores, vectors)
+        shown = rank(fit_likeness(features, examples, seed=seed))
+        order = np.argsort(rank(score) + SEEDED * shown, kind="stable")
+        score[order] = np.sort(score)
+    elif seeds is not None and len(seeds):
+        LOG.warning(
+            "seeds that occur often enough: %d; it takes %d to learn from them",
+            examples.sum(),
+            FEWEST_SEEDS,
+        )
+    bid = bid_by_odds(score) if listed else np.interp(score, (0, LEAST_SCORE, 1), (0, ENOUGH, 1))
+    known = pl.DataFrame({"candidate": rows, **columns, "score": score, "bid": bid})
+    known = known.cast({name: UNITHOOD[name] for name in known.columns})
+    return pl.concat([pl.DataFrame(schema=UNITHOOD), known], how="diagonal")
+
+
+def bid_by_odds(score: np.ndarray) -> np.ndarray:
+    """Return what runs bid for a place by the shares that they are units: by their ratio.
+
+    >>> bid_by_odds(np.array([1.0, 0.1, 0.05, 0.001])).round(2).tolist()
+    [1.0, 0.23, 0.0, 0.0]
+    """
+    return np.maximum(0.0, 1 + np.log(np.maximum(score, 1e-9)) / FOLD)
+
+
+def _judge_by_itself(
+    ranks: dict[str, np.ndarray],
     candidates: Candidates,
     scores: pl.DataFrame,
     vectors: np.ndarray | None,
-    marks: pl.DataFrame,
+    sound: np.ndarray,
     *,
     seed: int,
-) -> pl.DataFrame:
-    """Join all evidence into one score in [0, 1] for each candidate of `scores`, in `UNITHOOD`.
+) -> np.ndarray:
+    """Return a mean of ranks, in [0, 1]: association, freedom, and likeness to the best by both.
 
-    `vectors` (candidates, dim), of single atoms too, or None to do without; `marks` as `mark_runs`
-    gives them. Examples of the user count for more, and are believed as they are. What is not
-    sound is no example.
+    No single measure wins on every corpus (Pecina 2010).
     """
-    told = scores.select("candidate").join(
-        marks, on="candidate", how="left", validate="1:1", maintain_order="left"
-    )
-    shown, seeds, sound = (told[name].to_numpy() for name in ("shown", "seed", "sound"))
-    evidence = gather_evidence(candidates, scores)
-    ranks = {name: rank(values) for name, values in evidence.items()}
     association = (ranks["npmi"] + ranks["log_likelihood"]) / 2
     freedom = (ranks["right_entropy"] + ranks["right_lift"]) / 2
     prior = association + (ranks["dice"] + freedom) / 2
     top = sound & (prior >= np.quantile(prior[sound], 1 - TOP_SHARE) if sound.any() else False)
-    trusted = seeds | (sound & shown & (association > 0.5))
     features = build_features(ranks, candidates, scores, vectors)
-    confirmed = rank(fit_likeness(features, top, seed=seed))
-    enough = int(trusted.sum()) >= FEWEST_SHOWN
-    if seeds.any() and not enough:
-        LOG.warning(
-            "seeds and shown units that occur often enough: %d; it takes %d to learn from them",
-            trusted.sum(),
-            FEWEST_SHOWN,
-        )
-    pointed = rank(fit_likeness(features, trusted, seed=seed)) if enough else confirmed
-    weights = ASSOCIATION, FREEDOM, SEEDED if seeds.any() else SHOWN, CONFIRMED
-    parts = association, freedom, pointed, confirmed
-    score = sum(w * part for w, part in zip(weights, parts, strict=True)) / sum(weights)
-    columns = {
-        "association": association,
-        "freedom": freedom,
-        "shown": pointed,
-        "confirmed": confirmed,
-        "score": np.asarray(score),
-    }
-    return pl.DataFrame({"candidate": scores["candidate"], **columns}, schema=UNITHOOD)
+    like = rank(fit_likeness(features, top, seed=seed))
+    total = ASSOCIATION * association + FREEDOM * freedom + LIKENESS * like
+    return np.asarray(total / (ASSOCIATION + FREEDOM + LIKENESS))
 
 
 def gather_evidence(candidates: Candidates, scores: pl.DataFrame) -> dict[str, np.ndarray]:
@@ -257,21 +285,6 @@ def fit_likeness(features: Features, examples: np.ndarray, *, seed: int) -> np.n
         for group, mean in zip(groups, means, strict=True):
             spread += group.T @ group / len(group) - np.outer(mean, mean)
         return features.project(np.linalg.solve(spread, means[0] - means[1]))
-
-
-def find_shown(candidates: Candidates, atoms: pl.DataFrame) -> np.ndarray:
-    """Return the candidates that the corpus itself points out as units: int64, rising.
-
-    Those whose words are also written as one, joined by hyphens (`decision making` beside
-    `decision-making`).
-    """
-    numbers = dict(zip(atoms["text"], atoms["atom"], strict=True))
-    hyphened = atoms.filter(pl.col("text").str.contains(r"^[^-]+(?:[-‐‑][^-]+)+$"))
-    joined = {
-        tuple(numbers.get(part, 0) for part in parts)
-        for parts in hyphened["text"].str.replace_all("[‐‑]", "-").str.split("-")
-    }
-    return find_runs(candidates, joined)
 
 
 def find_runs(candidates: Candidates, wanted: Collection[tuple[int, ...]]) -> np.ndarray:

@@ -27,7 +27,7 @@ MERGES = {"left": pl.String(), "right": pl.String(), "result": pl.String()}
 FIRST = (
     "rank", "token", "glued", "surface", "atoms", "kind", "count", "unit_count", "score", "family",
 )  # fmt: skip
-BOOKKEEPING = ("candidate", "atom", "order", "value", "verdict", "detail", "rival")
+BOOKKEEPING = ("candidate", "atom", "order", "value", "bid", "verdict", "detail", "rival")
 DIGITS = 6  # significant ones of a real number
 
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}

@@ -34,17 +34,20 @@ VERDICTS = {
     "inside": "It would match inside a word, or cut a grapheme.",
     "rejected": "A reviewer said so.",
 }
+_LIKENESS = """
+<p>The score is the share of such runs, in texts of other languages, that people have put into a
+list: .5 says that one in two is a unit to them. What a run is like is told by some eighty
+statistics of it and of the words in it, never by the words themselves: how surprising it is that
+its parts meet, how often it begins and ends a clause, how it gathers in some places of the text,
+what follows it.</p>
+<ul><li><b>Terms</b>: the share of such runs that the authors of textbooks marked as key terms.</li>
+<li><b>Phrases</b>: the share of such runs that stand in dictionaries.</li></ul>
+"""
 SCORES = {
-    "meaning": """
-<p>Every candidate is ranked among all of them by several kinds of evidence, and the score is a
-weighted mean of those ranks: 1 would be the best in all of them.</p>
-<ul><li><b>Association</b>: how surprising it is that its parts meet (NPMI), and how sure that is
-(log-likelihood), at the place where the run falls apart most easily.</li>
-<li><b>Freedom</b>: how many different things can follow it, and how much more often it ends a
-clause than its last atom does. A fragment goes on in one way; a unit stands by itself.</li>
-<li><b>Likeness</b>: how much it resembles, in all its statistics and in the vectors of its edges,
-the units that the corpus itself points out (written with a hyphen elsewhere), those given as
-seeds, and those that association and freedom already put on top.</li></ul>""",
+    "meaning": _LIKENESS
+    + "<p>Here both count, key terms as far as the text is of the kind that has them.</p>",
+    "terms": _LIKENESS + "<p>Here the terms alone count.</p>",
+    "phrases": _LIKENESS + "<p>Here the phrases alone count.</p>",
     "compression": """
 <p>The text is cut into the fewest pieces. The score is what a unit saves: how often it owns its
 place in that cut, times the pieces that the text would pay there without it, as a share of what

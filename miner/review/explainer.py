@@ -14,7 +14,6 @@ import polars as pl
 from miner.mining.proposals import STEEPNESS, Verdict, raise_bids
 from miner.mining.segmentation import count_pieces, find_owners
 from miner.mining.spelling import list_keys, list_parts, spell_runs
-from miner.mining.unithood import ASSOCIATION, CONFIRMED, FREEDOM, SEEDED, SHOWN
 from miner.mining.vocabulary import (
     SPACE_MARK,
     join_pieces,
@@ -36,6 +35,7 @@ LISTED = 12  # runs inside a run, or around it
 NEAREST = 8
 POOL = 30_000  # of the best-scored proposals are searched for neighbours, beside all kept units
 CONTEXTS = 10
+TIE = 5e-4  # of a run among those that save as many tokens: its score is not kept then
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Explainer:
     def __init__(self, run: Finished) -> None:
         self.run = run
         self.table = join_units(run)
-        self.meaning = run.manifest.config.objective == "meaning"
+        self.meaning = run.manifest.config.objective != "compression"
         self.min_count = run.manifest.min_count
 
     # Who is who
@@ -176,23 +176,6 @@ class Explainer:
         values = np.zeros(self.run.candidates.table.height)
         values[self.candidate_of[self.kept_runs]] = self.table["value"].to_numpy()[self.kept_runs]
         return values
-
-    @cached_property
-    def weights(self) -> tuple[float, float, float, float]:
-        """Return the weights of association, freedom, shown and confirmed in the score."""
-        rows = self.table.filter(pl.col("candidate").is_not_null()).head(1)
-        plain = ASSOCIATION, FREEDOM, SHOWN, CONFIRMED
-        seeded = ASSOCIATION, FREEDOM, SEEDED, CONFIRMED
-        if not rows.height or not self.meaning:
-            return seeded if self.run.manifest.config.seeds else plain
-        parts = rows.select("association", "freedom", "shown", "confirmed").row(0)
-        away = [abs(mean_of(parts, weights) - rows["score"][0]) for weights in (plain, seeded)]
-        return seeded if away[1] < away[0] else plain
-
-    @cached_property
-    def taught(self) -> bool:
-        """Whether the corpus shows enough units to learn from; else the two models are one."""
-        return bool((self.table["shown"] != self.table["confirmed"]).any())
 
     @cached_property
     def least_saved(self) -> int | None:
@@ -359,11 +342,8 @@ class Explainer:
         if self.meaning:
             values = joints * np.exp(STEEPNESS * raise_bids(candidates, self._worth, units))
         else:
-            parts = self.table.select("association", "freedom", "shown", "confirmed").row(row)
             values = self.values.copy()
-            values[self.candidate_of[row]] = joints[self.candidate_of[row]] + 1e-3 * mean_of(
-                parts, self.weights
-            )
+            values[self.candidate_of[row]] = joints[self.candidate_of[row]] + TIE
         own = self.count_own(row, places, np.where(units, values, 0.0))
         return round(own * places.total / max(len(places.starts), 1))
 
@@ -371,7 +351,7 @@ class Explainer:
     def _worth(self) -> np.ndarray:
         worth = np.zeros(self.run.candidates.table.height)
         runs = self.table["candidate"].is_not_null().to_numpy()
-        worth[self.candidate_of[runs]] = self.table["score"].to_numpy()[runs]
+        worth[self.candidate_of[runs]] = self.table["bid"].fill_null(0).to_numpy()[runs]
         return worth
 
     def count_savings(self, row: int, owned: int) -> tuple[int, int]:
@@ -410,11 +390,6 @@ def join_units(run: Finished) -> pl.DataFrame:
         maintain_order="left",
         validate="m:1",
     )
-
-
-def mean_of(parts: Sequence[float], weights: Sequence[float]) -> float:
-    """Return the weighted mean."""
-    return sum(w * part for w, part in zip(weights, parts, strict=True)) / sum(weights)
 
 
 def find_stops(ids: np.ndarray, first: int, last: int) -> tuple[int, int]:

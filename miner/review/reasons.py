@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from miner.mining.proposals import LEAST_SCORE, NEARLY, SURE, SWALLOWED, Verdict
+from miner.mining.proposals import NEARLY, SURE, SWALLOWED, Verdict
+from miner.mining.unithood import LEAST_SCORE
 from miner.mining.vocabulary import round_real
 from miner.report.screen import spell, tell_count
 from miner.review.explainer import Explainer, Places
@@ -161,7 +162,7 @@ def list_evidence(
     told = [
         *_tell_meeting(about),
         *_tell_freedom(about),
-        *_tell_likeness(explainer, about),
+        *_tell_likeness(about),
         *_tell_vectors(explainer, about),
         *_tell_spread(explainer, about, around),
     ]
@@ -230,14 +231,23 @@ def _tell_freedom(about: Mapping[str, Any]) -> list[_Told]:
     return told
 
 
-def _tell_likeness(explainer: Explainer, about: Mapping[str, Any]) -> list[_Told]:
-    """Return the two models' ranks; where the corpus shows too little, there is only one."""
-    shown, confirmed = float(about["shown"]), float(about["confirmed"])
-    like = f"more like what stands out by frequency than {tell_share(confirmed)} of all runs"
-    told = [("likeness confirmed", like, confirmed, "confirmed", False)]
-    if explainer.taught:
-        like = f"more like what the corpus shows to be units than {tell_share(shown)} of all runs"
-        told.insert(0, ("likeness shown", like, shown, "shown", False))
+LIKENESS = {
+    "terms": "are key terms of a textbook",
+    "phrases": "stand in a dictionary",
+    "bonds": "were units of a made-up language",
+}
+
+
+def _tell_likeness(about: Mapping[str, Any]) -> list[_Told]:
+    """Return what the ranker says: which share of such runs are units, to whom."""
+    told: list[_Told] = [
+        (name, f"{tell_share(about[name])} of such runs {are}", about[name], name, False)
+        for name, are in LIKENESS.items()
+        if about[name] is not None
+    ]
+    if about["likeness"] is not None:
+        like = f"its statistics are {tell_share(about['likeness'])} of the best there could be"
+        told.append(("likeness", like, about["likeness"], "likeness", False))
     return told
 
 
@@ -298,8 +308,7 @@ def list_changes(
     if verdict in PROVEN:
         return _change_proven(about)
     if verdict == Verdict.WEAK:
-        change = _change_weak if explainer.meaning else _change_idle
-        return change(explainer, about)
+        return _change_weak(about) if explainer.meaning else _change_idle(explainer, about)
     if verdict == Verdict.CHANCE:
         return _change_chance(about) if explainer.meaning else _change_idle(explainer, about)
     if verdict == Verdict.FRAGMENT:
@@ -353,30 +362,15 @@ def _change_proven(about: Mapping[str, Any]) -> list[str]:
     return [detail, mends[about["verdict"]]]
 
 
-def _change_weak(explainer: Explainer, about: Mapping[str, Any]) -> list[str]:
-    """Return the score that is missing, and the weakest of what it is made of."""
-    weights = dict(zip(PARTS, explainer.weights, strict=True))
-    if not explainer.taught:  # the two models are one
-        weights["confirmed"] += weights.pop("shown")
-    total, lack = sum(weights.values()), LEAST_SCORE - float(about["score"])
-    first = max(weights, key=lambda name: weights[name] * (1 - about[name]))
-    needed = about[first] + lack * total / weights[first]
-    what = "even the best there would not do by itself"
-    if needed <= 1:
-        what = f"with {tell_share(needed)} there and all else the same it would pass"
+def _change_weak(about: Mapping[str, Any]) -> list[str]:
+    """Return the score that is missing, and what it is made of."""
+    score = float(about["score"])
+    lack = f"Its score is {score:.3f}; from {LEAST_SCORE:.3f} on it would compete. "
+    likeness = "; ".join(text for _, text, *_ in _tell_likeness(about))
     return [
-        f"Its score is {about['score']:.3f}; from {LEAST_SCORE:.3f} on it would compete. "
-        f"It misses {lack:.3f}.",
-        f"It loses most by {PARTS[first]}, at {tell_share(about[first])} of the best: {what}.",
+        f"{lack}It misses {LEAST_SCORE - score:.3f}.",
+        f"{likeness}. If it is a unit to you, accept it, or name units like it with --seeds.",
     ]
-
-
-PARTS = {
-    "association": "its association (how surprising and how sure it is that its parts meet)",
-    "freedom": "its freedom (how many things can follow, how often it ends a clause)",
-    "shown": "its likeness to what the corpus shows to be units",
-    "confirmed": "its likeness to what stands out by frequency",
-}
 
 
 def _change_idle(explainer: Explainer, about: Mapping[str, Any]) -> list[str]:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from miner.mining.proposals import LEAST_SCORE, SURE, Verdict
+from miner.mining.proposals import SURE, Verdict
+from miner.mining.unithood import LEAST_SCORE
 from miner.report.screen import spell, tell_count
 
 PROVEN = (Verdict.CHANGES, Verdict.DUPLICATE, Verdict.REBUILD, Verdict.INSIDE)
@@ -86,6 +87,4 @@ def _tell_kept(row: Mapping[str, Any]) -> str:
     if row["log_likelihood"] < SURE or row["pmi"] <= 0:
         return f"owns {row['unit_count']:,} of {tell_count(row['count'], 'place')}"
     meets = f"meets {tell_times(2 ** row['pmi'])}x more than chance"
-    if row["freedom"] is not None and row["freedom"] >= 0.5:
-        return f"{meets}, stands free"
     return f"{meets}, owns {tell_share(row['unit_count'] / max(row['count'], 1))} of its places"

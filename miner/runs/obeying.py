@@ -231,7 +231,7 @@ def _write_changes(
     )
     clear = pl.col("clear").is_not_null()
     joints = pl.col("length").cast(pl.Float64) - 1  # what is chosen competes as the best there is
-    value = joints * math.exp(STEEPNESS) if objective == "meaning" else joints + 1e-3
+    value = joints * math.exp(STEEPNESS) if objective != "compression" else joints + 1e-3
     return told.with_columns(
         kind=pl.coalesce("kind_said", "kind"),
         label=pl.coalesce("label_said", "label"),

@@ -89,7 +89,10 @@ def test_settings_are_keyword_arguments_with_the_defaults_of_a_run() -> None:
         ({"vocab_size": 8_000.0}, "vocab-size is 8000.0. It must be a whole number"),
         ({"vocab_size": True}, "vocab-size is True. It must be a whole number"),
         ({"max_length": None}, "max-length is None. It must be a whole number"),
-        ({"objective": "beauty"}, "objective is 'beauty'. It must be meaning or compression"),
+        (
+            {"objective": "beauty"},
+            "objective is 'beauty'. It must be meaning or terms or phrases or compression",
+        ),
         ({"profile": 5}, "profile is 5. It must be a text"),
         ({"policy": "loudest"}, "policy is 'loudest'. It must be majority or latest or unanimous"),
         ({"patterns": ["a"]}, "patterns is ['a']. It must be a table of texts"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter, defaultdict
+from itertools import pairwise
 from math import log2
 from pathlib import Path
 from unittest import mock
@@ -14,7 +15,14 @@ from conftest import make_chunk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from miner.mining.candidates import PARTS, Candidates, count_candidates, default_min_count
+from miner.mining.candidates import (
+    BLOCK,
+    NEAR,
+    PARTS,
+    Candidates,
+    count_candidates,
+    default_min_count,
+)
 from miner.text.pretokenization import CAPITAL, STARTS
 from miner.text.pretokens import Atoms, cut_chunks
 from miner.text.profiles import PROFILES
@@ -75,6 +83,15 @@ def count_slowly(atoms: Atoms, min_count: int, longest: int) -> dict[tuple[int, 
             "whole": sum(ids[p - 1] == 0 and ids[p + size] == 0 for p in found),
             "middle": len(middle),
             "capitals": sum(bool(flags[p] & flags[p + size - 1] & CAPITAL) for p in middle),
+            "lines": sum(
+                p in starts and bool(np.any(starts == p + size + 1)) and 0 not in ids[p : p + size]
+                for p in found
+            ),
+            "blocks": len({p >> BLOCK for p in found}),
+            "again": sum(b - a < NEAR for a, b in pairwise(found)),
+            "left_kinds": len({ids[p - 1] >> 1 for p in found} - {0}),
+            "right_kinds": len({ids[p + size] for p in found} - {0}),
+            "parts": len(parts),
             "dispersion": sum(abs(parts[part] / len(found) - 1 / PARTS) for part in range(PARTS))
             / 2,
         }

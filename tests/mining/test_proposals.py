@@ -22,7 +22,7 @@ from miner.mining.proposals import (
 )
 from miner.mining.scores import find_splits, score_candidates
 from miner.mining.spelling import spell_runs
-from miner.mining.unithood import judge_runs, mark_runs
+from miner.mining.unithood import judge_runs
 
 FILLER = ["one day {} came by", "we saw {}, at last", "is {} far away?", "then {} sang", "{}"]
 
@@ -39,7 +39,7 @@ def settle(
     budget: int = 100,
     min_count: int = 3,
 ) -> tuple[dict[str, Verdict], dict[str, int], pl.DataFrame]:
-    """Return verdict and settled count of each run, with scores given by hand (0.1 otherwise)."""
+    """Return verdict and settled count of each run, with scores given by hand (0.01 otherwise)."""
     atoms, candidates = mine_texts(texts, min_count=min_count)
     total = int(atoms.table["count"].sum())
     scores = score_candidates(candidates, find_splits(candidates), total=total)
@@ -47,8 +47,10 @@ def settle(
     rows = name_rows(candidates, atoms.table["text"])
     names = {row: name for name, row in rows.items()}
     runs = scores["candidate"].to_list()
-    score = [worth.get(names[row], 0.1) for row in runs]
-    judged = scores.select("candidate", "log_likelihood", score=pl.Series(score))
+    score = [worth.get(names[row], 0.01) for row in runs]
+    judged = scores.select(
+        "candidate", "log_likelihood", score=pl.Series(score), bid=pl.Series(score)
+    )
     settled = settle_runs(
         atoms.mined, candidates, judged, objective=objective, budget=budget, min_count=min_count
     )
@@ -159,9 +161,7 @@ def tabulate(texts: list[str]) -> tuple[pl.DataFrame, pl.DataFrame, Candidates]:
     atoms, candidates = mine_texts(texts, min_count=2)
     total = int(atoms.table["count"].sum())
     scores = score_candidates(candidates, find_splits(candidates), total=total)
-    nobody = np.zeros(0, np.int64)
-    marks = mark_runs(scores, shown=nobody, seeds=nobody, unsound=nobody)
-    judged = judge_runs(candidates, scores, None, marks, seed=0)
+    judged = judge_runs(candidates, atoms, scores)
     judged = judged.join(scores.select("candidate", "log_likelihood"), on="candidate")
     settled = settle_runs(
         atoms.mined, candidates, judged, objective="meaning", budget=100, min_count=2

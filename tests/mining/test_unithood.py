@@ -14,14 +14,14 @@ from miner.errors import ConfigError
 from miner.mining.candidates import Candidates
 from miner.mining.scores import find_splits, score_candidates
 from miner.mining.unithood import (
+    FEWEST_SEEDS,
+    UNITHOOD,
     build_features,
     find_runs,
     find_seeds,
-    find_shown,
     fit_likeness,
     gather_evidence,
     judge_runs,
-    mark_runs,
     rank,
 )
 
@@ -37,13 +37,6 @@ def runs_of(candidates: Candidates, texts: list[str], rows: np.ndarray) -> list[
     return [" ".join(texts[k >> 1] for k in row if k) for row in candidates.keys[rows].tolist()]
 
 
-def test_a_run_that_is_also_written_with_a_hyphen_is_shown() -> None:
-    texts = ["decision making is hard", "good decision making", "their decision-making was slow"]
-    atoms, candidates = mine_texts(texts * 2, min_count=2)
-    shown = find_shown(candidates, atoms.table)
-    assert runs_of(candidates, ["", *atoms.table["text"]], shown) == ["decision making"]
-
-
 def test_marked_runs_are_those_wanted_in_order() -> None:
     atoms, candidates = mine_texts(["жар тишина", "тишина жар"] * 2, min_count=2)
     number = dict(zip(atoms.table["text"], atoms.table["atom"], strict=True))
@@ -52,15 +45,56 @@ def test_marked_runs_are_those_wanted_in_order() -> None:
     assert len(find_runs(candidates, set())) == 0
 
 
-def test_a_mark_is_told_by_the_number_of_a_candidate_whatever_the_order() -> None:
-    _, candidates = mine_texts(["a b c", "b c a", "c a b c"] * 3, min_count=2)
-    scores = score_candidates(candidates, find_splits(candidates), total=30)
-    some = scores["candidate"][[0, 3]].to_numpy()
-    marks = mark_runs(scores, shown=some, seeds=some[:1], unsound=some[1:])
-    assert marks.filter("shown")["candidate"].to_list() == some.tolist()
-    judged = judge_runs(candidates, scores, None, marks, seed=0)
-    turned = judge_runs(candidates, scores, None, marks.reverse(), seed=0)
-    assert judged.equals(turned) and judged["candidate"].equals(scores["candidate"])
+def make_text() -> list[str]:
+    """Return lines of words that follow Zipf, with planted pairs among them."""
+    random = np.random.default_rng(3)
+    lines = []
+    for _ in range(2_000):
+        words = [f"w{number}" for number in random.zipf(1.6, 9) % 200]
+        words.insert(int(random.integers(9)), f"left{random.integers(40)} side")
+        lines.append(" ".join(words))
+    return lines
+
+
+def test_words_are_judged_by_the_ranker_and_the_objective_chooses_the_head() -> None:
+    atoms, candidates = mine_texts(make_text(), min_count=3)
+    scores = score_candidates(candidates, find_splits(candidates), total=20_000)
+    meaning, terms, phrases = (
+        judge_runs(candidates, atoms, scores, objective=name)
+        for name in ("meaning", "terms", "phrases")
+    )
+    assert meaning.schema == UNITHOOD and meaning["candidate"].equals(scores["candidate"])
+    assert terms["score"].equals(terms["terms"]) and phrases["score"].equals(phrases["phrases"])
+    assert meaning["likeness"].null_count() == meaning.height
+    assert (meaning["score"] >= meaning["phrases"] - 1e-6).all()
+
+
+def test_what_is_no_word_is_judged_by_the_corpus_itself() -> None:
+    texts = ["if (x) { return; }", "while (y) { break; }"] * 9
+    atoms, candidates = mine_texts(texts, min_count=2, profile="code")
+    scores = score_candidates(candidates, find_splits(candidates), total=200)
+    judged = judge_runs(candidates, atoms, scores)
+    assert judged["terms"].null_count() == judged.height
+    assert judged["likeness"].is_between(0, 1).all() and judged["score"].is_between(0, 1).all()
+    order = judged.sort("likeness")["score"].to_numpy()
+    assert (np.diff(order) >= 0).all()
+
+
+def test_examples_change_the_order_of_the_scores_and_too_few_do_not() -> None:
+    atoms, candidates = mine_texts(make_text(), min_count=3)
+    scores = score_candidates(candidates, find_splits(candidates), total=20_000)
+    texts = ["", *atoms.table["text"]]
+    rows = scores["candidate"].to_numpy().astype(np.int64)
+    spelled = runs_of(candidates, texts, rows)
+    seeds = rows[[i for i, text in enumerate(spelled) if text.startswith("left")]]
+    plain = judge_runs(candidates, atoms, scores)
+    taught = judge_runs(candidates, atoms, scores, seeds=seeds)
+    few = judge_runs(candidates, atoms, scores, seeds=seeds[: FEWEST_SEEDS - 1])
+    assert len(seeds) >= FEWEST_SEEDS and few.equals(plain)
+    assert taught["score"].sort().equals(plain["score"].sort())
+    like = np.isin(rows, seeds)
+    better = rank(taught["score"].to_numpy())[like] - rank(plain["score"].to_numpy())[like]
+    assert better.mean() > 0
 
 
 def test_the_discriminant_is_fishers_and_projects_what_it_gathers() -> None:
@@ -89,10 +123,6 @@ def test_without_examples_nothing_is_told_apart() -> None:
     nothing = np.zeros(scores.height, bool)
     features = build_features({"count": np.ones(scores.height)}, candidates, scores, None)
     assert not fit_likeness(features, nothing, seed=0).any()
-    nobody = np.zeros(0, np.int64)
-    marks = mark_runs(scores, shown=nobody, seeds=nobody, unsound=nobody)
-    judged = judge_runs(candidates, scores, None, marks, seed=0)
-    assert judged["score"].is_not_null().all() and judged.height == scores.height
 
 
 def test_function_words_give_themselves_away_by_never_closing_a_clause() -> None:

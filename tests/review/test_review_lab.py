@@ -423,7 +423,9 @@ def test_hostile_text_is_text_and_no_decision_waits_for_the_kernel(
     ]
     evil += [f"unit {i}" for i in range(50_000 - proposals.height - len(evil))]
     single = proposals.filter(pl.col("candidate").is_null())[:1]
-    more = pl.concat([single] * len(evil)).with_columns(token=pl.Series(evil))
+    more = pl.concat([single] * len(evil)).with_columns(
+        token=pl.Series(evil), order=pl.lit(0, pl.UInt32)
+    )
     many = pl.concat([more[:3], proposals, more[3:]])
     many.write_parquet(path)
     book = review(run)

@@ -309,13 +309,13 @@ def test_an_added_unit_may_have_words_that_the_corpus_lacks(run: Path) -> None:
 
 def test_kind_family_and_label_are_as_people_say(run: Path, tmp_path: Path) -> None:
     decide(run, "town square", kind="marker", label="place")
-    decide(run, "labour market", family="town square")
+    decide(run, "climate change", family="town square")
     decide(run, "railway station", family="nobody at all")
     found = reviewed(run)
     rows = {row["token"]: row for row in found.units.iter_rows(named=True)}
     assert len(found.notes) == 1 and "'nobody at all', the head that was named" in found.notes[0]
     assert (rows["town square"]["kind"], rows["town square"]["label"]) == ("marker", "place")
-    assert rows["labour market"]["family"] == rows["town square"]["rank"]
+    assert rows["climate change"]["family"] == rows["town square"]["rank"]
     export_vocabulary(run, tmp_path / "tokens.json", form="json")
     assert "town square" in json.loads((tmp_path / "tokens.json").read_text())["special_tokens"]
 
@@ -413,7 +413,7 @@ def test_every_format_holds_the_same_units(run: Path, demo: MinedDemo, tmp_path:
 def test_what_reviewing_changed_is_proven_once(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Kept for the same logs and policy; where these differ or it is damaged, proven anew."""
     log = Log(name_log(run, "anna"))
-    rejected, added = unit_of(run, "in the"), ("ad hoc", ("ad", "hoc"))
+    rejected, added = unit_of(run, "dining car"), ("ad hoc", ("ad", "hoc"))
     log.set([rejected], {"verdict": "reject"})
     log.set([added], {"verdict": "accept"})
     first = review_run(run)
@@ -436,7 +436,7 @@ def test_what_reviewing_changed_is_proven_once(run: Path, monkeypatch: pytest.Mo
         review_run(run, "latest")
     monkeypatch.undo()
     log.set([rejected], {"verdict": None})
-    assert "in the" in review_run(run).units["token"].to_list()  # type: ignore[union-attr]
+    assert "dining car" in review_run(run).units["token"].to_list()  # type: ignore[union-attr]
     assert [path.name for path in (run / "reviewed").iterdir()] != [kept.name]
 
 

@@ -23,7 +23,7 @@ from miner.tokenizer.diffing import diff_tokenizers
 from miner.tokenizer.reading.loading import LoadedTokenizer, load_tokenizer
 from miner.tokenizer.training.training import TrainConfig, train_tokenizer
 
-UNITS = ("railway station", "day after day", "жартишина", "⟁")
+UNITS = ("blood pressure", "day after day", "pulse tremor", "жартишина", "⟁")
 
 
 BASES: dict[str, Callable[[], dict]] = {

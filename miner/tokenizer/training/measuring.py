@@ -31,7 +31,7 @@ from miner.tokenizer.training.normal_form import NormalForm, Spec
 from miner.tokenizer.training.sentence_piece import is_sign
 
 SHARES = (0, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 7 / 8)
-LEEWAY = {"compression": 1.0, "meaning": 1.005}  # of the fewest tokens
+LEEWAY = 1.005  # of the fewest tokens, where units are there for their meaning
 PRICE = 1.05
 PART = 2048  # documents that are cut at a time
 
@@ -108,16 +108,14 @@ def measure_shares(
 def choose_share(points: Sequence[Point], objective: str) -> int:
     """Return how many units to take.
 
-    Where units only make a text longer, since merges have learned its few texts by heart, meaning
-    takes as many as cost `PRICE`.
+    Where units only make a text longer, since merges have learned its few texts by heart, any
+    objective but compression takes as many as cost `PRICE`.
 
     >>> choose_share([Point(0, 0, 1000), Point(5, 5, 900), Point(9, 9, 904)], "meaning")
     9
     """
     least = min(points, key=lambda point: point.tokens)
-    leeway = LEEWAY[objective]
-    if least.units == 0 and objective == "meaning":
-        leeway = PRICE
+    leeway = 1.0 if objective == "compression" else PRICE if least.units == 0 else LEEWAY
     return max(point.units for point in points if point.tokens <= leeway * least.tokens)
 
 

@@ -1,0 +1,310 @@
+"""Examples to forests: train, judge by leaving languages out, calibrate, and write the ranker.
+
+    pip install -e ".[training]"
+    python -m training.ranker measure --shared ../shared --work WORK     # texts to features, once
+    python -m training.ranker report --work WORK                         # what each head reaches
+    python -m training.ranker write --work WORK                          # miner/mining/ranker.npz
+
+Three heads: `terms` learns the key terms of textbooks, `phrases` what stands in WordNets and
+Wiktionary; one head for both was much worse, the lists contradict each other. `bonds` learns from
+made-up languages alone, whose units are known for sure, and from shuffled text, which has none: it
+sees neither letters nor case nor lines, and speaks of runs of any signs. The same folder of
+features and the same versions give the same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import lightgbm
+import numpy as np
+from sklearn.isotonic import IsotonicRegression
+
+from benchmarks.gold import average_precision
+from miner.mining.features import NAMES
+from miner.mining.ranker import LEAF, MODEL, Forest, join_heads, trust_terms
+from training.corpora import (
+    LEXICON,
+    SHUFFLE,
+    SYNTH,
+    TERMS,
+    Corpus,
+    list_corpora,
+    list_judged,
+    list_made,
+    load,
+    save,
+)
+
+FOLDS = (("en", "de", "ru"), ("es", "fr", "fi"), ("pl", "it", "pt", "cs"))  # left out together
+OTHERS = 5.0  # runs that no list has, for each one that a list has
+FEWEST = 20  # listed runs of a corpus that teaches
+KNOTS = 48  # of the curve from votes to shares
+MADE = ("planted",)
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a forest learns, and of what size it is.
+
+    `kinds` of lists, none where it learns from no real text. `made` and `shuffled`: what all
+    made-up languages and all shuffled texts weigh, 1 being what the lists weigh. `blind`: the
+    features that it does not see, by the end of their names.
+    """
+
+    name: str
+    kinds: tuple[str, ...]
+    trees: int
+    leaves: int
+    rate: float
+    made: float = 0.0
+    shuffled: float = 0.0
+    blind: tuple[str, ...] = ()
+
+
+OF_WORDS = (
+    "letters", "digit", "cap", "hyphen", "glued", "cap_lift", "line", "burst_lines",
+)  # fmt: skip
+HEADS = (
+    Head("terms", TERMS, trees=150, leaves=15, rate=0.06),
+    Head("phrases", LEXICON, trees=300, leaves=31, rate=0.07, made=0.2, shuffled=0.02),
+    Head("bonds", (), trees=150, leaves=15, rate=0.06, made=1.0, shuffled=0.2, blind=OF_WORDS),
+)
+LISTED = HEADS[:2]
+
+
+def design(corpus: Corpus, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+    """Return what the forests see of some runs: features, then their ranks, float32."""
+    return np.concatenate([corpus.features[rows], corpus.ranks[rows]], axis=1)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Rows of a design matrix, whether each is a unit, and what it weighs."""
+
+    features: np.ndarray
+    units: np.ndarray
+    weights: np.ndarray
+
+
+def gather_examples(
+    corpora: Iterable[Corpus], kinds: tuple[str, ...], *, seed: int = 0
+) -> Examples:
+    """Return all listed runs and `OTHERS` times as many others; a corpus weighs by its root."""
+    random = np.random.default_rng(seed)
+    features, units, weights = [], [], []
+    for corpus in corpora:
+        listed = corpus.find(kinds)
+        rows, rest = np.flatnonzero(listed), np.flatnonzero(~listed)
+        if len(rows) < (2 if kinds == MADE else FEWEST):
+            continue
+        others = random.choice(rest, min(len(rest), max(100, int(OTHERS * len(rows)))), False)
+        both = np.concatenate([rows, others])
+        features.append(design(corpus, both))
+        units.append(np.arange(len(both)) < len(rows))
+        share = 1 / (1 + OTHERS)
+        weight = np.where(units[-1], share / len(rows), (1 - share) / len(others))
+        weights.append(len(rows) ** 0.5 * weight)
+    return Examples(*map(np.concatenate, (features, units, weights)))
+
+
+def gather_noise(corpora: Iterable[Corpus], *, most: int = 3_000, seed: int = 0) -> Examples:
+    """Return runs of shuffled texts, none of which is a unit; each text weighs the same."""
+    random = np.random.default_rng(seed)
+    features, weights = [], []
+    for corpus in corpora:
+        rows = random.permutation(len(corpus.words))[:most]
+        features.append(design(corpus, rows))
+        weights.append(np.full(len(rows), 1 / len(rows)))
+    joined = np.concatenate(features)
+    return Examples(joined, np.zeros(len(joined), bool), np.concatenate(weights))
+
+
+def train(head: Head, corpora: Sequence[Corpus], made: Sequence[Corpus]) -> lightgbm.Booster:
+    """Return a forest of one head."""
+    parts = [(1.0, gather_examples(corpora, head.kinds))] if head.kinds else []
+    if head.made:
+        planted = [corpus for corpus in made if corpus.kind == SYNTH]
+        parts.append((head.made, gather_examples(planted, MADE)))
+    if head.shuffled:
+        noise = [corpus for corpus in made if corpus.kind == SHUFFLE]
+        parts.append((head.shuffled, gather_noise(noise)))
+    features = np.concatenate([part.features for _, part in parts])
+    hidden = [at for at, name in enumerate(2 * NAMES) if name.endswith(head.blind or ("no such",))]
+    features[:, hidden] = 0
+    units = np.concatenate([part.units for _, part in parts])
+    weights = np.concatenate([share * part.weights / part.weights.sum() for share, part in parts])
+    model = lightgbm.LGBMClassifier(
+        n_estimators=head.trees,
+        num_leaves=head.leaves,
+        learning_rate=head.rate,
+        min_child_samples=100,
+        subsample=0.8,
+        subsample_freq=1,
+        colsample_bytree=0.5,
+        reg_lambda=1.0,
+        max_bin=63,
+        random_state=0,
+        n_jobs=1,
+        deterministic=True,
+        force_row_wise=True,
+        verbose=-1,
+    )
+    return model.fit(features, units, sample_weight=weights / weights.mean()).booster_
+
+
+def convert(booster: lightgbm.Booster) -> Forest:
+    """Return the trees of a booster as arrays, without a calibration."""
+    roots, feature, child, bound = [], [], [], []
+
+    def add(node: dict, at: int) -> None:
+        if "leaf_value" in node:
+            feature[at], bound[at] = LEAF, node["leaf_value"]
+            return
+        left = len(feature)
+        for column, blank in ((feature, LEAF), (child, 0), (bound, 0.0)):
+            column += [blank, blank]
+        feature[at], child[at] = node["split_feature"], left
+        bound[at] = round_down(node["threshold"])
+        add(node["left_child"], left)
+        add(node["right_child"], left + 1)
+
+    for tree in booster.dump_model()["tree_info"]:
+        roots.append(len(feature))
+        for column, blank in ((feature, LEAF), (child, 0), (bound, 0.0)):
+            column.append(blank)
+        add(tree["tree_structure"], roots[-1])
+    return Forest(
+        np.array(roots, np.int32),
+        np.array(feature, np.int16),
+        np.array(child, np.int32),
+        np.array(bound, np.float32),
+        np.zeros(0, np.float32),
+        np.zeros(0, np.float32),
+    )
+
+
+def round_down(threshold: float) -> np.float32:
+    """Return the largest float32 that is not above: so float32 features fall on the same side."""
+    near = np.float32(threshold)
+    return np.nextafter(near, np.float32(-np.inf)) if near > threshold else near
+
+
+def calibrate(votes: np.ndarray, units: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return a rising curve from votes to shares of units, float32 (2, knots)."""
+    curve = IsotonicRegression(out_of_bounds="clip").fit(votes, units, sample_weight=weights)
+    spread = np.quantile(votes, 1 - np.geomspace(1, 1e-5, KNOTS))
+    knots = np.unique(np.concatenate([spread, [votes.max()]]).astype(np.float32))
+    return np.stack([knots, curve.predict(knots.astype(float)).astype(np.float32)])
+
+
+def leave_out(
+    head: Head, corpora: Sequence[Corpus], made: Sequence[Corpus]
+) -> dict[str, np.ndarray]:
+    """Return the votes for each corpus by a forest that saw no text of its language."""
+    votes: dict[str, np.ndarray] = {}
+    for languages in FOLDS:
+        others = [c for c in corpora if c.kind == "learned" and c.language not in languages]
+        forest = convert(train(head, others, made))
+        for corpus in corpora:
+            if corpus.language in languages:
+                votes[corpus.name] = forest.vote(design(corpus))
+    return votes
+
+
+def fit_curve(head: Head, corpora: Sequence[Corpus], votes: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the calibration of a head from the votes of forests that saw other languages.
+
+    Of what no list tells, the votes are taken as the odds that they are.
+    """
+    if not head.kinds:
+        knots = np.linspace(-8, 8, KNOTS, dtype=np.float32)
+        return np.stack([knots, 1 / (1 + np.exp(-knots))])
+    known = [corpus for corpus in corpora if corpus.kind == "learned"]
+    chosen = [corpus for corpus in known if corpus.find(head.kinds).sum() >= FEWEST]
+    units = [corpus.find(head.kinds) for corpus in chosen]
+    weights = [np.full(len(found), found.sum() ** 0.5 / len(found)) for found in units]
+    joined = [votes[corpus.name] for corpus in chosen]
+    return calibrate(*map(np.concatenate, (joined, units, weights)))
+
+
+def score(ranking: np.ndarray, corpus: Corpus, kind: str, longest: int) -> float:
+    """Return the average precision of a ranking, for runs of up to `longest` words."""
+    rows = np.flatnonzero(corpus.words <= longest)
+    order = rows[np.argsort(-ranking[rows], kind="stable")]
+    units = set(corpus.tokens[rows[corpus.lists[kind][rows]]].tolist())
+    return average_precision(corpus.tokens[order].tolist(), units, max(len(units), 1))
+
+
+def report(corpora: Sequence[Corpus], made: Sequence[Corpus]) -> None:
+    """Print what each head reaches on languages that it did not see: pairs / 2 to 5 words.
+
+    Beside gensim's NPMI and the sum of its rank and that of the log-likelihood, on the same runs.
+    """
+    votes = {head.name: leave_out(head, corpora, made) for head in LISTED}
+    curves = {head.name: fit_curve(head, corpora, votes[head.name]) for head in LISTED}
+    bonds = convert(train(HEADS[2], [], made))
+    print(
+        "| corpus | list | units | NPMI | NPMI + LLR | terms | phrases | bonds | meaning | trust |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    for corpus in corpora:
+        told_by = [votes[head.name][corpus.name] for head in LISTED]
+        shares = [
+            np.interp(told, *curves[head.name]) for head, told in zip(LISTED, told_by, strict=True)
+        ]
+        bond = 1 / (1 + np.exp(-bonds.vote(design(corpus))))
+        trust = trust_terms(*told_by)
+        meaning = join_heads(*shares, bond, trust=trust, lengths=corpus.words)
+        npmi, likelihood = (corpus.ranks[:, NAMES.index(name)] for name in ("npmi", "likelihood"))
+        rankings = (npmi, npmi + likelihood, *shares, bond, meaning)
+        for kind, found in corpus.lists.items():
+            if found.any():
+                cells = [
+                    " / ".join(f"{score(ranking, corpus, kind, most):.3f}" for most in (2, 5))
+                    for ranking in rankings
+                ]
+                told = [corpus.name, kind, str(found.sum()), *cells, f"{trust:.2f}"]
+                print(f"| {' | '.join(told)} |", flush=True)
+
+
+def write(corpora: Sequence[Corpus], made: Sequence[Corpus], place: Path) -> None:
+    """Train both heads on everything and write them, with curves of languages left out."""
+    arrays: dict[str, np.ndarray] = {"features": np.array(NAMES)}
+    for head in HEADS:
+        votes = leave_out(head, corpora, made) if head.kinds else {}
+        odds, shares = fit_curve(head, corpora, votes)
+        forest = convert(train(head, corpora, made))
+        for name in ("roots", "feature", "child", "bound"):
+            arrays[f"{head.name}.{name}"] = getattr(forest, name)
+        arrays[f"{head.name}.odds"], arrays[f"{head.name}.shares"] = odds, shares
+    np.savez_compressed(place, **arrays)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("what", choices=("measure", "report", "write"))
+    parser.add_argument("--shared", type=Path, default=Path("../shared"))
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path("miner/mining") / MODEL)
+    options = parser.parse_args()
+    if options.what == "measure":
+        for list_some in (list_corpora, list_judged, list_made):
+            for corpus in list_some(options.shared):
+                save(corpus, options.work)
+                print(corpus.name, len(corpus.words), flush=True)
+        return
+    every = [load(place) for place in sorted(options.work.glob("*.npz"))]
+    corpora = [corpus for corpus in every if corpus.language != "made"]
+    made = [corpus for corpus in every if corpus.language == "made"]
+    if options.what == "report":
+        report(corpora, made)
+    else:
+        write([corpus for corpus in corpora if corpus.kind == "learned"], made, options.out)
+
+
+if __name__ == "__main__":
+    main()
