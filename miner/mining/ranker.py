@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -20,6 +21,7 @@ from miner.mining.features import NAMES, Survey
 
 MODEL = "ranker.npz"
 LEAF = -1
+BLOCK = 512  # runs whose features fit a cache
 # Of the runs, the best by `phrases` are asked whether they are terms. Without the language in
 # training .13 to .29 in ten novels and collections of prose say yes, .41 to .72 in textbooks.
 AGREE_AMONG = 0.005
@@ -50,7 +52,7 @@ class Forest:
 
     def vote(self, features: np.ndarray) -> np.ndarray:
         """Return the sum of votes for each row of float32 (rows, features): float32 (rows,)."""
-        return _vote(features, self.roots, self.feature, self.child, self.bound)
+        return _vote(features, _close_leaves(self))
 
     def settle(self, known: np.ndarray) -> Forest:
         """Return a forest that does as this one in a corpus, and sees no ranks.
@@ -155,24 +157,71 @@ def _find_values(ranks: np.ndarray, known: np.ndarray) -> np.ndarray:
     return largest[np.searchsorted(steps.astype(np.float32), ranks, "right")]
 
 
+class _Trees(NamedTuple):
+    """The nodes of a forest as the kernel walks them: a leaf leads to itself, and has a `value`.
+
+    `depths` int64 (trees,): how many steps lead to the deepest leaf.
+    """
+
+    roots: np.ndarray
+    feature: np.ndarray
+    child: np.ndarray
+    bound: np.ndarray
+    value: np.ndarray
+    depths: np.ndarray
+
+
+def _close_leaves(forest: Forest) -> _Trees:
+    """Return the trees of a forest for the kernel."""
+    leaf = forest.feature == LEAF
+    tree = np.searchsorted(forest.roots, np.arange(len(leaf)), "right") - 1
+    depths = np.zeros(len(forest.roots), np.int64)
+    level = forest.roots[~leaf[forest.roots]]
+    while len(level):
+        depths[np.unique(tree[level])] += 1
+        below = np.concatenate([forest.child[level], forest.child[level] + 1])
+        level = below[~leaf[below]]
+    return _Trees(
+        forest.roots,
+        np.where(leaf, 0, forest.feature).astype(np.int16),
+        np.where(leaf, np.arange(len(leaf)), forest.child).astype(np.int32),
+        np.where(leaf, np.inf, forest.bound).astype(np.float32),
+        np.where(leaf, forest.bound, 0).astype(np.float32),
+        depths,
+    )
+
+
 @njit(nogil=True, cache=True)
-def _vote(
-    features: np.ndarray,
-    roots: np.ndarray,
-    feature: np.ndarray,
-    child: np.ndarray,
-    bound: np.ndarray,
-) -> np.ndarray:
-    votes = np.zeros(features.shape[0], np.float32)
-    for row in range(features.shape[0]):
-        total = 0.0
-        for tree in range(roots.shape[0]):
-            node = roots[tree]
-            while feature[node] >= 0:
-                node = child[node] + (features[row, feature[node]] > bound[node])
-            total += bound[node]
-        votes[row] = total
-    return votes
+def _vote(features: np.ndarray, trees: _Trees) -> np.ndarray:
+    """Return the sum of votes for each row: float32 (rows,).
+
+    Four rows in step, `BLOCK` rows a tree: no branch depends on a row, and both fit a cache. That
+    takes three fifths of the time of one row after the other.
+    """
+    rows = features.shape[0]
+    feature, child, bound, value = trees.feature, trees.child, trees.bound, trees.value
+    votes = np.zeros(rows)
+    for low in range(0, rows, BLOCK):
+        high = min(low + BLOCK, rows)
+        for tree in range(trees.roots.shape[0]):
+            root = trees.roots[tree]
+            for row in range(low, high - 3, 4):
+                first, second, third, fourth = root, root, root, root
+                for _ in range(trees.depths[tree]):
+                    first = child[first] + (features[row, feature[first]] > bound[first])
+                    second = child[second] + (features[row + 1, feature[second]] > bound[second])
+                    third = child[third] + (features[row + 2, feature[third]] > bound[third])
+                    fourth = child[fourth] + (features[row + 3, feature[fourth]] > bound[fourth])
+                votes[row] += value[first]
+                votes[row + 1] += value[second]
+                votes[row + 2] += value[third]
+                votes[row + 3] += value[fourth]
+            for row in range(low + (high - low) // 4 * 4, high):
+                node = root
+                for _ in range(trees.depths[tree]):
+                    node = child[node] + (features[row, feature[node]] > bound[node])
+                votes[row] += value[node]
+    return votes.astype(np.float32)
 
 
 @cache
