@@ -18,14 +18,12 @@ CORPORA = {
     "Plain prose": {
         "ru_prose.txt.gz": (
             "Russian prose",
-            "Set phrases, names and idioms come first; French of the novels is mined as well. "
-            "Pronoun pairs (`ко мне`, `над ним`) are units to the statistics and hardly to a "
-            "person, and the last thousand of the 8,000 are free combinations.",
+            "Adverbs of several words, set phrases and idioms come first; French of the novels is "
+            "mined as well. The last are free combinations.",
         ),
         "ru_poetry.txt.gz": (
             "Russian poetry",
-            "Names, set phrases, and the spaced-out names of speakers (`м о ц а р т`). Inflected "
-            "pairs and pronouns further down are free combinations.",
+            "Names and set phrases. Dates and free combinations come last.",
         ),
         "en_novels.txt.gz": (
             "English novels",
@@ -59,7 +57,8 @@ CORPORA = {
     "2. Old languages": {
         "sa_vedic_iast.txt.gz": (
             "Vedic Sanskrit",
-            "Formulae of rites and hymns; at the end particles that meet by chance (`etat vai`).",
+            "Formulae of rites and hymns, and among them `_ _ _`, which stands for a gap; at the "
+            "end particles that meet by chance (`hi asya`).",
         ),
         "akk_translit.txt.gz": (
             "Akkadian, transliterated",
@@ -68,8 +67,9 @@ CORPORA = {
         ),
         "akk_cuneiform.txt.gz": (
             "Akkadian in cuneiform",
-            "Names of temples and towns, titles, then formulae; words of few signs, as a space is "
-            "a word's end here. Pairs with `𒆗` or `𒅇` are chance.",
+            "Gaps of the editions (`x x x`) first, then names of temples and towns, titles, "
+            "formulae; words of few signs, as a space is a word's end here. "
+            "Pairs with `𒆗` or `𒅇` are chance.",
         ),
         "egy_translit.txt.gz": (
             "Egyptian, transliterated",
