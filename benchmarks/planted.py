@@ -7,6 +7,10 @@ ten holds a planted link. No two neighbours recur in two units otherwise, so the
 right answer.
 
     python -m benchmarks.planted --seeds 1 2 3
+    python -m benchmarks.planted --shuffled ../shared/gold/openstax_ccby.txt.gz
+
+`--shuffled` puts the words of real texts in random order, and counts the units of several words
+that `miner mine` still finds: hardly one.
 """
 
 from __future__ import annotations
@@ -20,8 +24,16 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from benchmarks.gold import average_precision, build_pool, print_table, rank_pool, run_miner
+from benchmarks.gold import (
+    average_precision,
+    build_pool,
+    print_table,
+    rank_pool,
+    read_text,
+    run_miner,
+)
 from benchmarks.peers import PAIR_SCORERS
+from training.corpora import shuffle_words
 
 CONSONANTS = "ბგდზთკლმნპრსტფქშჩცძხჯ"
 VOWELS = "აეიოუ"
@@ -235,6 +247,13 @@ def mine_lines(lines: list[str], *options: str) -> pl.DataFrame:
         return pl.read_ndjson(run / "vocabulary.jsonl").sort("rank").select("token", "kind")
 
 
+def count_shuffled(text: Path, *, seed: int) -> dict[str, object]:
+    """How many units of several words a text has whose words stand in random order."""
+    lines = shuffle_words(read_text(text), seed=seed).split("\n")
+    found = mine_lines(lines, "--profile", "words")["token"].str.contains(" ").sum()
+    return {"text": text.name, "seed": seed, "units of several words": int(found)}
+
+
 def compare_peers(language: PlantedLanguage) -> dict[str, float]:
     """Average precision of the peers' scores over all runs of 2..7 words."""
     pool = build_pool("\n".join(language.lines), min_count=RARE, max_length=7)
@@ -249,7 +268,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--lines", type=int, default=20_000)
     parser.add_argument("--peers-only", action="store_true")
+    parser.add_argument("--shuffled", type=Path, nargs="+", default=[], metavar="TEXT")
     options = parser.parse_args()
+    if options.shuffled:
+        texts = ((text, seed) for text in options.shuffled for seed in options.seeds)
+        print_table([count_shuffled(text, seed=seed) for text, seed in texts])
+        return
     rows: list[dict[str, object]] = []
     for seed in options.seeds:
         language = plant_language(lines=options.lines, seed=seed)

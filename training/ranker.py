@@ -272,7 +272,7 @@ def report(corpora: Sequence[Corpus], made: Sequence[Corpus]) -> None:
 
 
 def write(corpora: Sequence[Corpus], made: Sequence[Corpus], place: Path) -> None:
-    """Train both heads on everything and write them, with curves of languages left out."""
+    """Train all heads on everything and write them, with curves of languages left out."""
     arrays: dict[str, np.ndarray] = {"features": np.array(NAMES)}
     for head in HEADS:
         votes = leave_out(head, corpora, made) if head.kinds else {}

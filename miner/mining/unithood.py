@@ -31,9 +31,7 @@ LOG = logging.getLogger(__name__)
 
 ASSOCIATION, FREEDOM, LIKENESS = 1.0, 0.25, 2.0  # in the score of what are no words
 ENOUGH = 0.7  # of the best such score; below, most runs are no unit to a reader's eye
-SEEDED = (
-    1.0  # of the rank by the user's examples beside the score's; 0.5 and 2 were worse in the mean
-)
+SEEDED = 1.0  # of the rank by the user's examples beside the score's; 0.5 and 2 were worse
 KNOT = 0.5  # where the effect of a ranked statistic may bend; three knots were no better
 VECTOR_SCALE = 2.0  # of the vectors beside the ranks
 RIDGE = 0.03  # added to the variances; a logistic model was ten times slower and no better
@@ -53,7 +51,7 @@ UNITHOOD: dict[str, pl.DataType] = {
     "score": pl.Float64(),
     "bid": pl.Float64(),
 }
-HEADS = {"terms": "terms", "phrases": "phrases"}  # of an objective; others ask both
+HEADS = ("terms", "phrases")  # objectives that ask one head alone
 
 
 def rank(values: np.ndarray) -> np.ndarray:
@@ -104,8 +102,10 @@ def judge_runs(
     if listed:
         told = load_ranker().judge(survey(candidates, atoms))
         columns = {name: told[name].to_numpy() for name in ("terms", "phrases", "bonds")}
-        score = told[HEADS.get(objective, "meaning")].to_numpy().astype(np.float64)
+        score = told[objective if objective in HEADS else "meaning"].to_numpy().astype(np.float64)
     else:
+        if objective in HEADS:
+            LOG.warning("%s are told of words alone, and of more: here meaning decides", objective)
         sound = ~np.isin(rows, [] if unsound is None else unsound)
         likeness = _judge_by_itself(ranks, candidates, scores, vectors, sound, seed=seed)
         columns = {"likeness": likeness}

@@ -43,6 +43,12 @@ what follows it.</p>
 <ul><li><b>Terms</b>: the share of such runs that the authors of textbooks marked as key terms.</li>
 <li><b>Phrases</b>: the share of such runs that stand in dictionaries.</li></ul>
 """
+BY_ITSELF = """
+<p>Nobody has lists of such units, or there is too little text for a share to mean anything, so the
+corpus itself tells: every candidate is ranked among all of them, by how surprising it is that its
+parts meet, by how many things can follow it, and by how much it resembles, in all its statistics
+and in the vectors of its edges, those that these two put on top. The score is a mean of such
+ranks: it orders this run, and is no share.</p>"""
 SCORES = {
     "meaning": _LIKENESS
     + "<p>Here both count, key terms as far as the text is of the kind that has them.</p>",
@@ -143,7 +149,10 @@ saves at least one atom in a million, and something for sure.</p>
 
 
 def write_reasons(proposals: pl.DataFrame, manifest: Manifest) -> str:
-    made = SCORES[manifest.config.objective]
+    told = proposals["likeness"] if "likeness" in proposals.columns else pl.Series()
+    by_itself = told.is_not_null().any()
+    saves = manifest.config.objective == "compression"
+    made = BY_ITSELF if by_itself and not saves else SCORES[manifest.config.objective]
     picture = draw_scatter(proposals, seed=manifest.config.seed)
     return f"""<h2 id="why">Why</h2>{made}{picture}"""
 

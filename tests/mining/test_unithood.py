@@ -80,6 +80,16 @@ def test_what_is_no_word_is_judged_by_the_corpus_itself() -> None:
     assert (np.diff(order) >= 0).all()
 
 
+def test_an_objective_that_asks_for_words_is_answered_where_there_are_none(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    atoms, candidates = mine_texts(["if (x) { return; }"] * 9, min_count=2, profile="code")
+    scores = score_candidates(candidates, find_splits(candidates), total=100)
+    asked = judge_runs(candidates, atoms, scores, objective="terms")
+    assert "here meaning decides" in caplog.text
+    assert asked.equals(judge_runs(candidates, atoms, scores))
+
+
 def test_examples_change_the_order_of_the_scores_and_too_few_do_not() -> None:
     atoms, candidates = mine_texts(make_text(), min_count=3)
     scores = score_candidates(candidates, find_splits(candidates), total=20_000)

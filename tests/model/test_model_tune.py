@@ -123,7 +123,9 @@ def test_it_learns_and_says_how_much(case: Case) -> None:
     bits = [line["bits_per_byte"] for line in lines if "bits_per_byte" in line]
     assert (about["before"], about["after"]) == (bits[0], bits[-1]) and bits[-1] < bits[0]
     losses = [line["loss"] for line in lines[1:]]
-    assert [line["step"] for line in lines] == list(range(9)) and np.isfinite(losses).all()
+    assert [line["step"] for line in lines] == list(range(9)) and np.mean(losses[4:]) < np.mean(
+        losses[:4]
+    )
     assert all(line["ids"] == 256 for line in lines[1:]) and about["held_back"]
     assert about["after"] == case.whole.card["tuned"]["after"], "the same seed, the same training"
     names = {path.name for path in case.adapter.folder.iterdir()}

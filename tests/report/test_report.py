@@ -318,6 +318,15 @@ def test_statistics_may_lack(tmp_path: Path) -> None:
     assert draw_scatter(nothing, seed=0) == ""
 
 
+def test_the_score_is_told_as_it_was_made(tmp_path: Path) -> None:
+    """Of words it is a share, of what the corpus judged by itself a mean of ranks."""
+    proposals = make_proposals(["a b", "c d"])
+    share = write_page(tmp_path, proposals=proposals)
+    ranks = write_page(tmp_path, proposals=proposals.with_columns(likeness=pl.lit(0.5)))
+    assert "the share of such runs" in share and "is no share" not in share
+    assert "is no share" in ranks and "the share of such runs" not in ranks
+
+
 def test_one_proposal_is_drawn(tmp_path: Path) -> None:
     """A scatter and a curve whose axes have no length still give numbers."""
     still = make_curve().with_columns(saved=0.0, low=0.0, high=0.0)

@@ -420,7 +420,7 @@ def test_a_capital_does_not_cut_a_unit_that_the_corpus_has_so(train: Callable[..
     for trainer in TRAINERS:
         made = train(trainer, exact=True)
         for spelling in ("Day after day", "day after day", "ЖАРТИШИНА", "жартишина"):
-            if text.count(spelling) > 5 and spelling.lower() in set(made.ids["token"]):
+            if text.count(spelling) > 5:
                 assert len(made.encode(spelling)) == 1, (trainer, spelling)
 
 
@@ -464,9 +464,8 @@ def test_a_unit_never_matches_at_the_end_of_a_longer_word(
 
 def test_the_edge_cases_of_the_specification(made: Made) -> None:
     one = made.encode("жартишина")
-    kept = "жартишина" in set(made.ids["token"])  # not where more units would cost tokens
-    assert len(one) == 1 or (not kept and made.exact)
-    for text in ("Δ84", "⟁", "🜂"):
+    assert len(one) == 1
+    for text in ("Δ84", "⟁", "🜂", "жартишина"):
         assert len(made.encode(text)) == 1, text
     assert made.encode("⟁") != made.encode("🜂")
     assert made.return_trip("тишинажардрожь") == "тишинажардрожь"

@@ -104,22 +104,28 @@ def order_by_merges(
     """Return the units in the order in which they get places beside a BPE of these merges."""
     plain = build_bpe(form, [], merges, size=len(SPECIALS) + len(ALPHABET) + len(merges))
     parts = [len(ids) for ids in encode_texts(plain, entries.table["text"].to_list())]
-    return order_entries(entries, units, parts)
+    return order_entries(entries, units, parts, words_first=True)
 
 
-def order_entries(entries: Entries, units: Units, parts: Sequence[int]) -> Entries:
+def order_entries(
+    entries: Entries, units: Units, parts: Sequence[int], *, words_first: bool = False
+) -> Entries:
     """Return the units in the order in which they get places, with `spared`.
 
     First those that the user named (`wanted`) and single atoms that must stay whole, such as
     formulas; then phrases, by the tokens that each of their ids spares in the corpus (`spared`).
-    `parts`: into how many tokens each spelling falls without units.
+    `parts`: into how many tokens each spelling falls without units. `words_first`: a word that is a
+    run written as one must stay whole too; a tokenizer that is extended cuts words as it did.
     """
-    kinds = units.table["kind"].gather(entries.table["unit"])
+    rows = entries.table["unit"]
+    whole = ~units.table["kind"].gather(rows).is_in(RUNS)
+    if words_first:
+        whole = whole | (units.table["atoms"].gather(rows) == 1)
     spared = (pl.col("parts") - 1) * pl.col("count")
     table = entries.table.with_columns(parts=pl.Series(parts, dtype=pl.Int64)).with_columns(
         first=pl.when(pl.col("wanted").any().over("unit"))
         .then(2)
-        .otherwise(pl.lit(~kinds.is_in(RUNS)).cast(pl.Int32)),
+        .otherwise(pl.lit(whole).cast(pl.Int32)),
         spared=(spared.sum() / pl.len()).over("unit"),
     )
     ordered = table.sort(
