@@ -282,6 +282,9 @@ def propose(
     def compute(folder: Path) -> int:
         rows = scores["candidate"].to_numpy().astype(np.int64)
         torn, values = find_torn(candidates, atoms), find_values(candidates, atoms)
+        token = spell_runs(candidates.keys[rows], atoms.table["text"])
+        tokens = scores.select("candidate", token=token)
+        said = find_wanted(decisions, candidates, tokens, atoms, config.patterns)
         seeds = find_seeds(config.seeds, atoms) if config.seeds else set()
         judged = judge_runs(
             candidates,
@@ -289,14 +292,13 @@ def propose(
             scores,
             vectors,
             objective=config.objective,
-            seeds=find_runs(candidates, seeds),
+            wanted=np.union1d(find_runs(candidates, seeds), said.get("accepted", [])),
+            refused=said.get("rejected"),
             unsound=np.flatnonzero(torn | values),
             seed=config.seed,
         )
         known = scores.select("candidate", "log_likelihood")
         judged = judged.join(known, on="candidate", validate="1:1", maintain_order="left")
-        token = spell_runs(candidates.keys[rows], atoms.table["text"])
-        tokens = scores.select("candidate", token=token)
         settled = settle_runs(
             atoms.mined,
             candidates,
@@ -306,7 +308,7 @@ def propose(
             min_count=choose_min_count(config, atoms),
             unsound={Verdict.VALUE: values, Verdict.TORN: torn},
             glue=find_glue(candidates, atoms),
-            **find_wanted(decisions, candidates, tokens, atoms, config.patterns),
+            **said,
         )
         splits = find_splits(candidates)
         runs = tabulate_runs(scores, judged, settled, tokens).with_columns(

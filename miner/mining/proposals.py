@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 
 from miner.mining.candidates import Candidates
+from miner.mining.compounds import LEAST_GAIN, find_compounds, find_content_words
 from miner.mining.segmentation import count_pieces, cut_stream
 from miner.mining.unithood import LEAST_SCORE
 from miner.text.pretokens import Stream
@@ -34,8 +35,7 @@ STEEPNESS = 30.0  # in a cut for meaning one better unit outweighs several worse
 LINK_ATOMS = 3
 WHOLE = {"formula": "formula", "symbol": "symbol", "marker": "marker", "code": "atom"}
 LOST = "\ufffd"  # stands for a character that was lost before the corpus came here
-SHORTEST_PART = 3  # letters of a word inside a glued compound
-CLOSES = 0.3  # of the average share of clause ends: less, and it is no content word
+GROUPS = 16  # of good runs by frequency, whose mean scores are told apart
 CROWD = 1.5  # so many times the budget competes for the text
 ROUNDS = (0.25, 0.5, 0.75, 1.0)  # of min_count that a unit must own, round by round
 PRUNED = 0.75  # of the units go on to the next round of compression
@@ -376,6 +376,7 @@ def tabulate_runs(
         pl.col("winner").alias("rival"),
         *("terms", "phrases", "bonds", "likeness", "bid", "value"),
         pl.lit(None, pl.UInt32).alias("atom"),
+        pl.lit(None, pl.List(pl.String)).alias("parts"),
     )
 
 
@@ -391,8 +392,7 @@ def propose_atoms(
     """Return a row for each single atom that must stay whole, in the columns of `runs`.
 
     Formulas, symbols, markers and code nodes, what matches a pattern of the user, and, for
-    meaning, words that are runs written as one (`find_compounds`). They stand among the runs
-    that are good enough: what is more frequent than half of all has the score of the middle one.
+    meaning, words that are others written as one (`find_compounds`).
     """
     alone = pl.col("text").str.contains(r"^\p{ASCII}$")  # `$` is a token without any help
     whole = pl.concat(
@@ -401,26 +401,53 @@ def propose_atoms(
             atoms.filter(pl.col("kind").is_in(list(WHOLE)) & ~alone & (pl.col("text") != LOST)),
         ]
     ).unique("atom", keep="first", maintain_order=True)
-    whole = whole.with_columns(kind=pl.col("kind").replace(WHOLE), length=pl.lit(1, pl.UInt8))
+    whole = whole.filter(pl.col("count") >= min_count).with_columns(
+        kind=pl.col("kind").replace(WHOLE), parts=pl.lit(None, pl.List(pl.String))
+    )
+    whole = whole.with_columns(score=_place_among(runs, whole["count"]))
     if objective != "compression":
-        compounds = find_compounds(find_content_words(atoms, candidates), runs)
-        whole = pl.concat([whole, compounds])
-    found = whole.filter(pl.col("count") >= min_count)
-    counts = np.sort(runs["count"].to_numpy())
-    share = np.searchsorted(counts, found["count"].to_numpy()) / max(len(counts), 1)
-    known = runs.filter(pl.col("score") >= LEAST_SCORE)["score"].to_numpy()
-    score = np.quantile(known, share) if len(known) else LEAST_SCORE + (1 - LEAST_SCORE) * share
-    rows = found.select(
-        "atom",
-        "kind",
-        "length",
-        "count",
+        words = find_content_words(atoms, candidates).filter(pl.col("count") >= min_count)
+        good = pl.col("verdict").is_in([Verdict.KEPT, Verdict.BUDGET])
+        found = find_compounds(words, runs.filter(good))
+        compounds = found.with_columns(
+            kind=name_kind(pl.col("parts").list.len()), score=_expect_score(runs, found)
+        )
+        whole = pl.concat([whole, compounds.select(whole.columns)])
+    rows = whole.with_columns(
         pl.col("text").alias("token"),
+        length=pl.lit(1, pl.UInt8),
         unit_count="count",
-        score=pl.Series(score, dtype=pl.Float64),
         verdict=pl.lit(str(Verdict.KEPT)),
     )
-    return pl.concat([runs.clear(), rows], how="diagonal").select(runs.columns)
+    known = [column for column in runs.columns if column in rows.columns]
+    return pl.concat([runs.clear(), rows.select(known)], how="diagonal")
+
+
+def _place_among(runs: pl.DataFrame, counts: pl.Series) -> pl.Series:
+    """Return scores among those of the runs that are good enough, by how frequent a thing is.
+
+    What is more frequent than half of all runs has the score of the middle one.
+    """
+    all_counts = np.sort(runs["count"].to_numpy())
+    share = np.searchsorted(all_counts, counts.to_numpy()) / max(len(all_counts), 1)
+    known = runs.filter(pl.col("score") >= LEAST_SCORE)["score"].to_numpy()
+    score = np.quantile(known, share) if len(known) else LEAST_SCORE + (1 - LEAST_SCORE) * share
+    return pl.Series(score, dtype=pl.Float64)
+
+
+def _expect_score(runs: pl.DataFrame, compounds: pl.DataFrame) -> pl.Series:
+    """Return the scores of words that are others written as one.
+
+    The mean of runs that are good enough and as frequent, by how sure it is that it is no chance.
+    """
+    good = runs.filter(pl.col("score") >= LEAST_SCORE).sort("count")
+    groups = [group for group in np.array_split(np.arange(good.height), GROUPS) if len(group)]
+    logs, scores = np.log(good["count"].to_numpy()), good["score"].to_numpy()
+    knots = [float(logs[group].mean()) for group in groups] or [0.0]
+    means = [float(scores[group].mean()) for group in groups] or [1.0]
+    expected = np.interp(np.log(compounds["count"].to_numpy()), knots, means)
+    sure = 1 / (1 + 2.0 ** (LEAST_GAIN - compounds["gain"].to_numpy()))
+    return pl.Series(np.maximum(LEAST_SCORE, sure * expected), dtype=pl.Float64)
 
 
 def _match_patterns(atoms: pl.DataFrame, patterns: Mapping[str, str]) -> pl.DataFrame:
@@ -434,74 +461,6 @@ def _match_patterns(atoms: pl.DataFrame, patterns: Mapping[str, str]) -> pl.Data
             atoms.filter(pl.Series(matches, dtype=pl.Boolean)).with_columns(kind=pl.lit(kind))
         )
     return pl.concat(found)
-
-
-def find_content_words(atoms: pl.DataFrame, candidates: Candidates) -> pl.DataFrame:
-    """Return the frequent words, with `content`: it ends clauses nearly as often as others do.
-
-    Words such as `the`, `of` and `при` hardly ever stand before a stop.
-    """
-    single = candidates.table.filter(pl.col("length") == 1)
-    closes, counts = single["right_stops"].to_numpy(), single["count"].to_numpy()
-    average = closes.sum() / max(counts.sum(), 1)
-    words = pl.DataFrame(
-        {
-            "atom": candidates.keys[single["candidate"].to_numpy(), 0] >> 1,
-            "content": closes >= CLOSES * average * counts,
-        }
-    )
-    return atoms.filter(pl.col("kind") == "word").join(words, on="atom", how="inner")
-
-
-def find_compounds(words: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
-    """Return the words that are runs written as one, by the kind of the run.
-
-    A word that is a kept run without its spaces (`жартишина` beside `жар тишина`), or such a run
-    with more words before or after it (`входтишинажар`), each more frequent than the whole. The
-    parts are content words of three letters and more: `передней` is not `перед ней`.
-    """
-    able = words.filter(pl.col("content") & (pl.col("text").str.len_chars() >= SHORTEST_PART))
-    counts = dict(able.select("text", "count").iter_rows())
-    glued = (
-        runs.filter((pl.col("verdict") == Verdict.KEPT) & pl.col("token").str.contains(" "))
-        .with_columns(parts=pl.col("token").str.split(" "))
-        .filter(pl.col("parts").list.eval(pl.element().is_in(list(counts))).list.all())
-        .select(pl.col("token").str.replace_all(" ", "").alias("text"), parts="length")
-        .unique("text", keep="first", maintain_order=True)
-    )
-    long = words.filter(pl.col("text").str.len_chars() >= 3 * SHORTEST_PART)
-    joined = dict(glued.iter_rows())
-    cut = [
-        _count_parts(text, counts, joined, count)
-        for text, count in long.select("text", "count").iter_rows()
-    ]
-    chained = long.select("text").with_columns(parts=pl.Series(cut, dtype=pl.UInt8))
-    parts = pl.concat([glued, chained.filter(pl.col("parts") > 0)]).unique(
-        "text", keep="first", maintain_order=True
-    )
-    found = words.join(parts, on="text", how="inner", maintain_order="left")
-    return found.with_columns(kind=name_kind(pl.col("parts")), length=pl.lit(1, pl.UInt8)).drop(
-        "parts", "content"
-    )
-
-
-def _count_parts(text: str, counts: dict[str, int], joined: dict[str, int], most: int) -> int:
-    """Return the most words that `text` falls into, one run at least among them, 0 if it does not.
-
-    `counts` of single words, which must be above `most`; `joined`: the words in a glued run.
-    """
-    plain, mixed = [0] + [0] * len(text), [0] + [0] * len(text)  # without and with a run so far
-    for end in range(SHORTEST_PART, len(text) + 1):
-        for start in [0, *range(SHORTEST_PART, end - SHORTEST_PART + 1)]:
-            part = text[start:end]
-            if start == 0 or plain[start]:
-                if counts.get(part, 0) > most:
-                    plain[end] = max(plain[end], plain[start] + 1)
-                if part in joined and len(part) < len(text):
-                    mixed[end] = max(mixed[end], plain[start] + joined[part])
-            if start and mixed[start] and (counts.get(part, 0) > most or part in joined):
-                mixed[end] = max(mixed[end], mixed[start] + joined.get(part, 1))
-    return mixed[-1]
 
 
 def list_units(proposals: pl.DataFrame, *, budget: int) -> pl.DataFrame:

@@ -31,7 +31,9 @@ AGREED = (0.29, 0.4)
 # moves none by .008 (.3 would by .03). Runs without any word are in no list.
 WORDY, LONG_WORDY, OTHER = 0.08, 0.15, 0.5
 LONG = 4
-JUDGED = dict.fromkeys(("terms", "phrases", "bonds", "meaning"), pl.Float32())
+HEADS = ("terms", "phrases", "bonds")
+VOTES = tuple(f"{head}_votes" for head in HEADS)
+JUDGED = dict.fromkeys((*HEADS, "meaning", *VOTES), pl.Float32())
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class Ranker:
         """Return what is thought of every run, a row each: `terms`, `phrases`, `bonds`, `meaning`.
 
         All in [0, 1]: which share of such runs are key terms, general vocabulary, planted in a
-        made-up language, and a unit all in all.
+        made-up language, and a unit all in all. `terms_votes` and so on are the votes behind them.
         """
         known = np.sort(survey.sample(), axis=0)
         forests = {name: forest.settle(known) for name, forest in self.forests.items()}
@@ -101,7 +103,8 @@ class Ranker:
             shares["terms"], shares["phrases"], shares["bonds"], trust=trust, lengths=survey.lengths
         )
         shares["meaning"] = np.where(survey.wordless, OTHER * shares["bonds"], meaning)
-        return pl.DataFrame(shares).select(*JUDGED).cast(pl.Schema(JUDGED))
+        told = shares | {f"{name}_votes": found for name, found in votes.items()}
+        return pl.DataFrame(told).select(*JUDGED).cast(pl.Schema(JUDGED))
 
 
 def join_heads(

@@ -4,9 +4,7 @@ Of words, the ranker that ships with miner says which share of such runs people 
 list (`miner.mining.ranker`). Of anything else, and of very little text, the corpus itself tells: a
 linear discriminant over all statistics, and over the vectors of the first and the last atom, learns
 what the runs have in common that association and freedom already put on top. Where the user gives
-examples, it learns from these.
-
-benchmarks/gold.py measures the first and the last.
+examples, their order is learned from these (`miner.mining.teaching`).
 """
 
 from __future__ import annotations
@@ -23,7 +21,8 @@ from threadpoolctl import threadpool_limits
 from miner.errors import ConfigError
 from miner.mining.candidates import Candidates
 from miner.mining.features import survey
-from miner.mining.ranker import load_ranker
+from miner.mining.ranker import HEADS, VOTES, load_ranker
+from miner.mining.teaching import learn_order
 from miner.text.pretokens import Atoms
 from miner.text.recut import list_forms
 
@@ -31,7 +30,6 @@ LOG = logging.getLogger(__name__)
 
 ASSOCIATION, FREEDOM, LIKENESS = 1.0, 0.25, 2.0  # in the score of what are no words
 ENOUGH = 0.7  # of the best such score; below, most runs are no unit to a reader's eye
-SEEDED = 1.0  # of the rank by the user's examples beside the score's; 0.5 and 2 were worse
 KNOT = 0.5  # where the effect of a ranked statistic may bend; three knots were no better
 VECTOR_SCALE = 2.0  # of the vectors beside the ranks
 RIDGE = 0.03  # added to the variances; a logistic model was ten times slower and no better
@@ -51,7 +49,7 @@ UNITHOOD: dict[str, pl.DataType] = {
     "score": pl.Float64(),
     "bid": pl.Float64(),
 }
-HEADS = ("terms", "phrases")  # objectives that ask one head alone
+ONE_HEAD = ("terms", "phrases")  # objectives that ask one head alone
 
 
 def rank(values: np.ndarray) -> np.ndarray:
@@ -75,7 +73,8 @@ def judge_runs(
     vectors: np.ndarray | None = None,
     *,
     objective: str = "meaning",
-    seeds: np.ndarray | None = None,
+    wanted: np.ndarray | None = None,
+    refused: np.ndarray | None = None,
     unsound: np.ndarray | None = None,
     seed: int = 0,
 ) -> pl.DataFrame:
@@ -87,44 +86,47 @@ def judge_runs(
     `score`, in [0, 1], is what counts for the objective; from `LEAST_SCORE` on a run competes
     with its `bid`, in [0, 1].
 
-    `vectors` (candidates, dim), of single atoms too, or None to do without; `seeds`: candidates
-    that the user gives as examples, which change the order of the scores; `unsound`: those that
-    are no example of anything.
+    `vectors` (candidates, dim), of single atoms too, or None to do without. `wanted` and `refused`:
+    candidates that the user gives as examples, which change the order of the scores; `unsound`:
+    those that are no example of anything.
     """
     rows = scores["candidate"].to_numpy()
-    ranks: dict[str, np.ndarray] = {}
-    examples = np.isin(rows, [] if seeds is None else seeds)
-    learns = examples.sum() >= FEWEST_SEEDS
     listed = atoms.profile.name == "words" and len(rows) >= FEWEST_RUNS
-    if learns or not listed:
-        evidence = gather_evidence(candidates, scores)
-        ranks = {name: rank(values) for name, values in evidence.items()}
-    if listed:
-        told = load_ranker().judge(survey(candidates, atoms))
-        columns = {name: told[name].to_numpy() for name in ("terms", "phrases", "bonds")}
-        score = told[objective if objective in HEADS else "meaning"].to_numpy().astype(np.float64)
+    given = find_examples(rows, wanted)
+    surveyed = survey(candidates, atoms) if listed or given.sum() >= FEWEST_SEEDS else None
+    if listed and surveyed is not None:
+        told = load_ranker().judge(surveyed)
+        columns = {name: told[name].to_numpy() for name in HEADS}
+        score = (
+            told[objective if objective in ONE_HEAD else "meaning"].to_numpy().astype(np.float64)
+        )
+        opinions = told.select(VOTES).to_numpy()
     else:
-        if objective in HEADS:
+        if objective in ONE_HEAD:
             LOG.warning("%s are told of words alone, and of more: here meaning decides", objective)
-        sound = ~np.isin(rows, [] if unsound is None else unsound)
-        likeness = _judge_by_itself(ranks, candidates, scores, vectors, sound, seed=seed)
+        sound = ~find_examples(rows, unsound)
+        likeness = _judge_by_itself(candidates, scores, vectors, sound, seed=seed)
         columns = {"likeness": likeness}
         score = np.interp(likeness, (0, ENOUGH, 1), (0, LEAST_SCORE, 1))
-    if learns:
-        features = build_features(ranks, candidates, scores, vectors)
-        shown = rank(fit_likeness(features, examples, seed=seed))
-        order = np.argsort(rank(score) + SEEDED * shown, kind="stable")
-        score[order] = np.sort(score)
-    elif seeds is not None and len(seeds):
+        opinions = likeness[:, None].astype(np.float32)
+    if surveyed is not None and given.sum() >= FEWEST_SEEDS:
+        taught = learn_order(surveyed, opinions, given, find_examples(rows, refused), seed=seed)
+        score[np.argsort(taught, kind="stable")] = np.sort(score)
+    elif wanted is not None and len(wanted):
         LOG.warning(
-            "seeds that occur often enough: %d; it takes %d to learn from them",
-            examples.sum(),
+            "examples that occur often enough: %d; it takes %d to learn from them",
+            given.sum(),
             FEWEST_SEEDS,
         )
     bid = bid_by_odds(score) if listed else np.interp(score, (0, LEAST_SCORE, 1), (0, ENOUGH, 1))
     known = pl.DataFrame({"candidate": rows, **columns, "score": score, "bid": bid})
     known = known.cast({name: UNITHOOD[name] for name in known.columns})
     return pl.concat([pl.DataFrame(schema=UNITHOOD), known], how="diagonal")
+
+
+def find_examples(rows: np.ndarray, chosen: np.ndarray | None) -> np.ndarray:
+    """Say which rows are among some candidates: bool (rows,)."""
+    return np.isin(rows, [] if chosen is None else chosen)
 
 
 def bid_by_odds(score: np.ndarray) -> np.ndarray:
@@ -137,7 +139,6 @@ def bid_by_odds(score: np.ndarray) -> np.ndarray:
 
 
 def _judge_by_itself(
-    ranks: dict[str, np.ndarray],
     candidates: Candidates,
     scores: pl.DataFrame,
     vectors: np.ndarray | None,
@@ -149,6 +150,8 @@ def _judge_by_itself(
 
     No single measure wins on every corpus (Pecina 2010).
     """
+    evidence = gather_evidence(candidates, scores)
+    ranks = {name: rank(values) for name, values in evidence.items()}
     association = (ranks["npmi"] + ranks["log_likelihood"]) / 2
     freedom = (ranks["right_entropy"] + ranks["right_lift"]) / 2
     prior = association + (ranks["dice"] + freedom) / 2

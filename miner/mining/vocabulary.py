@@ -180,8 +180,13 @@ def _lines(lines: Iterable[str]) -> str:
 
 
 def list_rows(units: pl.DataFrame) -> pl.DataFrame:
-    """Return the columns that others may read, those of `FIRST` in front; reals rounded."""
+    """Return the columns that others may read, those of `FIRST` in front; reals rounded.
+
+    The parts of a run are its atoms.
+    """
     ranked = units.drop("rank", strict=False).with_row_index("rank", offset=1)
+    if "parts" in ranked.columns:
+        ranked = ranked.with_columns(pl.coalesce("parts", "atoms").alias("parts"))
     rest = [name for name in ranked.columns if name not in (*FIRST, *BOOKKEEPING)]
     chosen = ranked.select(*FIRST, *rest)
     reals = [name for name, dtype in chosen.schema.items() if dtype.is_float()]

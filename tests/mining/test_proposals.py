@@ -11,8 +11,6 @@ from miner.mining.candidates import Candidates
 from miner.mining.proposals import (
     Objective,
     Verdict,
-    find_compounds,
-    find_content_words,
     find_yielding,
     list_units,
     propose_atoms,
@@ -198,14 +196,21 @@ def test_what_a_pattern_of_the_user_matches_stays_whole() -> None:
     assert dict(whole.select("token", "kind").iter_rows()) == {"ab12": "atom", "xy99": "atom"}
 
 
-def test_a_glued_compound_is_found_beside_its_run_only() -> None:
+def test_glued_words_have_the_score_of_runs_as_frequent_by_how_sure_they_are() -> None:
     texts = ["жар тишина", "вход тишина жар", "она: тишина", "это жар", "мой вход"] * 4
+    texts += ["дом горит ночью", "пришла весна", "птица поёт", "снег идёт тихо"] * 5
     texts += ["входтишинажар", "жартишина", "порогжар", "из дома", "издома"] * 2
     atoms, runs, candidates = tabulate(texts)
-    kept = runs.with_columns(verdict=pl.lit(str(Verdict.KEPT)))
-    words = find_content_words(atoms, candidates)
-    found = dict(find_compounds(words, kept).select("text", "kind").iter_rows())
-    assert found == {"жартишина": "link", "входтишинажар": "link"}
+    kept = runs.with_columns(verdict=pl.lit(str(Verdict.KEPT)), score=pl.lit(0.5))
+    found = propose_atoms(atoms, kept, candidates, min_count=2, objective="meaning")
+    assert dict(found.select("token", "parts").iter_rows()) == {
+        "жартишина": ["жар", "тишина"],
+        "входтишинажар": ["вход", "тишина", "жар"],
+    }
+    assert found["kind"].to_list() == ["link", "link"]
+    assert found["score"].is_between(0.25, 0.5).all()
+    saved = propose_atoms(atoms, kept, candidates, min_count=2, objective="compression")
+    assert saved.is_empty()
 
 
 def test_units_are_ordered_by_score_and_cut_to_the_budget() -> None:

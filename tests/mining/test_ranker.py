@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from miner.mining.features import EDGES, NAMES, RUN, WORD, survey
-from miner.mining.ranker import LEAF, Forest, Ranker, load_ranker, rank_among, trust_terms
+from miner.mining.ranker import JUDGED, LEAF, Forest, Ranker, load_ranker, rank_among, trust_terms
 
 DEMO = Path(__file__).parents[2] / "corpora/demo.txt"
 
@@ -165,4 +165,4 @@ def test_terms_are_trusted_where_the_best_vocabulary_is_terms() -> None:
 def test_a_corpus_without_runs_is_judged_too() -> None:
     atoms, candidates = mine_texts(["a b", "c d"], min_count=2)
     told = Ranker(load_ranker().forests).judge(survey(candidates, atoms))
-    assert told.height == 0 and told.columns == ["terms", "phrases", "bonds", "meaning"]
+    assert told.height == 0 and told.columns == list(JUDGED)

@@ -98,8 +98,8 @@ def test_examples_change_the_order_of_the_scores_and_too_few_do_not() -> None:
     spelled = runs_of(candidates, texts, rows)
     seeds = rows[[i for i, text in enumerate(spelled) if text.startswith("left")]]
     plain = judge_runs(candidates, atoms, scores)
-    taught = judge_runs(candidates, atoms, scores, seeds=seeds)
-    few = judge_runs(candidates, atoms, scores, seeds=seeds[: FEWEST_SEEDS - 1])
+    taught = judge_runs(candidates, atoms, scores, wanted=seeds)
+    few = judge_runs(candidates, atoms, scores, wanted=seeds[: FEWEST_SEEDS - 1])
     assert len(seeds) >= FEWEST_SEEDS and few.equals(plain)
     assert taught["score"].sort().equals(plain["score"].sort())
     like = np.isin(rows, seeds)
