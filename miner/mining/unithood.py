@@ -34,7 +34,9 @@ KNOT = 0.5  # where the effect of a ranked statistic may bend; three knots were 
 VECTOR_SCALE = 2.0  # of the vectors beside the ranks
 RIDGE = 0.03  # added to the variances; a logistic model was ten times slower and no better
 NEGATIVES = 10_000  # more changed no figure by 0.005
-FEWEST_SEEDS = 30  # fewer examples teach noise
+# Of fewer examples, or of fewer that are wanted, the order is worse than without in two of five
+# texts; with 30 in one, by .008 (training/teaching.py).
+FEWEST_EXAMPLES, FEWEST_WANTED = 30, 15
 FEWEST_RUNS = 500  # among fewer, ranks say little; the ranker has hardly seen such texts
 TOP_SHARE = 0.02  # of all runs, taken as examples where nobody gives any
 FOLD = 3.0  # powers of e between the shares whose bids are 0 and 1: what competes bids more
@@ -92,8 +94,9 @@ def judge_runs(
     """
     rows = scores["candidate"].to_numpy()
     listed = atoms.profile.name == "words" and len(rows) >= FEWEST_RUNS
-    given = find_examples(rows, wanted)
-    surveyed = survey(candidates, atoms) if listed or given.sum() >= FEWEST_SEEDS else None
+    given, refusals = find_examples(rows, wanted), find_examples(rows, refused)
+    learns = given.sum() >= FEWEST_WANTED and (given | refusals).sum() >= FEWEST_EXAMPLES
+    surveyed = survey(candidates, atoms) if listed or learns else None
     if listed and surveyed is not None:
         told = load_ranker().judge(surveyed)
         columns = {name: told[name].to_numpy() for name in HEADS}
@@ -109,14 +112,15 @@ def judge_runs(
         columns = {"likeness": likeness}
         score = np.interp(likeness, (0, ENOUGH, 1), (0, LEAST_SCORE, 1))
         opinions = likeness[:, None].astype(np.float32)
-    if surveyed is not None and given.sum() >= FEWEST_SEEDS:
-        taught = learn_order(surveyed, opinions, given, find_examples(rows, refused), seed=seed)
+    if surveyed is not None and learns:
+        taught = learn_order(surveyed, opinions, given, refusals, seed=seed)
         score[np.argsort(taught, kind="stable")] = np.sort(score)
     elif wanted is not None and len(wanted):
         LOG.warning(
-            "examples that occur often enough: %d; it takes %d to learn from them",
-            given.sum(),
-            FEWEST_SEEDS,
+            "examples that occur often enough: %d; it takes %d to learn, %d of them wanted",
+            (given | refusals).sum(),
+            FEWEST_EXAMPLES,
+            FEWEST_WANTED,
         )
     bid = bid_by_odds(score) if listed else np.interp(score, (0, LEAST_SCORE, 1), (0, ENOUGH, 1))
     known = pl.DataFrame({"candidate": rows, **columns, "score": score, "bid": bid})

@@ -14,7 +14,7 @@ from miner.errors import ConfigError
 from miner.mining.candidates import Candidates
 from miner.mining.scores import find_splits, score_candidates
 from miner.mining.unithood import (
-    FEWEST_SEEDS,
+    FEWEST_EXAMPLES,
     UNITHOOD,
     build_features,
     find_runs,
@@ -99,8 +99,8 @@ def test_examples_change_the_order_of_the_scores_and_too_few_do_not() -> None:
     seeds = rows[[i for i, text in enumerate(spelled) if text.startswith("left")]]
     plain = judge_runs(candidates, atoms, scores)
     taught = judge_runs(candidates, atoms, scores, wanted=seeds)
-    few = judge_runs(candidates, atoms, scores, wanted=seeds[: FEWEST_SEEDS - 1])
-    assert len(seeds) >= FEWEST_SEEDS and few.equals(plain)
+    few = judge_runs(candidates, atoms, scores, wanted=seeds[: FEWEST_EXAMPLES - 1])
+    assert len(seeds) >= FEWEST_EXAMPLES and few.equals(plain)
     assert taught["score"].sort().equals(plain["score"].sort())
     like = np.isin(rows, seeds)
     better = rank(taught["score"].to_numpy())[like] - rank(plain["score"].to_numpy())[like]
