@@ -346,9 +346,9 @@ class Lexicon:
     def decompose(self, text: str) -> Decomposition:
         """Return what a text is made of, and how sure that is."""
         rank = self.find(text)
-        atoms = tuple(self.units["atoms"][rank - 1]) if rank else ()
-        if len(atoms) > 1:
-            return Decomposition(atoms, 1.0, "unit", (True,) * len(atoms))
+        own = self._list_parts(rank) if rank else ()
+        if len(own) > 1:
+            return Decomposition(own, 1.0, "unit", (True,) * len(own))
         form = cut_forms([text], self.run.atoms, self.run.patterns)[0]
         most = self.run.atoms.table.height
         pairs = list(zip(form.unit[1], form.keys, strict=True)) if form.keys else []
@@ -359,6 +359,11 @@ class Lexicon:
         if len(parts) > 1 and all(known):
             return Decomposition(parts, 1.0, "atoms", known)
         return self._cut_parts(parts)
+
+    def _list_parts(self, rank: int) -> tuple[str, ...]:
+        """Return the words that a unit is made of, those of a word that is others too."""
+        row = self.units.row(rank - 1, named=True)
+        return tuple(row.get("parts") or row["atoms"])
 
     def _cut_parts(self, parts: tuple[str, ...]) -> Decomposition:
         """Return parts, each by its best cut; of one part the next best are told too."""

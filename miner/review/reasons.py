@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from miner.mining.proposals import NEARLY, SURE, SWALLOWED, Verdict
-from miner.mining.unithood import LEAST_SCORE
+from miner.mining.unithood import LEAST_SCORE, ONE_HEAD
 from miner.mining.vocabulary import round_real
 from miner.report.screen import spell, tell_count
 from miner.review.explainer import Explainer, Places
@@ -110,8 +110,7 @@ def write_headline(
 def _praise(explainer: Explainer, about: Mapping[str, Any]) -> str:
     """Return what speaks for a kept unit."""
     if about["candidate"] is None:
-        kind = KINDS.get(about["kind"], about["kind"])
-        return f"{kind} that occurs {tell_count(about['count'], 'time')}; it stays whole"
+        return f"{_name_atom(about)}, {tell_count(about['count'], 'time')}; it stays whole"
     own = f"it owns {about['unit_count']:,} of its {tell_count(about['count'], 'place')}"
     if not explainer.meaning:
         pieces, saved = explainer.count_savings(about["row"], about["unit_count"])
@@ -121,8 +120,16 @@ def _praise(explainer: Explainer, about: Mapping[str, Any]) -> str:
         )
     if about["score"] < LEAST_SCORE or about["log_likelihood"] < SURE:
         return f"it was accepted, though its score is {tell_score(about['score'])}; {own}"
-    meets = f"its parts meet {tell_times(2 ** about['pmi'])} times as often as chance has it"
-    return f"{meets}, and {own}"
+    return f"{_tell_speaker(about)}, and {own}"
+
+
+def _tell_speaker(about: Mapping[str, Any]) -> str:
+    """Return which head of the ranker speaks for a run, or how often its parts meet."""
+    heads = {name: about[name] for name in ONE_HEAD if about[name] is not None}
+    name = max(heads, key=lambda head: heads[head], default=None)
+    if name is not None and heads[name] >= LEAST_SCORE:
+        return f"{tell_share(heads[name])} of such runs {LIKENESS[name]}"
+    return f"its parts meet {tell_times(2 ** about['pmi'])} times as often as chance has it"
 
 
 def _blame_holder(explainer: Explainer, about: Mapping[str, Any]) -> str:
@@ -191,11 +198,18 @@ def _share_worse(
     return round_real(float(worse.sum()) / max(runs.height, 1))
 
 
+def _name_atom(about: Mapping[str, Any]) -> str:
+    """Return what an atom is that is a unit by itself."""
+    if parts := about.get("parts"):
+        return f"{' and '.join(map(quote, parts))} written as one"
+    return KINDS.get(about["kind"], about["kind"])
+
+
 def _tell_atom(explainer: Explainer, about: Mapping[str, Any]) -> dict[str, Any]:
     runs = explainer.table.filter(pl.col("candidate").is_not_null())
     return {
         "name": "count",
-        "text": f"{KINDS.get(about['kind'], about['kind'])}, which stays whole where it occurs "
+        "text": f"{_name_atom(about)}, which stays whole where it occurs "
         f"{tell_count(explainer.min_count, 'time')} or more; it occurs {about['count']:,}",
         "value": about["count"],
         "better_than": _share_worse(runs, about, "count"),

@@ -14,8 +14,8 @@ from miner.report.screen import spell, tell_count
 PROVEN = (Verdict.CHANGES, Verdict.DUPLICATE, Verdict.REBUILD, Verdict.INSIDE)
 KINDS = {
     "formula": "a formula", "symbol": "a symbol", "marker": "a marker",
-    "atom": "an atom that must stay whole", "link": "a word made of a link's words",
-    "hyperlexeme": "a word made of a hyperlexeme's words",
+    "atom": "an atom that must stay whole", "link": "a word of a link's words",
+    "hyperlexeme": "a word of a hyperlexeme's words",
 }  # fmt: skip
 
 
