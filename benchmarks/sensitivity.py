@@ -38,7 +38,7 @@ from miner.text.profiles import PROFILES
 
 MODULES = (compounds, proposals, ranker, unithood)
 MOVED: dict[str, tuple[Any, ...]] = {
-    "SURE": (),
+    "BY_CHANCE": (0.1, 10.0, 100.0),
     "SWALLOWED": (0.6, 0.95),
     "NEARLY": (),
     "ALLOWED": (),

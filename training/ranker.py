@@ -3,6 +3,7 @@
     pip install -e ".[training]"
     python -m training.ranker measure --shared ../shared --work WORK     # texts to features, once
     python -m training.ranker report --work WORK                         # what each head reaches
+    python -m training.ranker trust --work WORK                          # is .5 one in two?
     python -m training.ranker write --work WORK                          # miner/mining/ranker.npz
 
 Three heads: `terms` learns the key terms of textbooks, `phrases` what stands in WordNets and
@@ -271,6 +272,41 @@ def report(corpora: Sequence[Corpus], made: Sequence[Corpus]) -> None:
                 print(f"| {' | '.join(told)} |", flush=True)
 
 
+def tell_trust(corpora: Sequence[Corpus], made: Sequence[Corpus]) -> None:
+    """Print of runs with such a share how many are in the list, in languages that nothing saw.
+
+    Neither the trees nor the curve from votes to shares: that is fitted on the other languages.
+    The least and the most are those of single corpora with 30 such runs and more.
+    """
+    edges = np.array([0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 1.01])
+    print("| head | share | said | found | least | most | runs |")
+    print("|---|---|---|---|---|---|---|")
+    for head in LISTED:
+        votes = leave_out(head, corpora, made)
+        said, found, weights, owners = [], [], [], []
+        for languages in FOLDS:
+            curve = fit_curve(head, [c for c in corpora if c.language not in languages], votes)
+            for corpus in corpora:
+                units = corpus.find(head.kinds)
+                if corpus.language in languages and units.sum() >= FEWEST:
+                    said.append(np.interp(votes[corpus.name], *curve))
+                    found.append(units)
+                    weights.append(np.full(len(units), units.sum() ** 0.5 / len(units)))
+                    owners.append(np.full(len(units), len(owners)))
+        share, units, weight, owner = map(np.concatenate, (said, found, weights, owners))
+        place = np.digitize(share, edges)
+        for number in range(1, len(edges)):
+            here = place == number
+            counts = np.bincount(owner[here], minlength=len(said))
+            hits = np.bincount(owner[here], units[here], len(said))
+            each = (hits / np.maximum(counts, 1))[counts >= 30]
+            if len(each):
+                mean = [np.average(one[here], weights=weight[here]) for one in (share, units)]
+                told = [f"{value:.3f}" for value in (*mean, each.min(), each.max())]
+                span = f"{edges[number - 1]:g} to {min(edges[number], 1):g}"
+                print(f"| {head.name} | {span} | {' | '.join(told)} | {here.sum():,} |", flush=True)
+
+
 def write(corpora: Sequence[Corpus], made: Sequence[Corpus], place: Path) -> None:
     """Train all heads on everything and write them, with curves of languages left out."""
     arrays: dict[str, np.ndarray] = {"features": np.array(NAMES)}
@@ -286,7 +322,7 @@ def write(corpora: Sequence[Corpus], made: Sequence[Corpus], place: Path) -> Non
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("what", choices=("measure", "report", "write"))
+    parser.add_argument("what", choices=("measure", "report", "trust", "write"))
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path("miner/mining") / MODEL)
@@ -302,6 +338,8 @@ def main() -> None:
     made = [corpus for corpus in every if corpus.language == "made"]
     if options.what == "report":
         report(corpora, made)
+    elif options.what == "trust":
+        tell_trust(corpora, made)
     else:
         write([corpus for corpus in corpora if corpus.kind == "learned"], made, options.out)
 

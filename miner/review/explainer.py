@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from miner.mining.proposals import STEEPNESS, Verdict, raise_bids
+from miner.mining.proposals import STEEPNESS, Verdict, raise_bids, surpass_chance
 from miner.mining.segmentation import count_pieces, find_owners
 from miner.mining.spelling import list_keys, list_parts, spell_runs
 from miner.mining.vocabulary import (
@@ -59,6 +59,7 @@ class Explainer:
         self.table = join_units(run)
         self.meaning = run.manifest.config.objective != "compression"
         self.min_count = run.manifest.min_count
+        self.sure = surpass_chance(self.table["log_likelihood"].count())
 
     # Who is who
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from miner.mining.proposals import NEARLY, SURE, SWALLOWED, Verdict
+from miner.mining.proposals import NEARLY, SWALLOWED, Verdict
 from miner.mining.unithood import LEAST_SCORE, ONE_HEAD
 from miner.mining.vocabulary import round_real
 from miner.report.screen import spell, tell_count
@@ -91,7 +91,7 @@ def write_headline(
         Verdict.WEAK: f"it looks less like a unit than others: its score is {tell_score(score)}, "
         f"and {tell_score(LEAST_SCORE)} is needed",
         Verdict.CHANCE: "its parts may meet by chance: log-likelihood "
-        f"{about['log_likelihood'] or 0:,.1f}, and {SURE} would be sure",
+        f"{about['log_likelihood'] or 0:,.1f}, and {explainer.sure:.1f} would be sure",
         Verdict.TORN: TORN.get(explainer.run.manifest.profile, "it cuts through what is one"),
         Verdict.VALUE: "a number in it is one of many in its place, as the values of a record are",
         Verdict.FRAGMENT: _blame_holder(explainer, about),
@@ -118,7 +118,7 @@ def _praise(explainer: Explainer, about: Mapping[str, Any]) -> str:
             f"{own}, each {tell_count(pieces, 'token')} without it, "
             f"so it saves {tell_count(saved, 'token')}"
         )
-    if about["score"] < LEAST_SCORE or about["log_likelihood"] < SURE:
+    if about["score"] < LEAST_SCORE or about["log_likelihood"] < explainer.sure:
         return f"it was accepted, though its score is {tell_score(about['score'])}; {own}"
     return f"{_tell_speaker(about)}, and {own}"
 
@@ -167,7 +167,7 @@ def list_evidence(
     if about["candidate"] is None:
         return [_tell_atom(explainer, about)]
     told = [
-        *_tell_meeting(about),
+        *_tell_meeting(explainer, about),
         *_tell_freedom(about),
         *_tell_likeness(about),
         *_tell_vectors(explainer, about),
@@ -216,11 +216,11 @@ def _tell_atom(explainer: Explainer, about: Mapping[str, Any]) -> dict[str, Any]
     }
 
 
-def _tell_meeting(about: Mapping[str, Any]) -> list[_Told]:
+def _tell_meeting(explainer: Explainer, about: Mapping[str, Any]) -> list[_Told]:
     ratio = 2.0 ** about["pmi"]
     meets = f"its parts meet {tell_times(ratio)} times as often as chance has it"
     gap = f"{tell_count(about['count'], 'time')} where chance gives {_tell_small(about, ratio)}"
-    sure = f"log-likelihood {about['log_likelihood']:,.1f}; from {SURE} on it is sure"
+    sure = f"log-likelihood {about['log_likelihood']:,.1f}; from {explainer.sure:.1f} on it is sure"
     return [
         ("association", f"{meets}: {gap}", ratio, "npmi", False),
         ("log-likelihood", sure, about["log_likelihood"], "log_likelihood", False),
@@ -324,7 +324,8 @@ def list_changes(
     if verdict == Verdict.WEAK:
         return _change_weak(about) if explainer.meaning else _change_idle(explainer, about)
     if verdict == Verdict.CHANCE:
-        return _change_chance(about) if explainer.meaning else _change_idle(explainer, about)
+        change = _change_chance if explainer.meaning else _change_idle
+        return change(explainer, about)
     if verdict == Verdict.FRAGMENT:
         return _change_fragment(explainer, about, places)
     if verdict == Verdict.OUTBID:
@@ -406,7 +407,7 @@ def _change_idle(explainer: Explainer, about: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _change_chance(about: Mapping[str, Any]) -> list[str]:
+def _change_chance(explainer: Explainer, about: Mapping[str, Any]) -> list[str]:
     """Return how often it should occur to be sure: log-likelihood grows with the counts."""
     likelihood, count = float(about["log_likelihood"]), int(about["count"])
     if likelihood <= 0:
@@ -414,8 +415,8 @@ def _change_chance(about: Mapping[str, Any]) -> list[str]:
             f"Its parts meet {tell_times(2.0 ** about['pmi'])} times as often as chance has "
             "it: more text of the same kind would not change that."
         ]
-    needed = int(np.ceil(count * SURE / likelihood))
-    times = tell_times(SURE / likelihood)
+    needed = int(np.ceil(count * explainer.sure / likelihood))
+    times = tell_times(explainer.sure / likelihood)
     changes = [
         f"At the same rates, about {needed:,} occurrences instead of {count:,} would be "
         f"sure: a corpus {times} times as large."

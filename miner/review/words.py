@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from miner.mining.proposals import SURE, Verdict
+from miner.mining.proposals import Verdict, surpass_chance
 from miner.mining.unithood import LEAST_SCORE
 from miner.report.screen import spell, tell_count
 
@@ -84,7 +84,7 @@ def _is_inside(row: Mapping[str, Any]) -> bool:
 def _tell_kept(row: Mapping[str, Any]) -> str:
     if row.get("candidate") is None:
         return f"{KINDS.get(row['kind'], row['kind'])}, {tell_count(row['count'], 'time')}"
-    if row["log_likelihood"] < SURE or row["pmi"] <= 0:
+    if row["log_likelihood"] < surpass_chance(0) or row["pmi"] <= 0:
         return f"owns {row['unit_count']:,} of {tell_count(row['count'], 'place')}"
     meets = f"meets {tell_times(2 ** row['pmi'])}x more than chance"
     return f"{meets}, owns {tell_share(row['unit_count'] / max(row['count'], 1))} of its places"

@@ -16,6 +16,7 @@ from miner.mining.proposals import (
     propose_atoms,
     raise_bids,
     settle_runs,
+    surpass_chance,
     tabulate_runs,
 )
 from miner.mining.scores import find_splits, score_candidates
@@ -36,12 +37,13 @@ def settle(
     objective: Objective = "meaning",
     budget: int = 100,
     min_count: int = 3,
+    surprise: float = 100.0,
 ) -> tuple[dict[str, Verdict], dict[str, int], pl.DataFrame]:
     """Return verdict and settled count of each run, with scores given by hand (0.01 otherwise)."""
     atoms, candidates = mine_texts(texts, min_count=min_count)
     total = int(atoms.table["count"].sum())
     scores = score_candidates(candidates, find_splits(candidates), total=total)
-    scores = scores.with_columns(log_likelihood=pl.lit(100.0))
+    scores = scores.with_columns(log_likelihood=pl.lit(surprise))
     rows = name_rows(candidates, atoms.table["text"])
     names = {row: name for name, row in rows.items()}
     runs = scores["candidate"].to_list()
@@ -229,3 +231,18 @@ def test_units_are_ordered_by_score_and_cut_to_the_budget() -> None:
         ("a", 3, "budget"),
         ("d", 4, "weak"),
     ]
+
+
+def test_the_more_runs_are_tried_the_surer_each_must_be() -> None:
+    from scipy.stats import chi2
+
+    for runs in (1_000, 20_000, 3_000_000):
+        assert surpass_chance(runs) == pytest.approx(chi2.isf(1 / runs, 1))
+    assert surpass_chance(5) == surpass_chance(1_000)
+
+
+def test_of_more_runs_those_by_chance_do_not_compete() -> None:
+    texts = [f"one{i} two{i}" for i in range(2_000)] * 4
+    few = settle(texts[:100] * 4, {"one1 two1": 0.9}, surprise=11.0)[0]
+    many = settle(texts, {"one1 two1": 0.9}, surprise=11.0)[0]
+    assert few["one1 two1"] is Verdict.KEPT and many["one1 two1"] is Verdict.CHANCE

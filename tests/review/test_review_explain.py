@@ -15,7 +15,7 @@ import pytest
 from watched import DEMO, MinedDemo, call_command, watch_command
 
 from miner.config import MineConfig
-from miner.mining.proposals import STEEPNESS, SURE, Verdict, raise_bids
+from miner.mining.proposals import STEEPNESS, Verdict, raise_bids
 from miner.mining.scores import log_likelihood
 from miner.mining.segmentation import count_pieces, cut_stream
 from miner.mining.unithood import LEAST_SCORE
@@ -311,7 +311,7 @@ def test_chance(known: Explainer) -> None:
     assert log_likelihood(*cells[:3], total=cells[3]) == pytest.approx(about["log_likelihood"])
     for count, sure in ((needed, True), (needed - 1, False)):
         together, one, other, atoms = cells * count / about["count"]
-        assert (log_likelihood(together, one, other, total=atoms) >= SURE) is np.bool_(sure)
+        assert (log_likelihood(together, one, other, total=atoms) >= known.sure) is np.bool_(sure)
 
 
 def test_fragment(known: Explainer) -> None:
