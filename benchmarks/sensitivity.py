@@ -57,7 +57,9 @@ MOVED: dict[str, tuple[Any, ...]] = {
     "SHORTEST_PART": (2, 4),
     "CLOSES": (),
     "RARE": (),
-    "LEAST_GAIN": (),
+    "SURE": (0.1, 0.9),
+    "EXPECTED": (),
+    "AFFIXED": (),
     "FUNCTION": (),
     "GROUPS": (),
 }

@@ -19,16 +19,17 @@ from miner.mining.candidates import Candidates
 SHORTEST_PART = 3  # letters of a word in a compound; at 2 `вы|сказал` and `be|gun` come as well
 MOST_PARTS = 8
 LONGEST_WORD = 128  # letters
-SHORTEST_IN_RUN = 2  # letters of a content word in a run that is written as one
 CLOSES = 0.3  # of the average share of clause ends: less, and it is no content word, unless it is
 RARE = 3e-4  # of all words, or rarer: `grand`, `само`; 1e-3 brings `пред` and `про`
-# Bits that a compound must be cheaper by its parts. Of 440 compounds of four made-up languages 390
-# are (5 bits: 385), and 17 other words (12); by eye, of what lies between 3 and 5 bits a third are
-# none in Russian and English (`ink|stand`, but `wit|her`), hardly any in German and Finnish.
-LEAST_GAIN = 4.0
-FUNCTION = (
-    10.0  # bits more for a part that is no content word: `through|out`, but not `пред|видеть`
-)
+SURE = 0.5  # how sure it is at least that a word is a compound
+# What the share of compounds among words is thought to be before any is seen, and how many words
+# that opinion weighs. Novels have: German .11, English and Finnish .03, French .007, Russian .002.
+EXPECTED, WEIGHT = 0.03, 100.0
+ROUNDS = 100  # of expectation and maximisation; the share has come to rest after 40
+# A part of so many words and more, of which there are more than this share of its own count, is an
+# ending or a prefix: `général|ement`, `fácil|mente`, `symbolic|ally`; not `zeit`, `man`.
+AFFIX, AFFIXED = 5, 0.5
+FUNCTION = 10.0  # bits more for any other word: `through|out` comes, but not `пред|видеть`
 EULER = 0.5772  # the harmonic sum of N is ln N + EULER: what ranks after Zipf's law add up to
 _u64 = np.uint64
 
@@ -51,7 +52,7 @@ def find_content_words(atoms: pl.DataFrame, candidates: Candidates) -> pl.DataFr
 
 
 def find_compounds(words: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
-    """Return the words that are others written as one, with their `parts` and the bits they `gain`.
+    """Return the words that are others written as one, with their `parts` and how `sure` that is.
 
     `words`: `text`, `count`, `content`, and columns that are handed on; `runs`: the `token` of
     runs that are units. A part is a word of `SHORTEST_PART` letters and more, or such a run without
@@ -69,28 +70,60 @@ def find_compounds(words: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
     ranks = np.maximum(np.cumsum(content), 1)
     single = np.log2(ranks) + np.log2(np.log(max(content.sum(), 1)) + EULER)
     single = np.where(content, single, single + FUNCTION)
-    joined = np.full(inner.height, np.log2(max(runs.height, 1)))
-    told = _spell(words["text"])
-    parts = _file(_spell(able["text"]), single), _file(_spell(inner["text"]), joined)
-    bits, cuts = np.empty(words.height), np.zeros((words.height, MOST_PARTS), np.int64)
-    _cut_words(told, *parts, bits, cuts)
-    gains = measure_letters(told) - bits
-    rows = np.flatnonzero(gains >= LEAST_GAIN)
-    found = words[rows].with_columns(gain=pl.Series(gains[rows]))
-    known = pl.concat([inner, able.select("text", parts=pl.concat_list("text"))])
-    return _name_parts(found, cuts[rows], known.unique("text", keep="first"))
+    told, letters = _spell(words["text"]), measure_letters(_spell(words["text"]))
+    glued = _file(_spell(inner["text"]), inner["bits"].to_numpy())
+    known = pl.concat([inner.drop("bits"), able.select("text", parts=pl.concat_list("text"))])
+    known = known.unique("text", keep="first")
+    for _ in range(2):
+        bits, cuts = np.empty(words.height), np.zeros((words.height, MOST_PARTS), np.int64)
+        _cut_words(told, _file(_spell(able["text"]), single), glued, bits, cuts)
+        sure = weigh_gains(letters - bits)
+        rows = np.flatnonzero(sure >= SURE)
+        found = _name_parts(words[rows].with_columns(sure=sure[rows]), cuts[rows], known)
+        uses = (
+            found.select(pl.col("parts").list.explode().alias("text")).group_by("text").len("uses")
+        )
+        used = able.join(uses, on="text", how="left", maintain_order="left")["uses"].fill_null(0)
+        affix = ((used >= AFFIX) & (used > AFFIXED * able["count"])).to_numpy()
+        single = np.where(affix, np.inf, single)
+        if not affix.any():
+            break
+    return found
+
+
+def weigh_gains(gains: np.ndarray) -> np.ndarray:
+    """Return how sure it is that words are compounds: float64 (words,), in [0, 1].
+
+    `gains`: the bits that a word costs less by its parts, -inf where it has none. How common such
+    words are in this corpus is learned from all of them (expectation and maximisation).
+
+    >>> weigh_gains(np.array([20.0, 4.0, -np.inf])).round(2).tolist()
+    [1.0, 0.42, 0.0]
+    """
+    odds = 2.0 ** np.clip(gains, -60, 60)
+    share = EXPECTED
+    for _ in range(ROUNDS):
+        sure = share * odds / (share * odds + 1 - share)
+        share = (sure.sum() + EXPECTED * WEIGHT) / (len(gains) + WEIGHT)
+    return share * odds / (share * odds + 1 - share)
 
 
 def _list_glued(runs: pl.DataFrame, words: pl.DataFrame) -> pl.DataFrame:
-    """Return the runs of words without their spaces, `text`, and their `parts`."""
-    spaced = runs.select(parts=pl.col("token").str.split(" ")).filter(
-        pl.col("parts").list.len() > 1
+    """Return the runs of words without their spaces, `text`, their `parts`, and their `bits`.
+
+    Any of them is as likely; a short word that is no content word makes it less so.
+    """
+    spaced = runs.select(parts=pl.col("token").str.split(" ")).with_row_index("run")
+    spaced = spaced.filter(pl.col("parts").list.len() > 1)
+    short = (pl.col("text").str.len_chars() < SHORTEST_PART) & ~pl.col("content")
+    known = words.select("text", dear=short * FUNCTION)
+    told = spaced.explode("parts").join(known, left_on="parts", right_on="text", how="left")
+    told = told.group_by("run").agg(
+        pl.col("dear").sum(), pl.col("dear").is_not_null().all().alias("all")
     )
-    letters = pl.col("text").str.len_chars() - pl.col("content").not_()
-    able = words.filter(letters >= SHORTEST_IN_RUN)["text"]
-    known = pl.element().is_in(able.to_list())
-    inner = spaced.filter(pl.col("parts").list.eval(known).list.all())
-    glued = inner.select(pl.col("parts").list.join("").alias("text"), "parts")
+    able = spaced.join(told.filter("all"), on="run", how="inner", maintain_order="left")
+    bits = np.log2(max(runs.height, 1)) + pl.col("dear")
+    glued = able.select(pl.col("parts").list.join("").alias("text"), "parts", bits=bits)
     return glued.unique("text", keep="first", maintain_order=True)
 
 
@@ -104,13 +137,16 @@ def _name_parts(found: pl.DataFrame, cuts: np.ndarray, known: pl.DataFrame) -> p
     rows = np.repeat(np.arange(len(cuts), dtype=np.uint32), MOST_PARTS)
     ends = pl.Series("end", cuts.ravel())
     pieces = pl.DataFrame({"row": rows, "start": starts.ravel(), "end": ends}).filter(ends > 0)
-    pieces = pieces.join(found.select("text").with_row_index("row"), on="row", how="left")
+    told = found.select("text").with_row_index("row")
+    pieces = pieces.join(told, on="row", how="left", maintain_order="left")
     texts = pl.col("text").str.slice(pl.col("start"), pl.col("end") - pl.col("start"))
     named = pieces.with_columns(texts).join(known, on="text", how="left", maintain_order="left")
-    sure = pl.col("parts").is_not_null().all().alias("sure")
-    listed = named.group_by("row").agg(pl.col("parts").list.explode(), sure).filter("sure")
+    whole = pl.col("parts").is_not_null().all().alias("whole")
+    listed = named.group_by("row").agg(pl.col("parts").list.explode(), whole).filter("whole")
     rows_found = found.with_row_index("row")
-    return rows_found.join(listed, on="row", how="inner", maintain_order="left").drop("row", "sure")
+    return rows_found.join(listed, on="row", how="inner", maintain_order="left").drop(
+        "row", "whole"
+    )
 
 
 class _Words(NamedTuple):

@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 
 from miner.mining.candidates import Candidates
-from miner.mining.compounds import LEAST_GAIN, find_compounds, find_content_words
+from miner.mining.compounds import find_compounds, find_content_words
 from miner.mining.segmentation import count_pieces, cut_stream
 from miner.mining.unithood import LEAST_SCORE
 from miner.text.pretokens import Stream
@@ -504,8 +504,9 @@ def _expect_score(runs: pl.DataFrame, compounds: pl.DataFrame) -> pl.Series:
     knots = [float(logs[group].mean()) for group in groups] or [0.0]
     means = [float(scores[group].mean()) for group in groups] or [1.0]
     expected = np.interp(np.log(compounds["count"].to_numpy()), knots, means)
-    sure = 1 / (1 + 2.0 ** (LEAST_GAIN - compounds["gain"].to_numpy()))
-    return pl.Series(np.maximum(LEAST_SCORE, sure * expected), dtype=pl.Float64)
+    return pl.Series(
+        np.maximum(LEAST_SCORE, compounds["sure"].to_numpy() * expected), dtype=pl.Float64
+    )
 
 
 def _match_patterns(atoms: pl.DataFrame, patterns: Mapping[str, str]) -> pl.DataFrame:

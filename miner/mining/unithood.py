@@ -322,6 +322,11 @@ def find_seeds(seeds: str | Sequence[str], atoms: Atoms) -> set[tuple[int, ...]]
         raise ConfigError("no seed in it", where=where, cure="Write one unit a line")
     numbers = dict(zip(atoms.table["text"], atoms.table["atom"], strict=True))
     runs = list_forms(lines, atoms.profile)
+    alone = sum(len(run) == 1 for run in runs)
+    if alone:
+        LOG.warning(
+            "seeds that are one word here, which needs no joining: %d of %d", alone, len(runs)
+        )
     return {tuple(numbers.get(text, 0) for text in run) for run in runs}
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 
 import numpy as np
 import polars as pl
+import pytest
 from conftest import mine_texts
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,12 +15,14 @@ from hypothesis import strategies as st
 from miner.mining import compounds
 from miner.mining.compounds import (
     EULER,
-    FUNCTION,
-    LEAST_GAIN,
+    EXPECTED,
     SHORTEST_PART,
+    SURE,
+    WEIGHT,
     find_compounds,
     find_content_words,
     measure_letters,
+    weigh_gains,
 )
 
 NO_RUNS = pl.DataFrame(schema={"token": pl.String})
@@ -89,11 +92,29 @@ def test_words_are_cut_where_it_is_cheapest(words: list[str], data: st.DataObjec
         word: math.log2(rank) + math.log2(math.log(len(able)) + EULER)
         for rank, word in enumerate(able, 1)
     }
-    gains = {word: letter_bits(word, every) - part_bits(word, costs) for word in every}
-    found = dict(find_compounds(table, NO_RUNS).select("text", "gain").iter_rows())
-    wanted = {word: gain for word, gain in gains.items() if gain >= LEAST_GAIN}
+    gains = [letter_bits(word, every) - part_bits(word, costs) for word in every]
+    sure = dict(zip(every, weigh_gains(np.array(gains)).tolist(), strict=True))
+    found = dict(find_compounds(table, NO_RUNS).select("text", "sure").iter_rows())
+    wanted = {word: share for word, share in sure.items() if share >= SURE}
     assert found.keys() == wanted.keys()
-    assert all(math.isclose(gain, wanted[word]) for word, gain in found.items())
+    assert all(math.isclose(share, wanted[word], rel_tol=1e-6) for word, share in found.items())
+
+
+def test_how_common_compounds_are_is_learned() -> None:
+    few = weigh_gains(np.array([6.0] + [-np.inf] * 9_999))
+    many = weigh_gains(np.array([6.0] + [9.0] * 3_000 + [-np.inf] * 6_999))
+    assert few[0] < SURE < 0.95 < many[0]
+    odds = 2.0 ** np.array([6.0, 9.0, -3.0])
+    sure = weigh_gains(np.log2(odds))
+    share = (sure.sum() + EXPECTED * WEIGHT) / (3 + WEIGHT)
+    assert np.allclose(sure, share * odds / (share * odds + 1 - share))
+
+
+@pytest.mark.parametrize(("count", "found"), [(8, 0), (40, 6)])
+def test_a_part_of_more_words_than_it_stands_alone_is_an_ending(count: int, found: int) -> None:
+    counts = {word: 90 - place for place, word in enumerate(VOCABULARY)} | {"mente": count}
+    counts |= {stem + "mente": 3 for stem in VOCABULARY[:6]}
+    assert find_compounds(tabulate(counts), NO_RUNS).height == found
 
 
 VOCABULARY = [
@@ -136,9 +157,8 @@ def test_a_function_word_is_a_dear_part() -> None:
     counts = {word: 90 - place for place, word in enumerate([*VOCABULARY, "перед"])} | {
         "передогонь": 3
     }
-    sure = find_compounds(tabulate(counts), NO_RUNS)["gain"].to_list()
-    less = find_compounds(tabulate(counts, function=("перед",)), NO_RUNS)["gain"].to_list()
-    assert len(sure) == 1 and sure[0] < FUNCTION + LEAST_GAIN and less == []
+    assert find_compounds(tabulate(counts), NO_RUNS)["text"].to_list() == ["передогонь"]
+    assert find_compounds(tabulate(counts, function=("перед",)), NO_RUNS).is_empty()
 
 
 def test_words_that_end_no_clause_are_function_words_unless_they_are_rare() -> None:
@@ -152,12 +172,12 @@ def test_words_that_end_no_clause_are_function_words_unless_they_are_rare() -> N
 
 def test_no_words_no_compounds() -> None:
     empty = tabulate({}).cast({"text": pl.String, "count": pl.Int64, "content": pl.Boolean})
-    assert find_compounds(empty, NO_RUNS).columns == ["text", "count", "content", "gain", "parts"]
+    assert find_compounds(empty, NO_RUNS).columns == ["text", "count", "content", "sure", "parts"]
     assert find_compounds(tabulate({"a": 3}), NO_RUNS).is_empty()
 
 
 def test_a_hash_that_two_texts_share_makes_no_part() -> None:
-    found = tabulate({"abcdef": 3}).with_columns(gain=pl.lit(9.0))
+    found = tabulate({"abcdef": 3}).with_columns(sure=pl.lit(0.9))
     cuts = np.array([[3, 6, 0, 0, 0, 0, 0, 0]])
     known = pl.DataFrame({"text": ["abc"], "parts": [["abc"]]})
     assert compounds._name_parts(found, cuts, known).is_empty()

@@ -170,3 +170,9 @@ def test_a_bad_file_of_seeds_is_named_with_its_cure(
     with pytest.raises(ConfigError, match=problem) as caught:
         find_seeds(str(path), atoms)
     assert str(path) in str(caught.value)
+
+
+def test_seeds_of_one_word_are_answered(caplog: pytest.LogCaptureFixture) -> None:
+    atoms, _ = mine_texts(["blood pressure is tablelamp"] * 3, min_count=2)
+    assert len(find_seeds(["blood pressure", "tablelamp", "Tablelamp"], atoms)) == 2
+    assert "one word here, which needs no joining: 2 of 3" in caplog.text
