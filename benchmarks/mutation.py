@@ -19,7 +19,6 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -98,6 +97,14 @@ def survives(change: Change, copy: Path) -> bool:
         place.write_text(before, encoding="utf-8")
 
 
+def tell(change: Change, sources: dict[str, str], green: bool) -> bool:
+    """Print a change and whether the tests stayed green, and return that."""
+    line = sources[change.module].splitlines()[change.line - 1].strip()
+    told = "GREEN" if green else "red"
+    print(f"{told} {change.module}:{change.line} {change.new.strip()} in `{line}`", flush=True)
+    return green
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--changes", type=int, default=60)
@@ -107,21 +114,18 @@ def main() -> None:
     sources = {name: (ROOT / f"miner/mining/{name}.py").read_text("utf-8") for name in MODULES}
     every = [change for name, text in sources.items() for change in list_changes(name, text)]
     chosen = random.Random(options.seed).sample(every, min(options.changes, len(every)))
-    green = 0
     with tempfile.TemporaryDirectory() as folder:
         copies = [Path(folder, str(job), "miner") for job in range(options.jobs)]
         for copy in copies:
             ignored = shutil.ignore_patterns(".venv", ".git", "outputs", "*_cache", "__pycache__")
             shutil.copytree(ROOT, copy, ignore=ignored)
 
-        def work(job: int) -> list[Change]:
-            return [one for one in chosen[job :: options.jobs] if survives(one, copies[job])]
+        def work(job: int) -> int:
+            mine = chosen[job :: options.jobs]
+            return sum(tell(change, sources, survives(change, copies[job])) for change in mine)
 
         with ThreadPoolExecutor(options.jobs) as pool:
-            for change in chain.from_iterable(pool.map(work, range(options.jobs))):
-                line = sources[change.module].splitlines()[change.line - 1].strip()
-                print(f"{change.module}:{change.line} {change.new.strip()} in `{line}`")
-                green += 1
+            green = sum(pool.map(work, range(options.jobs)))
     print(f"{len(chosen) - green} of {len(chosen)} changes were noticed, of {len(every)} there are")
 
 

@@ -36,6 +36,7 @@ ALWAYS = 8
 # if that leaves such a share of them to the part: of 240 hyperlexemes of a made-up language 230 are
 # found, with 0.1 but 194 (benchmarks/sensitivity.py).
 SHARED, LESS, LEFT = 0.05, 0.5, 0.25
+WANTED = 1.0  # the bid of what people accepted, which yields to what is nearly as good alone
 STEEPNESS = 30.0  # in a cut for meaning one better unit outweighs several worse ones
 LINK_ATOMS = 3
 WHOLE = {"formula": "formula", "symbol": "symbol", "marker": "marker", "code": "atom"}
@@ -172,7 +173,7 @@ def settle_runs(
         able = able[~found[able]]
     if accepted is not None:
         able = np.union1d(able, accepted)
-        bids[accepted] = 1.0
+        bids[accepted] = WANTED
     settled = _settle_for_meaning(
         stream, candidates, bids, verdict, able, budget=budget, min_count=min_count
     )
@@ -278,7 +279,8 @@ def _raise_above(
             offer = np.where(share >= SHARED, bid[part], -1.0)
             able = units[rows] & (share >= SHARED) & (worth[rows] >= offer - less)
             poorer = able & ~near[rows] & (worth[rows] < offer - NEARLY)
-            asks = np.flatnonzero(poorer)
+            able &= ~(poorer & (offer >= WANTED))
+            asks = np.flatnonzero(poorer & able)
             able[asks] = _give_room(part[asks], worth[rows[asks]], counts[rows[asks]], room)
             bid[rows] = np.where(able, np.maximum(bid[rows], offer + 1e-6), bid[rows])
             outbid[rows] = np.where(able, part, outbid[rows])

@@ -63,8 +63,12 @@ def _write_units(units: pl.DataFrame, form: str, *, spaced: bool) -> bytes:
         lines = (json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows.to_dicts())
         return "".join(f"{line}\n" for line in lines).encode()
     if form == "csv":
-        atoms = [json.dumps(list(parts), ensure_ascii=False) for parts in rows["atoms"]]
-        return rows.with_columns(pl.Series("atoms", atoms, pl.String)).write_csv().encode()
+        nested = [name for name, dtype in rows.schema.items() if isinstance(dtype, pl.List)]
+        told = [
+            pl.Series(name, [json.dumps(list(one), ensure_ascii=False) for one in rows[name]])
+            for name in nested
+        ]
+        return rows.with_columns(told).write_csv().encode()
     buffer = BytesIO()
     rows.write_parquet(buffer)
     return buffer.getvalue()

@@ -198,7 +198,7 @@ def test_another_form_takes_the_place_of_the_old_one(run: Path) -> None:
     found = reviewed(run)
     row = found.units.filter(pl.col("token") == f"в {old}").row(0, named=True)
     assert old not in set(found.units["token"])
-    assert row["count"] == row["unit_count"] == 13 and row["label"] == "канцелярит"
+    assert row["count"] == 13 >= row["unit_count"] > 0 and row["label"] == "канцелярит"
     assert row["atoms"] == ["в", "соответствии", "с", "действующим", "законодательством"]
 
 
@@ -392,22 +392,25 @@ def test_training_obeys(run: Path, tmp_path: Path) -> None:
 
 
 def test_every_format_holds_the_same_units(run: Path, demo: MinedDemo, tmp_path: Path) -> None:
-    decide(run, "town square", verdict="reject")
+    known = demo.units["token"].to_list()
+    alone = next(text for text in known if " " in text and sum(text in one for one in known) == 1)
+    decide(run, alone, verdict="reject")
     for form in ("jsonl", "csv", "parquet", "txt", "json", "merges"):
         export_vocabulary(run, tmp_path / form, form=form)
     rows = [json.loads(line) for line in (tmp_path / "jsonl").open(encoding="utf-8")]
     tokens = [row["token"] for row in rows]
-    assert "town square" not in tokens and len(tokens) == demo.units.height - 1
+    assert alone not in tokens and len(tokens) == demo.units.height - 1
     with (tmp_path / "csv").open(encoding="utf-8", newline="") as handle:
         table = list(csv.DictReader(handle))
     assert [row["token"] for row in table] == tokens
-    assert json.loads(table[5]["atoms"]) == rows[5]["atoms"]
+    for name in ("atoms", "parts"):
+        assert [json.loads(row[name]) for row in table] == [row[name] for row in rows]
     assert pl.read_parquet(tmp_path / "parquet")["token"].to_list() == tokens
     lines = (tmp_path / "txt").read_text(encoding="utf-8").splitlines()
     assert [line.removeprefix("▁").replace("▁", " ") for line in lines] == tokens
     named = json.loads((tmp_path / "json").read_text(encoding="utf-8"))
     assert len(named["special_tokens"]) + len(named["never_split"]) == len(tokens)
-    assert "town square" not in set(read_merges(tmp_path / "merges")["result"])
+    assert alone not in set(read_merges(tmp_path / "merges")["result"])
 
 
 def test_what_reviewing_changed_is_proven_once(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
