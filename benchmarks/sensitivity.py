@@ -6,7 +6,7 @@ key terms and WordNet entries are known, and a made-up language, whose units are
 row equals that of `as it is` in all columns is not needed; one whose row is better is wrong.
 
     python -m benchmarks.sensitivity --shared ../shared
-    python -m benchmarks.sensitivity --shared ../shared --only ALLOWED=0.2 ALLOWED=0.3,LARGE=0.5
+    python -m benchmarks.sensitivity --shared ../shared --only LESS=0.2 LESS=0.3,SHARED=0.1
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ MOVED: dict[str, tuple[Any, ...]] = {
     "ALLOWED": (),
     "ALWAYS": (),
     "SHARED": (),
-    "LARGE": (),
+    "LESS": (),
     "STEEPNESS": (),
     "CROWD": (1.0, 3.0),
     "ROUNDS": ((1.0,), (0.5, 1.0)),

@@ -33,9 +33,9 @@ NEARLY = 0.05  # a longer run whose bid is so much lower is as good as its part,
 ALLOWED = 0.1  # and one so much lower where the part stands nowhere else, so often at least:
 ALWAYS = 8
 # A longer run with a share of its part's places outbids it there, though its bid be so much lower,
-# if that leaves such a share of them to the part: of 240 hyperlexemes of a made-up language 230 are
-# found, with 0.1 but 194 (benchmarks/sensitivity.py).
-SHARED, LESS, LEFT = 0.05, 0.5, 0.25
+# if enough are left to the part: of 240 hyperlexemes of a made-up language 230 are found, with 0.1
+# but 194 (benchmarks/sensitivity.py).
+SHARED, LESS = 0.05, 0.5
 WANTED = 1.0  # the bid of what people accepted, which yields to what is nearly as good alone
 STEEPNESS = 30.0  # in a cut for meaning one better unit outweighs several worse ones
 LINK_ATOMS = 3
@@ -210,7 +210,8 @@ def _settle_for_meaning(
     good = units
     units = _take_best(units, worth, budget)
     verdict[good & ~units] = _CODE[Verdict.BUDGET]
-    values = _values(candidates, raise_bids(candidates, worth, units), units)
+    bid = raise_bids(candidates, worth, units, min_count=min_count)
+    values = _values(candidates, bid, units)
     count = cut_stream(stream, candidates, values)
     verdict[units] = _CODE[Verdict.KEPT]
     return _Settled(verdict, count, rival, worth, worth, values)
@@ -220,7 +221,7 @@ def _settle_rounds(
     stream: Stream, candidates: Candidates, worth: np.ndarray, units: np.ndarray, *, min_count: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cut the text again and again; return the units that own `min_count` places, and the rest."""
-    bid = raise_bids(candidates, worth, units)
+    bid = raise_bids(candidates, worth, units, min_count=min_count)
     outbid = np.zeros(len(worth), bool)
     for share in ROUNDS:
         values = _values(candidates, bid, units)
@@ -236,19 +237,21 @@ def _values(candidates: Candidates, bid: np.ndarray, units: np.ndarray) -> np.nd
     return np.where(units, joints * np.exp(STEEPNESS * bid), 0.0)
 
 
-def raise_bids(candidates: Candidates, worth: np.ndarray, units: np.ndarray) -> np.ndarray:
+def raise_bids(
+    candidates: Candidates, worth: np.ndarray, units: np.ndarray, *, min_count: int
+) -> np.ndarray:
     """Return what each unit bids for its places: its worth, or just more than a part it contains.
 
     A longer unit outbids its part where it holds some of the part's places (`SHARED`) and is not
     very much worse (`LESS`): `labor force participation` against `labor force`. Longer ones may
-    take the part's places, the best of them first, while enough are `LEFT` to it; behind that only
-    those that are nearly as good.
+    take the part's places, the best of them first, while `min_count` are left to it; behind that
+    only those that are nearly as good.
     """
     counts = candidates.table["count"].to_numpy()
     nobody = np.zeros(len(counts), bool)
     _, part = _raise_above(candidates, worth, units, nobody, np.zeros(len(counts)), less=NEARLY)
     near = part >= 0
-    room = (1 - LEFT) * counts - np.bincount(part[near], counts[near], len(counts))
+    room = counts - min_count - np.bincount(part[near], counts[near], len(counts))
     return _raise_above(candidates, worth, units, near, room, less=LESS)[0]
 
 

@@ -341,7 +341,8 @@ class Explainer:
         units[self.candidate_of[row]] = True
         units[self.candidate_of[list(without)]] = False
         if self.meaning:
-            values = joints * np.exp(STEEPNESS * raise_bids(candidates, self._worth, units))
+            bids = raise_bids(candidates, self._worth, units, min_count=self.min_count)
+            values = joints * np.exp(STEEPNESS * bids)
         else:
             values = self.values.copy()
             values[self.candidate_of[row]] = joints[self.candidate_of[row]] + TIE

@@ -152,7 +152,7 @@ def test_a_longer_unit_bids_just_more_than_the_part_it_shares() -> None:
     lengths = candidates.table["length"].to_numpy()
     units = lengths > 1
     worth = np.where(lengths == 3, 0.90, np.where(units, 0.92, 0.0))
-    bid = raise_bids(candidates, worth, units)
+    bid = raise_bids(candidates, worth, units, min_count=3)
     assert bid[lengths == 3] > bid[lengths == 2].max() > 0.9
 
 

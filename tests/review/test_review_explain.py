@@ -336,7 +336,8 @@ def cut_without(explainer: Explainer, row: int, rival: int | None) -> int:
         units[explainer.candidate_of[rival]] = False
     worth[units] = table["bid"].to_numpy()[explainer.row_of[units]]
     joints = candidates.table["length"].to_numpy() - 1.0
-    values = np.where(units, joints * np.exp(STEEPNESS * raise_bids(candidates, worth, units)), 0)
+    bids = raise_bids(candidates, worth, units, min_count=explainer.min_count)
+    values = np.where(units, joints * np.exp(STEEPNESS * bids), 0)
     return int(cut_stream(explainer.run.atoms.mined, candidates, values)[candidate])
 
 
