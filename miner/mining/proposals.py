@@ -281,7 +281,7 @@ def _raise_above(
             share = np.where(part >= 0, counts[rows] / counts[part], 0.0)
             offer = np.where(share >= SHARED, bid[part], -1.0)
             able = units[rows] & (share >= SHARED) & (worth[rows] >= offer - less)
-            poorer = able & ~near[rows] & (worth[rows] < offer - NEARLY)
+            poorer = able & ~near[rows] & (worth[rows] < offer - NEARLY) & (bid[rows] <= offer)
             able &= ~(poorer & (offer >= WANTED))
             asks = np.flatnonzero(poorer & able)
             able[asks] = _give_room(part[asks], worth[rows[asks]], counts[rows[asks]], room)
