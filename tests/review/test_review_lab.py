@@ -211,6 +211,7 @@ def copy_run(demo: MinedDemo, place: Path) -> Path:
     return place
 
 
+@pytest.mark.slow
 def test_a_reader_decides_by_key_and_by_mouse(
     review: Callable[..., Notebook], demo: MinedDemo, tmp_path: Path
 ) -> None:
@@ -285,6 +286,7 @@ def _falling(texts: list[str]) -> bool:
     return len(numbers) > 10 and numbers == sorted(numbers, reverse=True)
 
 
+@pytest.mark.slow
 def test_no_key_and_no_field_decides_on_what_the_reader_no_longer_means(
     review: Callable[..., Notebook], demo: MinedDemo, tmp_path: Path
 ) -> None:
@@ -327,6 +329,7 @@ def test_no_key_and_no_field_decides_on_what_the_reader_no_longer_means(
     assert labels == {"a name"} and "a name" in book.tokens()[0] and first in book.tokens()[0]
 
 
+@pytest.mark.slow
 def test_a_kernel_that_is_gone_is_told_with_its_cure(
     review: Callable[..., Notebook], demo: MinedDemo, tmp_path: Path
 ) -> None:
@@ -340,6 +343,7 @@ def test_a_kernel_that_is_gone_is_told_with_its_cure(
     assert book.text(".saved") == "not saved"
 
 
+@pytest.mark.slow
 def test_a_lasso_chooses_and_all_of_it_is_decided_after_a_question(
     review: Callable[..., Notebook], demo: MinedDemo, tmp_path: Path
 ) -> None:
@@ -374,6 +378,7 @@ def test_a_lasso_chooses_and_all_of_it_is_decided_after_a_question(
     book.wait(lambda: book.text(".detail .unit"), "a click on the map shows a unit")
 
 
+@pytest.mark.slow
 def test_a_name_that_cannot_be_is_refused_and_others_are_heard(
     review: Callable[..., Notebook], demo: MinedDemo, tmp_path: Path
 ) -> None:
@@ -446,6 +451,7 @@ def test_hostile_text_is_text_and_no_decision_waits_for_the_kernel(
     book.wait(lambda: not page.locator(".row.current .mark").count(), "and taken back")
 
 
+@pytest.mark.slow
 def test_after_a_restart_the_decisions_are_exported_and_trained_on(
     review: Callable[..., Notebook], demo: MinedDemo, tmp_path: Path
 ) -> None:
@@ -581,6 +587,7 @@ def focus_on(page: Page, name: str) -> None:
 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+@pytest.mark.slow
 def test_all_text_can_be_read(
     review: Callable[..., Notebook], demo: MinedDemo, tmp_path: Path, theme: str
 ) -> None:
@@ -676,6 +683,7 @@ EXPLAINED = """() => {
 }"""
 
 
+@pytest.mark.slow
 def test_a_hostile_corpus_is_mined_and_shown_as_text(
     review: Callable[..., Notebook], tmp_path: Path
 ) -> None:
