@@ -54,7 +54,6 @@ MOVED: dict[str, tuple[Any, ...]] = {
     "WORDY": (),
     "LONG_WORDY": (),
     "LONG": (3, 5),
-    "SHORTEST_PART": (2, 4),
     "CLOSES": (),
     "RARE": (),
     "SURE": (0.1, 0.9),
@@ -149,7 +148,8 @@ def measure(counted: Counted, was: set[str]) -> dict[str, object]:
             )
     planted = set().union(*(units for kind, units in counted.known.items() if kind in KINDS))
     if planted:
-        row["right"] = len(kept & planted) / max(sum(" " in text for text in kept), 1)
+        spaced = {text for text in kept if " " in text}
+        row["right"] = len(spaced & planted) / max(len(spaced), 1)
     was |= kept if not was else set()
     return row
 

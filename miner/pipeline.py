@@ -285,14 +285,14 @@ def propose(
         token = spell_runs(candidates.keys[rows], atoms.table["text"])
         tokens = scores.select("candidate", token=token)
         said = find_wanted(decisions, candidates, tokens, atoms, config.patterns)
-        seeds = find_seeds(config.seeds, atoms) if config.seeds else set()
+        seeds = find_runs(candidates, find_seeds(config.seeds, atoms) if config.seeds else set())
         judged = judge_runs(
             candidates,
             atoms,
             scores,
             vectors,
             objective=config.objective,
-            wanted=np.union1d(find_runs(candidates, seeds), said.get("accepted", [])),
+            wanted=np.union1d(seeds, said.get("accepted", seeds)),
             refused=said.get("rejected"),
             unsound=np.flatnonzero(torn | values),
             seed=config.seed,

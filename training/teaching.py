@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from benchmarks.gold import frequent_words, split_by_words
+from benchmarks.gold import average_precision, frequent_words, split_by_words
 from miner.mining.features import CHUNK, NAMES
 from miner.mining.ranker import join_heads, trust_terms
 from miner.mining.teaching import learn_order
@@ -55,12 +55,12 @@ class Told:
             yield rows, self.features[rows]
 
 
-def judge(ranking: np.ndarray, units: np.ndarray, asked: np.ndarray) -> float:
+def judge(ranking: np.ndarray, tokens: np.ndarray, units: np.ndarray, asked: np.ndarray) -> float:
     """Return the average precision among the asked runs, float64 (runs,) against bool (runs,)."""
     rows = np.flatnonzero(asked)
-    found = units[rows[np.argsort(-ranking[rows], kind="stable")]]
-    precision = np.cumsum(found) / np.arange(1, len(found) + 1)
-    return float(precision[found].sum() / max(found.sum(), 1))
+    order = rows[np.argsort(-ranking[rows], kind="stable")]
+    wanted = set(tokens[units & asked].tolist())
+    return average_precision(tokens[order].tolist(), wanted, max(len(wanted), 1))
 
 
 def compare(
@@ -80,9 +80,12 @@ def compare(
 
     def learn(wanted: np.ndarray, refused: np.ndarray) -> float:
         order = learn_order(Told(corpus.features), opinions, wanted, refused, seed=0)
-        return judge(order, units, asked)
+        return judge(order, corpus.tokens, units, asked)
 
-    found = {"units": float((units & asked).sum()), "none": judge(meaning, units, asked)}
+    found = {
+        "units": float((units & asked).sum()),
+        "none": judge(meaning, corpus.tokens, units, asked),
+    }
     seeds = random.permutation(np.flatnonzero(taught & units))
     for most in SEEDS:
         if most == SEEDS[0] or len(seeds) > SEEDS[0]:

@@ -2,7 +2,7 @@
 
 `жартишина` beside `жар` and `тишина`, `Tischlampe`, `bookkeeping`. A word costs some bits by its
 letters, told from the letters of all words, and some by its parts, told from how frequent they are
-and how few runs were kept. Of a compound the parts cost much less; of `car|pet` and `fat|her` they
+and how few runs are units. Of a compound the parts cost much less; of `car|pet` and `fat|her` they
 do not. No list of endings is needed: `-ness` costs little by its letters, and is no word.
 """
 
@@ -25,7 +25,7 @@ SURE = 0.5  # how sure it is at least that a word is a compound
 # What the share of compounds among words is thought to be before any is seen, and how many words
 # that opinion weighs. Novels have: German .11, English and Finnish .03, French .007, Russian .002.
 EXPECTED, WEIGHT = 0.03, 100.0
-ROUNDS = 100  # of expectation and maximisation; the share has come to rest after 40
+STEPS = 100  # of expectation and maximisation; the share has come to rest after 40
 # A part of so many words and more, of which there are more than this share of its own count, is an
 # ending or a prefix: `général|ement`, `fácil|mente`, `symbolic|ally`; not `zeit`, `man`.
 AFFIX, AFFIXED = 5, 0.5
@@ -70,13 +70,14 @@ def find_compounds(words: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
     ranks = np.maximum(np.cumsum(content), 1)
     single = np.log2(ranks) + np.log2(np.log(max(content.sum(), 1)) + EULER)
     single = np.where(content, single, single + FUNCTION)
-    told, letters = _spell(words["text"]), measure_letters(_spell(words["text"]))
+    told, spelled = _spell(words["text"]), _spell(able["text"])
+    letters = measure_letters(told)
     glued = _file(_spell(inner["text"]), inner["bits"].to_numpy())
     known = pl.concat([inner.drop("bits"), able.select("text", parts=pl.concat_list("text"))])
     known = known.unique("text", keep="first")
     for _ in range(2):
         bits, cuts = np.empty(words.height), np.zeros((words.height, MOST_PARTS), np.int64)
-        _cut_words(told, _file(_spell(able["text"]), single), glued, bits, cuts)
+        _cut_words(told, _file(spelled, single), glued, bits, cuts)
         sure = weigh_gains(letters - bits)
         rows = np.flatnonzero(sure >= SURE)
         found = _name_parts(words[rows].with_columns(sure=sure[rows]), cuts[rows], known)
@@ -102,7 +103,7 @@ def weigh_gains(gains: np.ndarray) -> np.ndarray:
     """
     odds = 2.0 ** np.clip(gains, -60, 60)
     share = EXPECTED
-    for _ in range(ROUNDS):
+    for _ in range(STEPS):
         sure = share * odds / (share * odds + 1 - share)
         share = (sure.sum() + EXPECTED * WEIGHT) / (len(gains) + WEIGHT)
     return share * odds / (share * odds + 1 - share)

@@ -2,7 +2,7 @@
 
 Extremely randomised trees (Geurts, Ernst & Wehenkel 2006), whose cuts are drawn by chance, over the
 statistics of a run and what the ranker thinks of it. A few dozen examples are enough: boosted trees
-were worse up to 200 of them, and so was a linear discriminant (docs/ranker.md). scikit-learn has
+were worse up to 200 of them, and so was a linear discriminant (docs/teaching.md). scikit-learn has
 such trees; with SciPy it takes 140 MB, a fifth of an install, and does not walk them faster.
 """
 
@@ -147,7 +147,8 @@ def _grow_tree(
         bound[node] = good / total
         if len(here) < 2 * fewest or good <= 0.0 or good >= total:
             continue
-        chosen, cut = _choose_cut(columns, wanted, weights, here, features, tried, fewest)
+        whole = total, good
+        chosen, cut = _choose_cut(columns, wanted, weights, here, whole, features, tried, fewest)
         if chosen < 0:
             continue
         middle = low + _part(columns[chosen], here, cut)
@@ -175,14 +176,15 @@ def _choose_cut(
     wanted: np.ndarray,
     weights: np.ndarray,
     rows: np.ndarray,
+    whole: tuple[float, float],
     features: np.ndarray,
     tried: int,
     fewest: int,
 ) -> tuple[int, np.float32]:
     """Return the purest of some cuts by Gini: a feature, -1 where there is none, and a bound.
 
-    Features are drawn until `tried` of them differ between rows, and of each a bound between its
-    least and its largest value.
+    `whole`: the weight of the rows, and of those that are wanted. Features are drawn until `tried`
+    of them differ between rows, and of each a bound between its least and its largest value.
     """
     best, chosen, cut = -1.0, -1, np.float32(0)
     found = 0
@@ -197,7 +199,7 @@ def _choose_cut(
             continue
         at = np.float32(least + np.random.random() * (largest - least))
         at = at if at < largest else least
-        pure = _weigh_cut(column, wanted, weights, rows, at, fewest)
+        pure = _weigh_cut(column, wanted, weights, rows, whole, at, fewest)
         if pure > best:
             best, chosen, cut = pure, features[place], at
         found += 1
@@ -212,20 +214,18 @@ def _weigh_cut(
     wanted: np.ndarray,
     weights: np.ndarray,
     rows: np.ndarray,
+    whole: tuple[float, float],
     bound: np.float32,
     fewest: int,
 ) -> float:
     """Return how pure a cut leaves both sides, -1 where one has too few rows or no weight."""
-    under, under_total, under_good, total, good = 0, 0.0, 0.0, 0.0, 0.0
+    under, under_total, under_good = 0, 0.0, 0.0
     for row in rows:
-        weight, gain = weights[row], weights[row] * wanted[row]
-        total += weight
-        good += gain
         if column[row] <= bound:
             under += 1
-            under_total += weight
-            under_good += gain
-    over_total, over_good = total - under_total, good - under_good
+            under_total += weights[row]
+            under_good += weights[row] * wanted[row]
+    over_total, over_good = whole[0] - under_total, whole[1] - under_good
     if min(under, len(rows) - under) < fewest or under_total <= 0 or over_total <= 0:
         return -1.0
     return under_good * under_good / under_total + over_good * over_good / over_total

@@ -15,6 +15,7 @@ from miner.mining.candidates import Candidates
 from miner.mining.scores import find_splits, score_candidates
 from miner.mining.unithood import (
     FEWEST_EXAMPLES,
+    FEWEST_WANTED,
     UNITHOOD,
     build_features,
     find_runs,
@@ -176,3 +177,18 @@ def test_seeds_of_one_word_are_answered(caplog: pytest.LogCaptureFixture) -> Non
     atoms, _ = mine_texts(["blood pressure is tablelamp"] * 3, min_count=2)
     assert len(find_seeds(["blood pressure", "tablelamp", "Tablelamp"], atoms)) == 2
     assert "one word here, which needs no joining: 2 of 3" in caplog.text
+
+
+def test_what_is_refused_teaches_beside_what_is_wanted() -> None:
+    atoms, candidates = mine_texts(make_text(), min_count=3)
+    scores = score_candidates(candidates, find_splits(candidates), total=20_000)
+    rows = scores["candidate"].to_numpy().astype(np.int64)
+    wanted, refused = rows[:FEWEST_WANTED], rows[-(FEWEST_EXAMPLES - FEWEST_WANTED) :]
+    plain = judge_runs(candidates, atoms, scores)
+    taught = judge_runs(candidates, atoms, scores, wanted=wanted, refused=refused)
+    assert not taught["score"].equals(plain["score"])
+    change = rank(taught["score"].to_numpy()) - rank(plain["score"].to_numpy())
+    assert change[np.isin(rows, wanted)].mean() > 0 > change[np.isin(rows, refused)].mean()
+    for fewer in ((wanted[1:], refused), (wanted, refused[1:])):
+        told = judge_runs(candidates, atoms, scores, wanted=fewer[0], refused=fewer[1])
+        assert told.equals(plain)
