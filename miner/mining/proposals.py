@@ -26,8 +26,8 @@ from miner.text.pretokens import Stream
 Objective = Literal["meaning", "terms", "phrases", "compression"]
 
 # So many runs may pass the test of chance by chance, of all that are tried; of fewer than `FEW` it
-# asks p = .001. Of 123 wrong units of a made-up language 23 go where 19.5 is asked and not 10.83, 38
-# where 24 is, and no right one.
+# asks p = .001. Of 123 wrong units of a made-up language 23 go where 19.5 is asked, not 10.83, and
+# 38 where 24 is, and no right one.
 BY_CHANCE, FEW = 1.0, 1_000
 SWALLOWED = 0.8  # a run with this share inside a longer unit is a part of it
 NEARLY = 0.05  # a longer run whose bid is so much lower is as good as its part,
