@@ -157,6 +157,7 @@ def cut_corpus(
             folder,
             profile=profile.name,
             patterns=config.patterns,
+            abbreviations=atoms.abbreviations,
             text_bytes=sum(sizes),
             skipped=skipped,
         )

@@ -321,7 +321,7 @@ def find_seeds(seeds: str | Sequence[str], atoms: Atoms) -> set[tuple[int, ...]]
         where = seeds if isinstance(seeds, str) else "seeds"
         raise ConfigError("no seed in it", where=where, cure="Write one unit a line")
     numbers = dict(zip(atoms.table["text"], atoms.table["atom"], strict=True))
-    runs = list_forms(lines, atoms.profile)
+    runs = list_forms(lines, atoms.profile, atoms.abbreviations)
     alone = sum(len(run) == 1 for run in runs)
     if alone:
         LOG.warning(

@@ -68,7 +68,7 @@ def cut_pieces(text: str, run: Finished) -> list[tuple[bool, str]]:
         known = names if "".join(names) == text else [f"<0x{b:02X}>" for b in encode(text)]
         return [(False, name) for name in known]
     content = encode(text)
-    cut = recut_texts([content.decode()], profile, run.patterns)
+    cut = recut_texts([content.decode()], profile, run.patterns, run.atoms.abbreviations)
     pieces, end = [], 0
     for start, stop in cut.spans().tolist() if content else []:
         if stop > start:

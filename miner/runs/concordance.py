@@ -32,8 +32,8 @@ from miner.corpus import Chunk
 from miner.errors import RunError
 from miner.runs.finished import told_damage
 from miner.runs.names import READING, find_stage
-from miner.text.pretokens import Atoms, choose_held, load_atoms
-from miner.text.profiles import PROFILES
+from miner.runs.stages import load_cut
+from miner.text.pretokens import Atoms, choose_held
 from miner.text.recut import recut_chunk
 from miner.text.unicode import CLASS, EXTEND, REGIONAL, VIRAMA, ZWJ, class_table
 
@@ -238,7 +238,7 @@ def open_originals(run: Path) -> Originals:
     folder = find_stage(run, "atoms")
     with _told(run):
         reading = json.loads((folder / READING).read_text(encoding="utf-8"))
-        atoms = load_atoms(folder, profile=PROFILES[reading["profile"]])
+        atoms = load_cut(folder)
         documents = len(atoms.mined.documents) + len(atoms.held.documents) - 2
         numbers = np.flatnonzero(~choose_held(documents))
         ends = int(atoms.mined.documents[-1]), len(atoms.mined.documents) - 1
@@ -344,7 +344,8 @@ class Originals:
         if spans is None:
             size = int(np.diff(self.atoms.mined.documents[document : document + 2])[0])
             chunk = Chunk(text, np.array([0]), np.array([len(text)]), "document")
-            spans = recut_chunk(chunk, self.atoms.profile, self.patterns).spans()
+            words = self.atoms.abbreviations
+            spans = recut_chunk(chunk, self.atoms.profile, self.patterns, words).spans()
             if len(spans) != size:
                 raise ValueError("the copy and the stream are not of the same corpus")
             if len(text) >= LONG:

@@ -17,8 +17,8 @@ from miner.mining.embeddings import load_vectors
 from miner.mining.vocabulary import list_rows, order_merges
 from miner.runs.manifest import Manifest, read_manifest
 from miner.runs.names import PROPOSALS, UNITS, VECTORS, find_stage
-from miner.text.pretokens import MOST_ATOMS, Atoms, Stream, load_atoms
-from miner.text.profiles import PROFILES
+from miner.runs.stages import load_cut
+from miner.text.pretokens import MOST_ATOMS, Atoms, Stream
 
 _CURE = "Check its permissions, copy the whole run folder, or mine again"
 _COLUMNS = {"candidate", "atom", "token", "kind", "count", "score", "verdict", "order", "value"}
@@ -44,9 +44,8 @@ class Finished:
     @cached_property
     def atoms(self) -> Atoms:
         """The streams, left on disk, and the table of atoms."""
-        profile = PROFILES[self.manifest.profile]
         with told_damage(self.folder):
-            atoms = load_atoms(find_stage(self.folder, "atoms"), profile=profile)
+            atoms = load_cut(find_stage(self.folder, "atoms"))
             for stream in (atoms.mined, atoms.held):
                 _check_stream(stream, atoms.table.height)
             _check_range(self.proposals["atom"].drop_nulls(), 1, atoms.table.height)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ def save_reading(
     *,
     profile: str,
     patterns: Mapping[str, str],
+    abbreviations: Collection[str],
     text_bytes: int,
     skipped: Sequence[Skipped],
 ) -> None:
@@ -45,6 +46,7 @@ def save_reading(
     about = {
         "profile": profile,
         "patterns": dict(patterns),
+        "abbreviations": sorted(abbreviations),
         "text_bytes": text_bytes,
         "skipped": [asdict(entry) for entry in skipped],
     }
@@ -58,7 +60,9 @@ def read_json(place: Path) -> dict[str, Any]:
 
 def load_cut(folder: Path) -> Atoms:
     """Return the atoms of a corpus."""
-    return load_atoms(folder, profile=PROFILES[read_json(folder / READING)["profile"]])
+    reading = read_json(folder / READING)
+    words = frozenset(reading.get("abbreviations", ()))
+    return load_atoms(folder, profile=PROFILES[reading["profile"]], abbreviations=words)
 
 
 def save_candidates(folder: Path, candidates: Candidates) -> None:

@@ -42,12 +42,16 @@ from miner.text.unicode import (
 
 WORDS, CODE, SIGNS, SPACED_OUT, MOLECULES = range(5)  # the rules a profile cuts by
 CAPITAL, OPENED, STARTS = 1, 2, 4  # what is known of an atom's place, one byte an atom
+# Of a stop: a period right behind an atom; that a word or a number follows it in the line; and
+# that white space is between.
+PERIOD, FOLLOWED, SPACED_BEHIND = 1, 2, 4
 
 # Where a pass stands: the next document, the next byte, white space seen, a sentence starts,
 # an opening bracket or quote stands before, keys written, atoms known, the next span.
 DOCUMENT, POSITION, SPACED, SENTENCE, OPEN, WRITTEN, TYPES, SPAN = range(8)
-BATCHED, NUMBERED, TOUCHED = range(8, 11)  # atoms that were found, and those with a number
-STATE_SIZE = 11
+# Atoms that were found, and those with a number; keys up to a period that is behind an atom.
+BATCHED, NUMBERED, TOUCHED, BEHIND = range(8, 12)
+STATE_SIZE = 12
 # Of an atom in a batch: its bytes, where its key is looked for, the three words of its key.
 START, STOP, AT, LOW, MIDDLE, HIGH, HOME, BATCH_FIELDS = range(8)
 BATCH = 256  # atoms that are looked up together
@@ -661,14 +665,14 @@ def _fill_batch(
     ids, flags, first = keys
     written, span, size = state[WRITTEN], state[SPAN], 0
     spaced, sentence, opened = state[SPACED] != 0, state[SENTENCE] != 0, state[OPEN] != 0
-    i, document = state[POSITION], state[DOCUMENT]
+    i, document, behind = state[POSITION], state[DOCUMENT], state[BEHIND]
     letters = rules == WORDS or rules == CODE
     while document < starts.shape[0] and size < batch.shape[0]:
         end = ends[document]
         if i < 0:
             i = starts[document]
             first[document] = written
-            spaced, sentence, opened = False, True, False
+            spaced, sentence, opened, behind = False, True, False, 0
         while i < end and size < batch.shape[0]:
             point, length = _decode(buffer, i)
             entry = classes[point]
@@ -688,10 +692,17 @@ def _fill_batch(
                 sentence |= breaks
                 if breaks or (keep_space and (spaced or point != 0x20)):
                     written = _write_stop(ids, flags, written)
+                    behind = 0
                 spaced = True
                 continue
             elif rules == WORDS and _is_stop(what):
-                written = _write_stop(ids, flags, written)
+                stops = _write_stop(ids, flags, written)
+                behind = 0
+                if point == 0x2E and stops > written and not spaced:
+                    following = buffer[i + length] if i + length < end else 0
+                    if following != 0x2E:  # no ellipsis
+                        flags[written], behind = PERIOD, stops
+                written = stops
                 opened = entry & OPENING != 0
                 if point == 0x22:  # a straight quote closes unless something stands open
                     opened = spaced or i == starts[document]
@@ -703,6 +714,9 @@ def _fill_batch(
                 stop = _end_of_atom(buffer, i, end, classes, rules, entry)
                 if span < spans.shape[0] and spans[span, 0] > i and spans[span, 0] < stop:
                     stop = spans[span, 0]  # a pattern of the user starts inside
+            if behind > 0 and (what == LETTER or what == DIGIT):
+                flags[behind - 1] |= FOLLOWED + SPACED_BEHIND * spaced
+            behind = 0
             joined = spaced and written > 0 and ids[written - 1] != 0
             ids[written] = _u32(2) | _u32(joined)
             flags[written] = CAPITAL * (entry & UPPER != 0) + OPENED * opened + STARTS * sentence
@@ -719,7 +733,7 @@ def _fill_batch(
             document += 1
             i = -1
     state[DOCUMENT], state[POSITION], state[WRITTEN], state[SPAN] = document, i, written, span
-    state[SPACED], state[SENTENCE], state[OPEN] = spaced, sentence, opened
+    state[SPACED], state[SENTENCE], state[OPEN], state[BEHIND] = spaced, sentence, opened, behind
     state[BATCHED], state[NUMBERED] = size, 0
 
 
@@ -882,18 +896,20 @@ def part_off(
 ) -> tuple[int, int]:
     """Write a slice to row 0 (mined) and row 1 (held) of `ids` and `marks`, renumbered.
 
-    Returns how many keys each row got; the other arguments are as in `count_atoms`.
+    What is noted of a stop is left away. Returns how many keys each row got; the other arguments
+    are as in `count_atoms`.
     """
     mined, kept = 0, 0
     for i in range(keys.shape[0]):
         while start + i >= documents[document + 1]:
             document += 1
         key = (numbers[keys[i] >> 1] << _u32(1)) | (keys[i] & _u32(1))
+        mark = flags[i] if key != 0 else np.uint8(0)
         if held[document]:
-            ids[1, kept], marks[1, kept] = key, flags[i]
+            ids[1, kept], marks[1, kept] = key, mark
             kept += 1
         else:
-            ids[0, mined], marks[0, mined] = key, flags[i]
+            ids[0, mined], marks[0, mined] = key, mark
             mined += 1
     return mined, kept
 

@@ -7,6 +7,7 @@ says that white space stands before the atom, so a run of keys spells its canoni
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import unicodedata
@@ -22,6 +23,7 @@ import polars as pl
 
 from miner.corpus import Chunk
 from miner.text import pretokenization as kernel
+from miner.text.abbreviations import find_abbreviations, join_periods
 from miner.text.profiles import Profile, fold
 from miner.text.tables import ATOMS, checked
 from miner.text.unicode import (
@@ -82,6 +84,13 @@ class Interner:
                 return numbers
             self.grow(room=int(ends[done] - starts[done]))
 
+    def add_texts(self, texts: Iterable[str]) -> np.ndarray:
+        """Return the numbers of some texts: int64 (texts,)."""
+        encoded = [text.encode() for text in texts]
+        edges = np.cumsum([0, *map(len, encoded)])
+        buffer = np.frombuffer(b"".join(encoded), np.uint8)
+        return self.add(buffer, edges[:-1].copy(), edges[1:].copy())
+
     def words(self) -> kernel.Words:
         """Return the arrays as the kernel takes them; `grow` replaces them."""
         return kernel.Words(self.table, self.offsets, self.pool)
@@ -139,7 +148,7 @@ class Atoms:
     """What a corpus is made of: the stream to mine, the one held back, a row for each atom.
 
     `widths` uint8 (mined documents,): the bytes of an element of tensor data; empty where there is
-    none of more than one.
+    none of more than one. `abbreviations`: the canonical words that take the period behind them.
     """
 
     mined: Stream
@@ -147,6 +156,7 @@ class Atoms:
     table: pl.DataFrame
     profile: Profile
     widths: np.ndarray
+    abbreviations: frozenset[str] = frozenset()
 
 
 def cut_chunks(
@@ -270,11 +280,14 @@ def _settle_numbers(
 
     Atoms that are as frequent are numbered in the order in which they first appear.
     """
+    canonical, groups = _group_forms(forms, profile=profile)
+    short: frozenset[str] = frozenset()
+    if profile.rules == kernel.WORDS:
+        groups, short = _join_periods(folder, documents, forms, canonical, groups)
     held = choose_held(len(documents) - 1)
     counts = np.zeros(forms.types + 1, np.int64)
     for keys, _, start, document in _read_slices(folder, documents):
         kernel.count_atoms(keys, start, document, documents, held, counts)
-    canonical, groups = _group_forms(forms, profile=profile)
     totals, surfaces = np.zeros(canonical.types, np.int64), np.zeros(canonical.types, np.int64)
     kernel.total_forms(groups, counts[1:], totals, surfaces)
     order = np.argsort(-totals, kind="stable")
@@ -299,7 +312,41 @@ def _settle_numbers(
     table.write_parquet(folder / "atoms.parquet", compression="uncompressed", statistics=False)
     if (widths > 1).any():
         widths[~held].tofile(folder / "mined.widths.u8")
-    return load_atoms(folder, profile=profile)
+    return load_atoms(folder, profile=profile, abbreviations=short)
+
+
+def _join_periods(
+    folder: Path, documents: np.ndarray, forms: Interner, canonical: Interner, groups: np.ndarray
+) -> tuple[np.ndarray, frozenset[str]]:
+    """Give the periods behind abbreviations to their atoms, in the raw stream on disk.
+
+    `documents` changes with it, `forms` and `canonical` grow. Returns the groups of all forms, and
+    the abbreviations.
+    """
+    places = folder / "ids.u32", folder / "flags.u8"
+    if places[0].stat().st_size == 0:
+        return groups, frozenset()
+    ids, flags = np.memmap(places[0], np.uint32), np.memmap(places[1], np.uint8)
+    first = forms.column(np.arange(1, forms.types + 1)).str.slice(0, 1)
+    low = (first != first.str.to_uppercase()) | first.str.contains(r"\d")
+    texts = canonical.column(np.arange(1, canonical.types + 1))
+    plain = texts.str.contains(r"^\p{L}[\p{L}\p{M}.]*$")
+    lengths = texts.str.replace_all(".", "", literal=True).str.len_chars() * plain
+    found = find_abbreviations(ids, flags, groups, low.to_numpy(), lengths.to_numpy())
+    if not found.any():
+        return groups, frozenset()
+    numbers = np.flatnonzero(found[groups]) + 1
+    dotted = np.zeros(forms.types + 1, np.uint32)
+    dotted[numbers] = forms.add_texts(f"{text}." for text in forms.column(numbers))
+    if canonical is not forms:
+        others = canonical.add_texts(f"{text}." for text in texts.gather(groups[numbers - 1]))
+        groups = np.append(groups, np.zeros(forms.types - len(groups), groups.dtype))
+        groups[dotted[numbers] - 1] = others - 1
+    size = join_periods(ids, flags, documents, dotted)
+    del ids, flags  # no file that is mapped is cut where Windows has its rules
+    os.truncate(places[0], 4 * size)
+    os.truncate(places[1], size)
+    return np.arange(forms.types) if canonical is forms else groups, frozenset(texts.filter(found))
 
 
 def _group_forms(forms: Interner, *, profile: Profile) -> tuple[Interner, np.ndarray]:
@@ -342,7 +389,9 @@ def _fold_point(point: int, *, case: bool) -> int:
     return ord(folded) if safe and not joins and folded.isprintable() else -1
 
 
-def load_atoms(folder: Path, *, profile: Profile) -> Atoms:
+def load_atoms(
+    folder: Path, *, profile: Profile, abbreviations: frozenset[str] = frozenset()
+) -> Atoms:
     """Return what `cut_chunks` left in `folder`; the streams stay on disk until they are read."""
     table = checked(pl.read_parquet(folder / "atoms.parquet"), ATOMS)
     mined, held = _open_streams(folder)
@@ -350,7 +399,7 @@ def load_atoms(folder: Path, *, profile: Profile) -> Atoms:
     widths = np.fromfile(place, np.uint8) if place.exists() else np.empty(0, np.uint8)
     if place.exists() and (len(widths) != len(mined.documents) - 1 or not widths.all()):
         raise ValueError("not a width for each document")
-    return Atoms(mined, held, table=table, profile=profile, widths=widths)
+    return Atoms(mined, held, table, profile, widths, abbreviations)
 
 
 def _open_streams(folder: Path) -> tuple[Stream, Stream]:

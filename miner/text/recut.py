@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import pairwise
@@ -14,6 +14,7 @@ from numba import njit
 
 from miner.corpus import Chunk
 from miner.text import pretokenization as kernel
+from miner.text.abbreviations import join_periods
 from miner.text.pretokens import Atoms, Interner, cut_text, find_spans
 from miner.text.profiles import Profile
 
@@ -72,8 +73,13 @@ class Recut:
         return other
 
 
-def recut_texts(texts: Sequence[str], profile: Profile, patterns: Mapping[str, str]) -> Recut:
-    """Return texts cut as a corpus of that profile is, with the user's patterns.
+def recut_texts(
+    texts: Sequence[str],
+    profile: Profile,
+    patterns: Mapping[str, str],
+    abbreviations: Collection[str] = (),
+) -> Recut:
+    """Return texts cut as a corpus of that profile is, with its patterns and abbreviations.
 
     >>> from miner.text.profiles import PROFILES
     >>> cut = recut_texts(["We met, again"], PROFILES["words"], {})
@@ -83,21 +89,50 @@ def recut_texts(texts: Sequence[str], profile: Profile, patterns: Mapping[str, s
     encoded = [text.encode() for text in texts]
     edges = np.cumsum([0, *(len(text) + 1 for text in encoded)], dtype=np.int64)
     joined = np.frombuffer(b"\n".join([*encoded, b""]), np.uint8)
-    return recut_chunk(Chunk(joined, edges[:-1].copy(), edges[1:] - 1, "texts"), profile, patterns)
+    chunk = Chunk(joined, edges[:-1].copy(), edges[1:] - 1, "texts")
+    return recut_chunk(chunk, profile, patterns, abbreviations)
 
 
-def recut_chunk(chunk: Chunk, profile: Profile, patterns: Mapping[str, str]) -> Recut:
+def recut_chunk(
+    chunk: Chunk, profile: Profile, patterns: Mapping[str, str], abbreviations: Collection[str] = ()
+) -> Recut:
     """Return the documents of a chunk, one right behind the other, cut again."""
     interner = Interner.small() if len(chunk.buffer) < SHORT else Interner()
     expressions = [re.compile(pattern) for pattern in patterns.values()]
-    keys, _, first = cut_text(chunk, interner, find_spans(chunk, expressions), profile=profile)
+    spans = find_spans(chunk, expressions)
+    keys, flags, first = cut_text(chunk, interner, spans, profile=profile)
+    first = np.append(first, len(keys))
+    if abbreviations:
+        keys = _join_periods(keys, flags, first, interner, profile, abbreviations)
     edges = np.append(chunk.starts, len(chunk.buffer))
-    return Recut(chunk.buffer, edges, keys, keys, np.append(first, len(keys)), interner)
+    return Recut(chunk.buffer, edges, keys, keys, first, interner)
 
 
-def list_forms(texts: Sequence[str], profile: Profile) -> list[tuple[str, ...]]:
-    """Return the canonical atoms of a few texts; stops are left out."""
-    cut = recut_texts(texts, profile, {})
+def _join_periods(
+    keys: np.ndarray,
+    flags: np.ndarray,
+    first: np.ndarray,
+    interner: Interner,
+    profile: Profile,
+    abbreviations: Collection[str],
+) -> np.ndarray:
+    """Return the keys in which abbreviations have their periods; `first` changes with them."""
+    stops = np.flatnonzero((keys == 0) & (flags & kernel.PERIOD != 0))
+    before = np.unique(keys[stops - 1] >> 1)
+    forms = {number: form for number, form in zip(before, interner.column(before), strict=True)}
+    found = {number: form for number, form in forms.items() if profile.spell(form) in abbreviations}
+    if not found:
+        return keys
+    dotted = np.zeros(interner.types + 1, np.uint32)
+    dotted[list(found)] = interner.add_texts(f"{form}." for form in found.values())
+    return keys[: join_periods(keys, flags, first, dotted)]
+
+
+def list_forms(
+    texts: Sequence[str], profile: Profile, abbreviations: Collection[str] = ()
+) -> list[tuple[str, ...]]:
+    """Return the canonical atoms of a few texts, cut as a corpus is; stops are left out."""
+    cut = recut_texts(texts, profile, {}, abbreviations)
     forms = [profile.spell(form) for form in cut.forms]
     return [
         tuple(forms[key >> 1] for key in cut.keys[start:end].tolist() if key)
@@ -112,11 +147,12 @@ class Cutter:
     profile: Profile
     patterns: Mapping[str, str]
     table: pl.DataFrame
+    abbreviations: Collection[str] = ()
 
     @classmethod
     def of(cls, atoms: Atoms, patterns: Mapping[str, str]) -> Cutter:
         """Return the cutter of a corpus."""
-        return cls(atoms.profile, patterns, atoms.table)
+        return cls(atoms.profile, patterns, atoms.table, atoms.abbreviations)
 
     @cached_property
     def numbers(self) -> dict[str, int]:
@@ -125,7 +161,7 @@ class Cutter:
 
     def cut(self, texts: Sequence[str]) -> Recut:
         """Return texts cut again, with the keys of the corpus."""
-        cut = recut_texts(texts, self.profile, self.patterns)
+        cut = recut_texts(texts, self.profile, self.patterns, self.abbreviations)
         return cut.give_numbers(map(self._find, cut.forms[1:]))
 
     @cached_property

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import mine_texts
 
-from miner.mining.features import NAMES, survey
+from miner.mining.features import survey
 from miner.mining.ranker import LEAF, Forest
 from miner.mining.teaching import (
     FEWEST,
@@ -108,26 +108,37 @@ def test_the_top_stands_out() -> None:
 
 
 def make_text() -> list[str]:
+    """Lines with a pair of one kind in the middle and one of another at the end; 40 of each."""
     random = np.random.default_rng(3)
     words = [f"w{number}" for number in range(60)]
+    pairs = (["east{0} west{0}"], ["left{0} right{0}"])
     return [
-        " ".join(random.choice(words, 30)) + f" left{line % 40} right{line % 40}"
+        " ".join(
+            part.format(line % 40) for pair in pairs for part in [*random.choice(words, 10), *pair]
+        )
         for line in range(400)
     ]
 
 
-def test_refused_runs_sink_and_wanted_ones_rise() -> None:
+def test_runs_like_the_refused_sink_and_runs_like_the_wanted_rise() -> None:
     atoms, candidates = mine_texts(make_text(), min_count=3)
     surveyed = survey(candidates, atoms)
-    opinions = np.random.default_rng(0).normal(size=(len(surveyed.rows), 2)).astype(np.float32)
-    rate = surveyed.gather(np.arange(len(surveyed.rows)))[:, NAMES.index("npmi")]
-    order = np.argsort(-rate)
-    wanted, refused = np.zeros((2, len(order)), bool)
-    wanted[order[:40:2]] = True
-    nothing = learn_order(surveyed, opinions, wanted, refused, seed=0)
-    assert stand_out(nothing)[order[1:40:2]].mean() > stand_out(nothing)[order[40:]].mean() + 1
-    refused[order[100:160]] = True
-    told = learn_order(surveyed, opinions, wanted, refused, seed=0)
-    near = order[160:200]
-    assert stand_out(told)[near].mean() < stand_out(nothing)[near].mean()
-    assert np.array_equal(told, learn_order(surveyed, opinions, wanted, refused, seed=0))
+    numbers = dict(zip(atoms.table["text"], atoms.table["atom"], strict=True))
+    keys = candidates.keys[surveyed.rows, :3] >> 1
+    rows = {tuple(run): place for place, run in enumerate(keys.tolist())}
+    inside, ends = (
+        np.array([rows[numbers[f"{a}{n}"], numbers[f"{b}{n}"], 0] for n in range(40)])
+        for a, b in (("east", "west"), ("left", "right"))
+    )
+    opinions = np.zeros((len(keys), 1), np.float32)
+    wanted, refused = np.zeros((2, len(keys)), bool)
+    wanted[ends[::2]] = wanted[inside[::4]] = True
+    nothing = stand_out(learn_order(surveyed, opinions, wanted, refused, seed=0))
+    refused[inside[1::2]] = True
+    order = learn_order(surveyed, opinions, wanted, refused, seed=0)
+    told = stand_out(order)
+    others, alike = inside[2::4], ends[1::2]
+    assert nothing[others].mean() > nothing.mean() + 1  # some of them are wanted
+    assert told[others].mean() < nothing[others].mean() - 0.1
+    assert told[alike].mean() > nothing[alike].mean() + 0.1
+    assert np.array_equal(order, learn_order(surveyed, opinions, wanted, refused, seed=0))

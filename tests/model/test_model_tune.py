@@ -93,7 +93,11 @@ class Case:
     whole: Tuned
 
 
-@pytest.fixture(scope="module", params=MODELS)
+QUICKLY = "llama-tied-bf16"  # the case of the default tests: 13 s each
+CASES = [pytest.param(name, marks=[pytest.mark.slow] * (name != QUICKLY)) for name in MODELS]
+
+
+@pytest.fixture(scope="module", params=CASES)
 def case(
     request: pytest.FixtureRequest, demo: MinedDemo, tmp_path_factory: pytest.TempPathFactory
 ) -> Case:

@@ -234,6 +234,7 @@ def test_a_reader_decides_by_key_and_by_mouse(
     assert book.tokens()[:4] == first
 
 
+@pytest.mark.slow
 def test_the_table_sorts_searches_and_filters(
     review: Callable[..., Notebook], demo: MinedDemo, tmp_path: Path
 ) -> None:
@@ -260,6 +261,7 @@ def test_the_table_sorts_searches_and_filters(
     book.wait(lambda: book.text(".shown").startswith("1 of"), "only accepted ones")
 
 
+@pytest.mark.slow
 def test_the_table_shows_and_sorts_by_any_field(
     review: Callable[..., Notebook], demo: MinedDemo, tmp_path: Path
 ) -> None:
@@ -501,6 +503,7 @@ def test_after_a_restart_the_decisions_are_exported_and_trained_on(
     assert len(tokenizer.encode(f"it {first}").ids) > alone + 1
 
 
+@pytest.mark.slow
 def test_all_of_it_by_keyboard(
     review: Callable[..., Notebook], demo: MinedDemo, tmp_path: Path
 ) -> None:
