@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-MODULES = ("proposals", "unithood", "compounds", "teaching", "ranker", "segmentation")
+MODULES = ("settling", "proposals", "unithood", "compounds", "teaching", "ranker", "segmentation")
 TESTS = ("tests/mining",)
 LIMIT = 600  # seconds of a run; a change that makes no end is noticed
 SWAPS: dict[type, str] = {

@@ -21,22 +21,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from benchmarks.gold import GOLD_LISTS, average_precision, join_words, print_table, read_gold
 from miner.corpus import find_sources, read_chunks
-from miner.mining import compounds, proposals, ranker, unithood
+from miner.mining import compounds, proposals, ranker, settling, unithood
 from miner.mining.candidates import Candidates, count_candidates, default_min_count
-from miner.mining.proposals import Verdict, propose_atoms, settle_runs, tabulate_runs
+from miner.mining.proposals import find_proposals
 from miner.mining.scores import find_splits, score_candidates
-from miner.mining.spelling import spell_runs
-from miner.mining.syntax import find_glue, find_torn, find_values
-from miner.mining.unithood import judge_runs
+from miner.mining.settling import Verdict
 from miner.text.pretokens import Atoms, cut_chunks
 from miner.text.profiles import PROFILES
 
-MODULES = (compounds, proposals, ranker, unithood)
+MODULES = (compounds, proposals, ranker, settling, unithood)
 MOVED: dict[str, tuple[Any, ...]] = {
     "BY_CHANCE": (0.1, 10.0, 100.0),
     "SWALLOWED": (0.6, 0.95),
@@ -90,26 +87,10 @@ def count_text(path: Path, folder: Path, known: dict[str, set[str]]) -> Counted:
 
 def propose(counted: Counted) -> pl.DataFrame:
     """Return the proposals of a corpus, before they are proven."""
-    atoms, candidates, scores = counted.atoms, counted.candidates, counted.scores
-    torn, values = find_torn(candidates, atoms), find_values(candidates, atoms)
-    unsound = np.flatnonzero(torn | values)
-    judged = judge_runs(candidates, atoms, scores, unsound=unsound)
-    judged = judged.join(scores.select("candidate", "log_likelihood"), on="candidate")
-    least = default_min_count(len(atoms.mined.ids))
-    settled = settle_runs(
-        atoms.mined,
-        candidates,
-        judged,
-        objective="meaning",
-        budget=BUDGET,
-        min_count=least,
-        unsound={Verdict.VALUE: values, Verdict.TORN: torn},
-        glue=find_glue(candidates, atoms),
+    least = default_min_count(len(counted.atoms.mined.ids))
+    return find_proposals(
+        counted.atoms, counted.candidates, counted.scores, min_count=least, budget=BUDGET
     )
-    token = spell_runs(candidates.keys[scores["candidate"].to_numpy()], atoms.table["text"])
-    runs = tabulate_runs(scores, judged, settled, scores.select("candidate", token=token))
-    whole = propose_atoms(atoms.table, runs, candidates, min_count=least, objective="meaning")
-    return pl.concat([runs, whole])
 
 
 @contextmanager

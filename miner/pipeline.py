@@ -22,14 +22,12 @@ from miner.corpus import Chunk, Skipped, Source, find_sources, is_bytes, read_ch
 from miner.errors import CorpusError
 from miner.fields import DEFAULT, Anchors, make_fields, open_encoder, read_anchors
 from miner.mining.candidates import Candidates, count_candidates, default_min_count
-from miner.mining.embeddings import embed_candidates, measure_closeness, measure_wholeness
-from miner.mining.proposals import Verdict, list_units, propose_atoms, settle_runs, tabulate_runs
+from miner.mining.embeddings import embed_candidates
+from miner.mining.proposals import find_proposals
 from miner.mining.ranking import final_values, gather_families, prove_proposals, rank_kept
 from miner.mining.savings import find_knee, measure_savings
 from miner.mining.scores import find_splits, score_candidates
-from miner.mining.spelling import spell_runs
-from miner.mining.syntax import find_glue, find_torn, find_values
-from miner.mining.unithood import find_runs, find_seeds, judge_runs
+from miner.mining.unithood import find_runs, find_seeds
 from miner.mining.vocabulary import order_merges, write_vocabulary
 from miner.progress import SILENT, Progress
 from miner.report.drawing import draw_report
@@ -281,50 +279,20 @@ def propose(
     """Weigh the evidence, let the runs compete for the text and prove what is left."""
 
     def compute(folder: Path) -> int:
-        rows = scores["candidate"].to_numpy().astype(np.int64)
-        torn, values = find_torn(candidates, atoms), find_values(candidates, atoms)
-        token = spell_runs(candidates.keys[rows], atoms.table["text"])
-        tokens = scores.select("candidate", token=token)
-        said = find_wanted(decisions, candidates, tokens, atoms, config.patterns)
         seeds = find_runs(candidates, find_seeds(config.seeds, atoms) if config.seeds else set())
-        judged = judge_runs(
-            candidates,
+        proposals = find_proposals(
             atoms,
+            candidates,
             scores,
             vectors,
-            objective=config.objective,
-            wanted=np.union1d(seeds, said.get("accepted", seeds)),
-            refused=said.get("rejected"),
-            unsound=np.flatnonzero(torn | values),
-            seed=config.seed,
-        )
-        known = scores.select("candidate", "log_likelihood")
-        judged = judged.join(known, on="candidate", validate="1:1", maintain_order="left")
-        settled = settle_runs(
-            atoms.mined,
-            candidates,
-            judged,
-            objective=config.objective,
+            min_count=choose_min_count(config, atoms),
             budget=config.vocab_size,
-            min_count=choose_min_count(config, atoms),
-            unsound={Verdict.VALUE: values, Verdict.TORN: torn},
-            glue=find_glue(candidates, atoms),
-            **said,
-        )
-        splits = find_splits(candidates)
-        runs = tabulate_runs(scores, judged, settled, tokens).with_columns(
-            closeness=pl.Series(measure_closeness(vectors, splits, rows)),
-            wholeness=pl.Series(measure_wholeness(vectors, splits, rows)),
-        )
-        whole = propose_atoms(
-            atoms.table,
-            runs,
-            candidates,
-            min_count=choose_min_count(config, atoms),
             objective=config.objective,
             patterns=config.patterns,
+            seeds=seeds,
+            **find_wanted(decisions, candidates, scores, atoms, config.patterns),
+            seed=config.seed,
         )
-        proposals = list_units(pl.concat([runs, whole]), budget=config.vocab_size)
         proposals = prove_proposals(proposals, atoms, candidates, patterns=config.patterns)
         proposals.write_parquet(folder / PROPOSALS)
         return proposals.height

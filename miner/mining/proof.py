@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 
 from miner.mining.candidates import Candidates
-from miner.mining.proposals import Verdict
+from miner.mining.settling import Verdict
 from miner.mining.spelling import list_keys, list_parts, spell_runs
 from miner.mining.vocabulary import SPACE_MARK, build_ranks, join_pieces, rank_merges, split_unit
 from miner.text import pretokenization as kernel

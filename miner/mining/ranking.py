@@ -9,8 +9,8 @@ import polars as pl
 
 from miner.mining.candidates import Candidates
 from miner.mining.proof import prove_units
-from miner.mining.proposals import Verdict
 from miner.mining.segmentation import cut_stream
+from miner.mining.settling import Verdict
 from miner.mining.spelling import list_keys, list_parts, spell_runs
 from miner.text.pretokens import Atoms
 from miner.vectors.neighbors import Neighbors, find_neighbors, group_families

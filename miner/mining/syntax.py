@@ -1,9 +1,9 @@
 """Candidates of code, records, molecules and tensors: which runs does no reader take for one thing?
 
-A run is torn that closes a bracket which it does not open, that has one end of a quoted text and
-something on both sides of it, that leaves a branch or a ring of a molecule open, or that cuts
-through an element of a tensor. A run holds a value where one of its numbers is one of many in that
-place, as in a record of a log.
+A run is torn that closes a bracket which it does not open, that begins with the mark that ends what
+is before it, that has one end of a quoted text and something on both sides of it, that leaves a
+branch or a ring of a molecule open, or that cuts through an element of a tensor. It holds a value
+where one of its numbers is one of many in that place, as in a record of a log.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from miner.mining.segmentation import count_aligned
 from miner.text.pretokens import Atoms
 
 BRACKETS = ("()", "[]", "{}")
+SEPARATORS = (",", ";", ":", ".", "!", "?")  # that end what stands before them
+MOST_NAMES = 2  # before a bracket that opens behind a space: `else if (`
+HEXADECIMAL = "^(?i)[0-9a-f]{4,}$"
 CONSTANT = 0.2  # of the places around a number hold it, or it is a value
 BONDS = ("-", "=", "#", "$", ":", "/", "\\", "(")  # what nothing in a molecule ends with
 
@@ -24,7 +27,8 @@ BONDS = ("-", "=", "#", "$", ":", "/", "\\", "(")  # what nothing in a molecule 
 def find_torn(candidates: Candidates, atoms: Atoms) -> np.ndarray:
     """Say which runs are torn: bool (rows,); none but in code, molecules and tensor data."""
     if atoms.profile.name == "code":
-        return _find_open_brackets(candidates, atoms) | _find_open_quotes(candidates, atoms)
+        ways = (_find_open_brackets, _find_open_tags, _find_open_quotes, _find_late_starts)
+        return np.logical_or.reduce([way(candidates, atoms) for way in ways])
     if atoms.profile.name == "molecules":
         return _find_open_branches(candidates, atoms) | _find_open_rings(candidates, atoms)
     if len(atoms.widths):
@@ -48,23 +52,70 @@ def _find_cut_elements(candidates: Candidates, atoms: Atoms) -> np.ndarray:
 
 
 def _find_open_brackets(candidates: Candidates, atoms: Atoms) -> np.ndarray:
-    """Say which runs close what they do not open, behind the marks that they start with.
+    """Say which runs close what they do not open, or open it behind a phrase that is apart.
 
-    `} else {` and `); }` are whole, `string) string {` is not.
+    `} else {`, `); }`, `print(` and `for (` are whole; `string) string {`, `]: session opened` and
+    `<bob> (` are not.
     """
     opens = _mark(atoms, *(pair[0] for pair in BRACKETS))
+    closes = _mark(atoms, *(pair[1] for pair in BRACKETS))
     marks = _number(atoms, pl.col("kind") == "punctuation").astype(bool) & ~opens
-    torn = np.zeros(len(candidates.keys), bool)
-    for pair in BRACKETS:
-        opening, closing = _mark(atoms, pair[0]), _mark(atoms, pair[1])
-        depth = np.zeros(len(torn), np.int8)
-        leading = np.ones(len(torn), bool)
-        for here in _columns(candidates):
-            leading &= marks[here]
-            depth += opening[here]
-            depth -= closing[here] & ~leading
+    named = _find_names(atoms)
+    torn, behind = np.zeros((2, len(candidates.keys)), bool)
+    depths = np.zeros((len(BRACKETS), len(torn)), np.int8)
+    leading = np.ones(len(torn), bool)
+    for here in _columns(candidates):
+        leading &= marks[here]
+        behind |= leading & closes[here]  # a bracket that it did not open
+        for depth, pair in zip(depths, BRACKETS, strict=True):
+            depth += _mark(atoms, pair[0])[here]
+            depth -= _mark(atoms, pair[1])[here] & ~leading
             torn |= depth < 0
+    names = named[candidates.keys >> 1].sum(axis=1)
+    size = candidates.table["length"].to_numpy().astype(np.int64)
+    last = candidates.keys[np.arange(len(torn)), size - 1]
+    ends = opens[last >> 1] & (size > 1)
+    torn |= behind & (names > 0) & ~(ends & (names <= MOST_NAMES))
+    only = (names == size - 1) & (names <= MOST_NAMES)
+    apart = ends & ~behind & (last & 1 == 1) & ~_mark(atoms, "{")[last >> 1]
+    return torn | (apart & ~only)
+
+
+def _find_open_tags(candidates: Candidates, atoms: Atoms) -> np.ndarray:
+    """Say which runs end a tag that they do not begin: `bob> said`, `b>bold</b>`.
+
+    `>` ends one right behind a word or a quote, not in `x > 1` and `p->x`; what stands before a run
+    is told by its first place.
+    """
+    opening, closing = _mark(atoms, "<"), _mark(atoms, ">")
+    held = _find_names(atoms) | _mark(atoms, '"', "'")
+    places = candidates.table["place"].to_numpy()
+    first, before = atoms.mined.ids[places], atoms.mined.ids[places - 1]
+    torn = (candidates.parent >= 0) & closing[first >> 1] & held[before >> 1] & (first & 1 == 0)
+    depth = np.zeros(len(torn), np.int8)
+    before = np.zeros(len(torn), candidates.keys.dtype)
+    for key in candidates.keys.T:
+        depth += opening[key >> 1]
+        depth -= closing[key >> 1] & held[before >> 1] & (key & 1 == 0)
+        torn |= depth < 0
+        before = key
     return torn
+
+
+def _find_names(atoms: Atoms) -> np.ndarray:
+    """Say which atoms are more than a mark: bool (atoms + 1,), indexed by atom."""
+    return _number(atoms, ~pl.col("kind").is_in(["punctuation", "symbol"])).astype(bool)
+
+
+def _find_late_starts(candidates: Candidates, atoms: Atoms) -> np.ndarray:
+    """Say which runs begin with a mark that ends what is before, and go on apart: `, and`, `: x`.
+
+    It may be part of a run that starts before it, or of one of marks only.
+    """
+    ends = _mark(atoms, *SEPARATORS)
+    named, keys = _find_names(atoms), candidates.keys
+    apart = (keys[:, 1] & 1 == 1) if keys.shape[1] > 1 else np.zeros(len(keys), bool)
+    return ends[keys[:, 0] >> 1] & apart & named[keys >> 1].any(axis=1)
 
 
 def _find_open_quotes(candidates: Candidates, atoms: Atoms) -> np.ndarray:
@@ -146,7 +197,8 @@ def find_values(candidates: Candidates, atoms: Atoms) -> np.ndarray:
     """
     if atoms.profile.name != "code":
         return np.zeros(len(candidates.keys), bool)
-    numbers = _number(atoms, pl.col("kind") == "number").astype(bool)
+    digits = pl.col("surface").str.contains(HEXADECIMAL) & pl.col("surface").str.contains(r"\d")
+    numbers = _number(atoms, (pl.col("kind") == "number") | digits).astype(bool)
     holds = numbers[candidates.keys >> 1].any(axis=1)
     rows = np.flatnonzero(holds)
     before, after = _measure_contexts(candidates, rows)

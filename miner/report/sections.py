@@ -23,7 +23,7 @@ VERDICTS = {
     "kept": "Good enough, owner of its places in the text, and it comes back whole.",
     "chance": "Its parts meet no more often than chance has it.",
     "weak": "It repeats, but other runs look much more like units.",
-    "torn": "It cuts through brackets, quotes, the ring of a molecule or an element of a tensor.",
+    "torn": "It cuts through brackets, quotes, a ring or an element, or begins where another ends.",
     "value": "It holds a number that is one of many in its place, as records do.",
     "fragment": "Most of its places lie inside one longer unit.",
     "outbid": "Better units own its places.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from miner.mining.proposals import Verdict
+from miner.mining.settling import Verdict
 from miner.report.screen import lay_context, spell, wrap
 from miner.review.explainer import LISTED
 from miner.review.words import quote, tell_share

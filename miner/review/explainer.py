@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from miner.mining.proposals import STEEPNESS, Verdict, raise_bids, surpass_chance
 from miner.mining.segmentation import count_pieces, find_owners
+from miner.mining.settling import STEEPNESS, Verdict, raise_bids, surpass_chance
 from miner.mining.spelling import list_keys, list_parts, spell_runs
 from miner.mining.vocabulary import (
     SPACE_MARK,

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from miner.errors import ConfigError, say_reason
-from miner.mining.proposals import Verdict
+from miner.mining.settling import Verdict
 from miner.report.screen import fill, fit
 from miner.review.words import tell_shortly
 from miner.runs.finished import Finished, open_finished

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from miner.mining.proposals import NEARLY, SWALLOWED, Verdict
+from miner.mining.settling import NEARLY, SWALLOWED, Verdict
 from miner.mining.unithood import LEAST_SCORE, ONE_HEAD
 from miner.mining.vocabulary import round_real
 from miner.report.screen import spell, tell_count

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from miner.mining.proposals import Verdict, surpass_chance
+from miner.mining.settling import Verdict, surpass_chance
 from miner.mining.unithood import LEAST_SCORE
 from miner.report.screen import spell, tell_count
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import polars as pl
 
-from miner.mining.proposals import Verdict
 from miner.mining.ranking import gather_families, rank_kept
+from miner.mining.settling import Verdict
 from miner.mining.vocabulary import order_merges
 from miner.runs.decisions import (
     Decision,

@@ -12,7 +12,7 @@ import polars as pl
 from miner.config import MineConfig
 from miner.corpus import Skipped
 from miner.mining.candidates import Candidates, default_min_count
-from miner.mining.proposals import Verdict
+from miner.mining.settling import Verdict
 from miner.runs.manifest import Input, Manifest, Search, Vectors
 from miner.runs.names import ABOUT_VECTORS, READING, SEARCH, find_stage
 from miner.runs.stages import Ranked, read_json

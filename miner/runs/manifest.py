@@ -20,7 +20,7 @@ from miner.runs.names import CONFIG, MANIFEST
 from miner.runs.store import Cost
 from miner.text.profiles import PROFILES
 
-FORMAT = 3
+FORMAT = 4
 Measured = Literal["held back", "mined"]
 _CURE = "Copy the whole run folder, or mine again"
 

@@ -15,9 +15,10 @@ import numpy as np
 import polars as pl
 
 from miner.mining.candidates import Candidates
-from miner.mining.proposals import LINK_ATOMS, STEEPNESS, WHOLE, Verdict
+from miner.mining.proposals import LINK_ATOMS, WHOLE
 from miner.mining.ranking import count_places, prove_proposals, rank_kept
-from miner.mining.spelling import list_keys, list_parts
+from miner.mining.settling import STEEPNESS, Verdict
+from miner.mining.spelling import list_keys, list_parts, spell_runs
 from miner.mining.vocabulary import build_ranks, join_pieces, split_unit
 from miner.runs.concordance import find_places
 from miner.runs.decisions import Decision, Settled, Unit
@@ -70,17 +71,18 @@ def find_units(
 def find_wanted(
     decisions: Settled | None,
     candidates: Candidates,
-    tokens: pl.DataFrame,
+    scores: pl.DataFrame,
     atoms: Atoms,
     patterns: Mapping[str, str],
 ) -> dict[str, np.ndarray]:
-    """Return the numbers of the candidates that people accepted and rejected, for `settle_runs`.
-
-    `tokens`: each `candidate` that is proposed, and how it is written, `token`.
-    """
+    """Return the numbers of the candidates of `scores` that people accepted and rejected."""
     if decisions is None:
         return {}
-    table = tokens.with_columns(atom=pl.lit(None, pl.UInt32))
+    rows = scores["candidate"]
+    token = spell_runs(candidates.keys[rows.to_numpy()], atoms.table["text"])
+    table = pl.DataFrame({"candidate": rows, "token": token, "atom": None}).cast(
+        {"atom": pl.UInt32}
+    )
     known = find_units(table, decisions.decisions, atoms, candidates)
     wishes, _ = list_wishes(decisions.decisions, atoms, patterns, known=known)
     wanted: dict[str, list[Unit]] = {

@@ -23,6 +23,9 @@ GOES_ON, SURELY = (
     0.75,
 )  # of its periods the sentence goes on: of what always has one, of others
 NAME = 3  # times as often with a capital inside sentences as with a small letter: a name
+MOST_GOING_ON = (
+    0.25  # of the periods behind long words: where sentences begin small, nothing is told
+)
 SURE = 10.83  # log-likelihood, chi-square with p = .001: it goes on more often than elsewhere
 
 
@@ -61,7 +64,7 @@ def find_abbreviations(
     more = np.zeros(len(lengths), bool)
     for times in (on, low):
         usual = (times[long].sum() + 1) / (periods[long].sum() + 2)
-        more |= _weigh(times, periods, usual) >= SURE
+        more |= (usual <= MOST_GOING_ON) & (_weigh(times, periods, usual) >= SURE)
     return (always | surely) & more
 
 

@@ -7,6 +7,7 @@ are UAX #29 word boundaries, plus the shapes that the profiles of `miner.text.pr
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,6 +59,14 @@ BATCH = 256  # atoms that are looked up together
 SHORT = 23  # bytes; a text as short as this is its own key
 LONGEST_GROUP = 96  # bytes between brackets that hold a sign group or an element
 CARTOUCHE, END_OF_CARTOUCHE = 0x13379, 0x1337A
+
+# Words that Romance languages write as one with the next, where that begins with a vowel or h:
+# articles, prepositions, pronouns and conjunctions of French, Italian, Catalan and Occitan.
+ELIDED = (
+    *("l", "d", "j", "m", "n", "s", "t", "c", "qu", "jusqu", "lorsqu", "puisqu", "quoiqu"),
+    *("un", "gl", "ch", "v", "all", "agl", "dall", "dagl", "dell", "degl", "nell", "negl"),
+    *("sull", "sugl", "coll", "quell", "quest", "bell", "nessun", "ciascun"),
+)
 
 _ENDS_A_WORD = sum(
     1 << kind for kind in (SPACE, LINE, PUNCTUATION, SYMBOL, PICTOGRAPH, REGIONAL, SIGN)
@@ -221,6 +230,36 @@ def _end_of_plain_word(buffer: np.ndarray, i: int, end: int, classes: np.ndarray
     return i
 
 
+def _pack(word: str) -> int:
+    """Return up to 8 ASCII letters as a number, the first one lowest."""
+    return int.from_bytes(word.encode(), "little")
+
+
+_LATIN = 0x250  # where the Latin letters end
+_ELIDED = np.array([_pack(word) for word in ELIDED], np.uint64)
+# Which code points the next word may begin with: a vowel, whatever its accents, or h.
+VOWEL = np.array(
+    [unicodedata.normalize("NFD", chr(point))[0].lower() in "aeiouyhæœø" for point in range(_LATIN)]
+)
+
+
+@njit(nogil=True, cache=True)
+def _is_elided(buffer: np.ndarray, start: int, stop: int, following: int, end: int) -> bool:
+    """Say whether `buffer[start:stop]` is a word of `ELIDED` and a vowel is at byte `following`."""
+    if stop - start > 8 or following >= end:
+        return False
+    point, _ = _decode(buffer, following)
+    if point >= _LATIN or not VOWEL[point]:
+        return False
+    word = _u64(0)
+    for i in range(stop - 1, start - 1, -1):
+        word = (word << _u64(8)) | _u64(buffer[i] | 0x20)
+    for elided in _ELIDED:
+        if word == elided:
+            return True
+    return False
+
+
 @njit(nogil=True, cache=True)
 def _end_of_word(
     buffer: np.ndarray, start: int, end: int, classes: np.ndarray, joiners: bool
@@ -267,6 +306,8 @@ def _end_of_word(
                 joins |= joiners and point == 0x2E and last == LETTER and following == LETTER
             elif what == APOSTROPHE:
                 joins = joiners and last == LETTER and following == LETTER
+                if joins and _is_elided(buffer, start, i, i + length, end):
+                    return i + length  # an article with its apostrophe, before a word: l'eau
             elif what == HYPHEN:
                 joins = joiners and (last == LETTER or last == DIGIT)
                 joins &= following == LETTER or following == DIGIT
@@ -300,6 +341,21 @@ def _end_of_address(buffer: np.ndarray, i: int, end: int, classes: np.ndarray) -
         if what == LETTER or what == DIGIT or what == CONNECTOR or point == 0x2F:
             last = j  # trailing punctuation belongs to the sentence
     return last
+
+
+@njit(nogil=True, cache=True)
+def _end_of_uuid(buffer: np.ndarray, start: int, end: int) -> int:
+    """Return where the UUID that starts at byte `start` ends (RFC 9562), -1 if there is none."""
+    stop = start + 36
+    if stop > end or buffer[start + 8] != 0x2D:
+        return -1
+    for i in range(36):
+        byte = buffer[start + i]
+        dash = i == 8 or i == 13 or i == 18 or i == 23
+        low = byte | 0x20
+        if dash != (byte == 0x2D) or not (dash or 0x30 <= byte <= 0x39 or 0x61 <= low <= 0x66):
+            return -1
+    return stop
 
 
 @njit(nogil=True, cache=True)
@@ -440,8 +496,12 @@ def _end_of_atom(
     if rules == SIGNS or rules == MOLECULES:
         return _end_of_cluster(buffer, start + length, end, classes, what)
     if what == LETTER or what == DIGIT or what == CONNECTOR or what == KATAKANA:
-        i = _end_of_word(buffer, start, end, classes, rules == WORDS)
-        return _end_of_address(buffer, i, end, classes) if rules == WORDS else i
+        if rules == CODE:
+            i = _end_of_uuid(buffer, start, end)
+            return i if i >= 0 else _end_of_word(buffer, start, end, classes, False)
+        return _end_of_address(
+            buffer, _end_of_word(buffer, start, end, classes, True), end, classes
+        )
     if rules == CODE and _is_stop(what) and not entry & OPENING:
         bracket = point == 0x29 or point == 0x5D or point == 0x7D
         return start + length if bracket else _end_of_repeat(buffer, start + length, end, point)

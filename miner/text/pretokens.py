@@ -498,6 +498,7 @@ def _name_kinds(surfaces: pl.Series, plain: np.ndarray, *, profile: Profile) -> 
     return kinds.scatter(odd, named)
 
 
+UUID = "^(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 # Hieroglyphs that are set as one: in brackets, joined, or in a cartouche.
 _SIGN_GROUP = (
     r"[\x{13000}-\x{143FF}].*[:*&)\x{1337A}\x{13430}-\x{13436}]|"
@@ -544,7 +545,7 @@ def _kind(profile: Profile) -> pl.Expr:
             )
         )
         .then(pl.lit("formula"))
-        .when(form.str.contains(r"^[\p{N}.,]*\p{N}[\p{N}.,]*$"))
+        .when(form.str.contains(r"^[\p{N}.,]*\p{N}[\p{N}.,]*$") | form.str.contains(UUID))
         .then(pl.lit("number"))
         .when(form.str.contains(_SIGN_GROUP))
         .then(pl.lit("symbol"))

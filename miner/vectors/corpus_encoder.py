@@ -358,8 +358,15 @@ def _build_tokenizer(tokens: Sequence[str], profile: str) -> Tokenizer:
     tokenizer.normalizer = normalizers.Sequence(
         [normalizers.NFC(), *(_fold_case(tokens) if profile == "words" else ())]
     )
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(_CUTS[profile]), "removed", invert=True)
+    cut = _cut_articles(tokens) + _CUTS[profile]
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(cut), "removed", invert=True)
     return tokenizer
+
+
+def _cut_articles(tokens: Sequence[str]) -> str:
+    """Return a pattern, and `|`, of the atoms that are joined to the next: `l'` in `l'eau`."""
+    words = sorted(token[:-1] for token in tokens if token[-1:] in "'’ʼ" and token[:-1].isalpha())
+    return rf"(?:{'|'.join(words)})['’ʼ](?=\p{{L}})|" if words else ""
 
 
 def _fold_case(tokens: Sequence[str]) -> list[Normalizer]:

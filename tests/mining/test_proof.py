@@ -17,7 +17,7 @@ from miner.corpus import Chunk
 from miner.mining import proof
 from miner.mining.candidates import Candidates, count_candidates
 from miner.mining.proof import find_unbuilt, glue_tokens, prove_units
-from miner.mining.proposals import Verdict
+from miner.mining.settling import Verdict
 from miner.mining.spelling import list_parts, spell_runs
 from miner.mining.vocabulary import MERGES, join_pieces, order_merges, rank_merges, split_unit
 from miner.text.pretokens import Atoms, cut_chunks

@@ -8,18 +8,16 @@ import pytest
 from conftest import mine_texts
 
 from miner.mining.candidates import Candidates
-from miner.mining.proposals import (
+from miner.mining.proposals import list_units, propose_atoms, tabulate_runs
+from miner.mining.scores import find_splits, score_candidates
+from miner.mining.settling import (
     Objective,
     Verdict,
     find_yielding,
-    list_units,
-    propose_atoms,
     raise_bids,
     settle_runs,
     surpass_chance,
-    tabulate_runs,
 )
-from miner.mining.scores import find_splits, score_candidates
 from miner.mining.spelling import spell_runs
 from miner.mining.unithood import judge_runs
 

@@ -15,8 +15,8 @@ import polars as pl
 import pytest
 from conftest import mine_texts
 
-from miner.mining.proposals import Verdict, settle_runs
 from miner.mining.scores import find_splits, score_candidates
+from miner.mining.settling import Verdict, settle_runs
 from miner.mining.spelling import spell_runs
 
 CASES = sorted((Path(__file__).parents[1] / "cases/settling").glob("*.toml"))

@@ -38,6 +38,32 @@ def test_a_bracket_is_closed_where_it_was_opened() -> None:
     assert {"f(a)", "} else {", ") return (", "return (b", "f(a);", "); }"} <= whole
 
 
+def test_what_a_bracket_ends_is_not_the_next_phrase() -> None:
+    lines = ["12:34 <bob> (window) door left open: 630", "sshd[4721]: session opened for root"] * 3
+    torn, whole = named(lines, find_torn)
+    assert {") door left", "<bob> (", ") door left open:", "]: session opened"} <= torn
+    assert {"(window) door", "<bob>", "door left open:", "session opened", "sshd["} <= whole
+
+
+def test_calls_and_heads_of_statements_open_a_bracket() -> None:
+    lines = ["for (i of a) { print(x) } else if (y) {", "if (a b c (d"] * 3
+    torn, whole = named(lines, find_torn)
+    assert {"for (", "print(", "else if (", "} else if (", ") {"} <= whole
+    assert {"a b c (", "of a)"} <= torn
+
+
+def test_a_tag_is_not_begun_in_its_end() -> None:
+    torn, whole = named(["<b>bold</b> text", 'x > 1 p->y <a href="z">link</a>'] * 3, find_torn)
+    assert {"b>bold", "b>", ">bold", ">link"} <= torn
+    assert {"<b>bold</b>", "<b>", "x >", "> 1", "->y", "</b>"} <= whole
+
+
+def test_no_run_begins_with_the_mark_that_ends_another() -> None:
+    torn, whole = named(["check pass; user unknown, so it was.", "a.b c:d ; e"] * 3, find_torn)
+    assert {"; user unknown", ", so", "; e"} <= torn
+    assert {"check pass;", "unknown, so", ".b", ":d", "user unknown"} <= whole
+
+
 def test_a_quoted_text_is_not_cut_inside() -> None:
     torn, whole = named(['"name": "woman", "age": 7,', 'GET /x HTTP/1.1" 200 -'] * 3, find_torn)
     assert {'name": "', 'name":', '"name": "woman', 'woman",'} <= torn

@@ -18,8 +18,8 @@ from watched import DEMO, MinedDemo
 
 from miner.config import MineConfig
 from miner.errors import RunError
-from miner.mining.proposals import Verdict
 from miner.mining.savings import CURVE
+from miner.mining.settling import Verdict
 from miner.report.charts import draw_scatter, find_decades
 from miner.report.drawing import redraw_report
 from miner.report.map import MOST_LABELS, WIDTH, draw_map, name_color, place_labels

@@ -15,9 +15,9 @@ import pytest
 from watched import DEMO, MinedDemo, call_command, watch_command
 
 from miner.config import MineConfig
-from miner.mining.proposals import STEEPNESS, Verdict, raise_bids
 from miner.mining.scores import log_likelihood
 from miner.mining.segmentation import count_pieces, cut_stream
+from miner.mining.settling import STEEPNESS, Verdict, raise_bids
 from miner.mining.unithood import LEAST_SCORE
 from miner.mining.vocabulary import join_pieces, read_merges, split_unit
 from miner.pipeline import mine

@@ -67,6 +67,19 @@ def cut(text: str, profile: str = "words") -> list[str]:
         ("cafe\u0301 CAFÉ", ["café", "café"]),
         ("evam uktaḥ tayā", ["evam", "uktaḥ", "tayā"]),
         ("한국 사람", ["한국", "사람"]),
+        ("L'énergie d’un corps", ["l'", "énergie", "d’", "un", "corps"]),
+        (
+            "jusqu'à l'Œuvre qu'il n'y a",
+            ["jusqu'", "à", "l'", "œuvre", "qu'", "il", "n'", "y", "a"],
+        ),
+        (
+            "dell'Arte all'alba, c'è un'ora",
+            ["dell'", "arte", "all'", "alba", "c'", "è", "un'", "ora"],
+        ),
+        ("l'aigua d'or l'E\u0301tat", ["l'", "aigua", "d'", "or", "l'", "état"]),
+        ("aujourd'hui l'x dit-l'homme", ["aujourd'hui", "l'x", "dit-l'homme"]),
+        ("don't it's O'Brien y'all Qur'an", ["don't", "it's", "o'brien", "y'all", "qur'an"]),
+        ("м'ята san'at l'м'ята", ["м'ята", "san'at", "l'м'ята"]),
     ],
 )
 def test_words(text: str, atoms: list[str]) -> None:
@@ -80,6 +93,11 @@ def test_words(text: str, atoms: list[str]) -> None:
         ("code", "a_b == -1.5 // 'x'", ["a_b", "=", "=", "-", "1.5", "//", "'", "x", "'"]),
         ("code", r"$\Struct{S}$", ["$", "\\", "Struct", "{", "S", "}", "$"]),
         ("code", '"GET /a HTTP/1.1" 200', ['"', "GET", "/", "a", "HTTP", "/", "1.1", '"', "200"]),
+        (
+            "code",
+            "a 65083cc7-165a-FE02-13f8-41b209b22ec6 65083cc7-165a-fe02",
+            ["a", "65083cc7-165a-FE02-13f8-41b209b22ec6", "65083cc7", "-", "165a", "-", "fe02"],
+        ),
         ("symbols", "CC(=O)[nH]1", list("CC(=O)[nH]1")),
         ("symbols", "𓂋(𓂋:𓏙)𓈖𓆓:", ["𓂋", "(𓂋:𓏙)", "𓈖", "𓆓", ":"]),
         ("molecules", "CC(=O)[nH]1", ["C", "C", "(", "=", "O", ")", "[nH]", "1"]),

@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from miner.text.pretokenization import ELIDED, VOWEL
 from miner.text.profiles import PROFILES, Profile
 from miner.text.unicode import CLASS, KATAKANA, SIGN, class_table
 from miner.tokenizer.training.capitals import CAPITAL
@@ -72,6 +73,12 @@ def list_signs() -> str:
     signs = np.isin(class_table() & CLASS, (SIGN, KATAKANA))
     edges = np.flatnonzero(np.diff(np.concatenate([[False], signs, [False]])))
     return "".join(f"\\x{{{low:x}}}-\\x{{{high - 1:x}}}" for low, high in edges.reshape(-1, 2))
+
+
+@cache
+def list_vowels() -> str:
+    """Return the letters before which words are elided, as the inside of a class."""
+    return "".join(chr(point) for point in np.flatnonzero(VOWEL).tolist())
 
 
 @dataclass(frozen=True)
@@ -125,6 +132,16 @@ class NormalForm:
         return rf"[{APOSTROPHES}](?={letter})|[{HYPHENS}](?={word})"
 
     @cached_property
+    def elided(self) -> str:
+        """Return what is true before a word that an article is joined to, as in `l'eau`."""
+        if self.profile.name != "words":
+            return r"(?!)"
+        before = rf"[^{self.inside}]"
+        words = ("".join(f"[{c}{c.upper()}]" for c in word) for word in ELIDED)
+        ways = "|".join(f"{before}{word}[{APOSTROPHES}]" for word in words)
+        return rf"(?<=[{APOSTROPHES}])(?=[{list_vowels()}])(?<={ways})"
+
+    @cached_property
     def sign(self) -> str:
         """The sign of a capital, where there may be one."""
         return f"{CAPITAL}?" if self.cased else ""
@@ -153,15 +170,14 @@ class NormalForm:
             steps.append(replace(CAPITAL, LITERAL_CAPITAL))
         if self.has_words:
             within = (
-                rf"(?<!{self.letters}[{APOSTROPHES}])(?<!{self.inside}[{HYPHENS}])"
+                rf"(?:{self.elided}|(?<!{self.letters}[{APOSTROPHES}])(?<!{self.inside}[{HYPHENS}]))"
                 if self.profile.name == "words"
                 else ""
             )
+            starts = rf"(?<=[^{self.inside} ]){within}(?={self.word})"
             steps += [
-                replace(
-                    rf"(?<=[^{self.inside} ]){within}(?={self.word})", JOINER + " ", regex=True
-                ),
                 {"type": "Prepend", "prepend": " "},
+                replace(starts, JOINER + " ", regex=True),
             ]
         if self.cased:
             letter = f"[{self.cased}]"
@@ -251,7 +267,8 @@ class NormalForm:
         if self.profile.name == "transliteration":
             word = rf" ?{byte}| ?(?:(?!{byte}){self.word})+"
             return rf"{word}|[{WHITE}]+(?!{self.word}){mark}|{signs_of_ours}|[{WHITE}]{mark}"
-        words = rf" ?{self.letters}+(?:(?:{self.joins}){self.letters}+)*| ?\p{{N}}{{1,3}}"
+        article = rf"(?:[{APOSTROPHES}]{JOINER}(?![{CODES}]){self.sign})?"  # its word is the next
+        words = rf" ?{self.letters}+(?:(?:{self.joins}){self.letters}+)*{article}| ?\p{{N}}{{1,3}}"
         signs = rf" ?(?:{stop}[{list_signs()}][\p{{M}}\p{{Cf}}]*){{1,64}}"
         other = rf"[^{WHITE}{JOINER}{list_signs()}{self.inside}]"
         space = rf"[{WHITE}&&[^ ]]|[ ](?!{self.inside}|[{list_signs()}])"

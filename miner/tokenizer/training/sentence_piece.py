@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from miner.errors import TokenizerError
+from miner.text.pretokenization import ELIDED
 from miner.text.profiles import fold
 from miner.text.unicode import (
     CLASS,
@@ -46,6 +47,7 @@ from miner.tokenizer.training.normal_form import (
     LITERAL_MARK,
     MARK,
     NormalForm,
+    list_vowels,
 )
 
 CONTROLS = 4  # of the special tokens: padding, start, end, unknown; the rest are symbols
@@ -57,6 +59,8 @@ MOST_STARTS, MOST_MARKS = 1024, 128  # characters a word starts with, and what s
 LONGEST_LINE = 1 << 24  # bytes; longer documents are left out of the training
 COVERAGE = 0.9999  # of the text: its characters get pieces of their own, the rest are bytes,
 CHARACTERS = 0.6  # but no more of them than this share of the ids that units leave
+
+OPENERS = '([{«“„"‹‘\n—–'  # often stand before an article
 
 Rules = dict[str, str]
 
@@ -97,15 +101,42 @@ def list_rules(form: NormalForm, seen: Mapping[str, int], bare: Sequence[str]) -
     starts, marks = _part(form, seen)
     symbols = list_symbols(bare)
     composed = [] if form.exact else list_composed(starts, seen)
+    pairs: list[tuple[str, ...]]
     pairs = [(mark, way) for mark in (*marks, *symbols) for way in (*starts, *composed)]
     pairs += [(other, symbol) for symbol in symbols for other in (*marks, *symbols, *starts)]
     if form.profile.name == "words":  # behind a space they are no part of a word
         joins = [space + join for space in " \n" for join in APOSTROPHES + HYPHENS]
         pairs += [(join, way) for join in joins for way in starts]
-    for mark, way in pairs:
-        before = "".join(rules.get(character, character) for character in mark)
-        rules.setdefault(mark + way, f"{before}{JOINER} {rules.get(way, way)}")
+        pairs += list_elided(starts)
+        pairs += list_opened(starts, marks)
+    for *befores, way in pairs:
+        folded = (
+            "".join(rules.get(character, character) for character in part) for part in befores
+        )
+        joined = "".join(f"{part}{JOINER} " for part in folded)
+        rules.setdefault("".join(befores) + way, joined + rules.get(way, way))
     return rules
+
+
+def list_elided(starts: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the ends of articles with an apostrophe, each with what may follow: `l'` before `e`.
+
+    Rules here see no word begin, so `d'h` is cut in `aujourd'hui` too, in text and units alike.
+    """
+    ends = dict.fromkeys(way for word in ELIDED for way in (word[-1], word[-1].upper()))
+    vowels = set(list_vowels())
+    ways = [way for way in starts if way in vowels]
+    return [(end + mark, way) for end in ends for mark in APOSTROPHES for way in ways]
+
+
+def list_opened(starts: Sequence[str], marks: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Return the same for articles of one letter behind what opens: `(`, `l'` before `e`.
+
+    The rule of the bracket takes the letter, so that of the article must begin with the bracket.
+    """
+    letters = [way for word in ELIDED if len(word) == 1 for way in (word, word.upper())]
+    elided = [(end, way) for end, way in list_elided(starts) if end[0] in letters]
+    return [(mark, end, way) for mark in marks if mark in OPENERS for end, way in elided]
 
 
 def list_composed(starts: Sequence[str], seen: Mapping[str, int]) -> list[str]:
