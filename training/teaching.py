@@ -24,7 +24,7 @@ from miner.mining.ranker import join_heads, trust_terms
 from miner.mining.teaching import learn_order
 from miner.mining.unithood import LEAST_SCORE
 from training.corpora import Corpus, load
-from training.ranker import HEADS, LISTED, convert, design, fit_curve, leave_out, train
+from training.ranker import HEADS, LISTED, design, fit_curve, leave_out, train
 
 JUDGED = (
     ("judged_en_openstax", "terms"),
@@ -115,7 +115,7 @@ def main() -> None:
     made = [corpus for corpus in every if corpus.language == "made"]
     votes = {head.name: leave_out(head, corpora, made) for head in LISTED}
     curves = {head.name: fit_curve(head, corpora, votes[head.name]) for head in LISTED}
-    bonds = convert(train(HEADS[2], [], made))
+    bonds = train(HEADS[2], [], made)
     named = {corpus.name: corpus for corpus in corpora}
     for place, (name, kind) in enumerate(JUDGED):
         corpus = named[name]

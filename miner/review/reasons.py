@@ -19,7 +19,8 @@ from miner.runs.keeping import Reviewed
 
 SPREAD = 3  # documents in which a unit must stand to save tokens
 TORN = {
-    "code": "it closes brackets or a quoted text that it does not open, or leaves one open",
+    "code": "it closes what it does not open, leaves a bracket or a quote open, or begins with the "
+    "mark that ends what is before it",
     "molecules": "it leaves a branch or a ring of the molecule open",
     "bytes": "it starts or ends inside an element of a tensor",
 }  # what `miner.mining.syntax` found, by profile
