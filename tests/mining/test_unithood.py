@@ -70,6 +70,16 @@ def test_words_are_judged_by_the_ranker_and_the_objective_chooses_the_head() -> 
     assert (meaning["score"] >= meaning["phrases"] - 1e-6).all()
 
 
+@pytest.mark.parametrize(("lines", "ranked"), [(350, False), (400, True)])
+def test_the_ranker_is_asked_from_500_runs_on(lines: int, ranked: bool) -> None:
+    atoms, candidates = mine_texts(make_text()[:lines], min_count=3)
+    scores = score_candidates(candidates, find_splits(candidates), total=10 * lines)
+    assert (scores.height >= 500) == ranked
+    judged = judge_runs(candidates, atoms, scores)
+    assert judged["terms"].null_count() == (0 if ranked else scores.height)
+    assert judged["likeness"].null_count() == (scores.height if ranked else 0)
+
+
 def test_what_is_no_word_is_judged_by_the_corpus_itself() -> None:
     texts = ["if (x) { return; }", "while (y) { break; }"] * 9
     atoms, candidates = mine_texts(texts, min_count=2, profile="code")
