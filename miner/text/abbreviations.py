@@ -16,16 +16,12 @@ from miner.text.pretokenization import CAPITAL, FOLLOWED, PERIOD, SPACED_BEHIND,
 
 FEWEST = 3  # periods behind a word from which anything is told
 LONGEST = 6  # letters; in a longer word a period is taken for the end of a sentence
-ALWAYS, OFTEN = 0.8, 0.5  # of the places of a word have a period: of any, and of one that is short
-SHORT = 4  # letters
-GOES_ON, SURELY = (
-    0.5,
-    0.75,
-)  # of its periods the sentence goes on: of what always has one, of others
+# Of the places of an abbreviation at least so many have a period, of one of up to `SHORT` letters
+# so many, of a single letter any; and so often does the sentence go on behind it.
+ALWAYS, GOES_ON = 0.8, 0.5
+OFTEN, SHORT, SURELY = 0.5, 4, 0.75
 NAME = 3  # times as often with a capital inside sentences as with a small letter: a name
-MOST_GOING_ON = (
-    0.25  # of the periods behind long words: where sentences begin small, nothing is told
-)
+MOST_GOING_ON = 0.25  # behind long words; where sentences begin with small letters nothing is told
 SURE = 10.83  # log-likelihood, chi-square with p = .001: it goes on more often than elsewhere
 
 
@@ -42,7 +38,7 @@ def find_abbreviations(
     `begins_low` bool (texts,): whether they begin with a small letter or a digit, `lengths` int64
     (forms,): the letters of each form, 0 where it has more than letters and periods.
     """
-    dots = np.flatnonzero((ids == 0) & (flags & PERIOD != 0))
+    dots = list_dots(ids, flags)
     dotted = np.bincount(groups[(ids[dots - 1] >> 1) - 1], minlength=len(lengths))
     stops = dots[flags[dots] & FOLLOWED != 0]
     counts, capital, small = _count_cases(ids, flags, groups, len(lengths))
@@ -83,6 +79,20 @@ def _follows_only(before: np.ndarray, behind: np.ndarray, forms: int) -> np.ndar
     _, inverse, together = np.unique(pairs, return_inverse=True, return_counts=True)
     here = together[inverse]
     return (here > 1) & (2 * here > np.bincount(behind, minlength=forms)[behind])
+
+
+@njit(nogil=True, cache=True)
+def list_dots(ids: np.ndarray, flags: np.ndarray) -> np.ndarray:
+    """Return the places of the stops that a period made, right behind an atom: int64 (stops,)."""
+    size = 0
+    for place in range(ids.shape[0]):
+        size += ids[place] == 0 and flags[place] & PERIOD != 0
+    found = np.empty(size, np.int64)
+    for place in range(ids.shape[0] - 1, -1, -1):
+        if ids[place] == 0 and flags[place] & PERIOD != 0:
+            size -= 1
+            found[size] = place
+    return found
 
 
 @njit(nogil=True, cache=True)

@@ -14,7 +14,7 @@ from numba import njit
 
 from miner.corpus import Chunk
 from miner.text import pretokenization as kernel
-from miner.text.abbreviations import join_periods
+from miner.text.abbreviations import join_periods, list_dots
 from miner.text.pretokens import Atoms, Interner, cut_text, find_spans
 from miner.text.profiles import Profile
 
@@ -117,8 +117,7 @@ def _join_periods(
     abbreviations: Collection[str],
 ) -> np.ndarray:
     """Return the keys in which abbreviations have their periods; `first` changes with them."""
-    stops = np.flatnonzero((keys == 0) & (flags & kernel.PERIOD != 0))
-    before = np.unique(keys[stops - 1] >> 1)
+    before = np.unique(keys[list_dots(keys, flags) - 1] >> 1)
     forms = {number: form for number, form in zip(before, interner.column(before), strict=True)}
     found = {number: form for number, form in forms.items() if profile.spell(form) in abbreviations}
     if not found:

@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from miner.mining.features import EDGES, NAMES, RUN, WORD, survey
-from miner.mining.ranker import JUDGED, LEAF, Forest, Ranker, load_ranker, rank_among, trust_terms
+from miner.mining.ranker import (
+    JUDGED,
+    LEAF,
+    Forest,
+    Ranker,
+    join_heads,
+    load_ranker,
+    rank_among,
+    trust_terms,
+)
 
 DEMO = Path(__file__).parents[2] / "corpora/demo.txt"
 
@@ -153,6 +162,32 @@ def test_words_in_random_order_have_hardly_a_unit() -> None:
     atoms, candidates = mine_texts(mixed, min_count=3)
     told = load_ranker().judge(survey(candidates, atoms))
     assert told.height > 500 and (told["meaning"] >= 0.05).sum() < 10
+
+
+def test_heads_are_joined_as_the_page_says() -> None:
+    lengths, none = np.array([2, 3, 4, 8]), np.zeros(4)
+    floor = join_heads(none, none, np.ones(4), trust=1.0, lengths=lengths)
+    assert floor.tolist() == [0.08, 0.08, 0.15, 0.15]
+    half = np.full(4, 0.5)
+    either = join_heads(half, np.full(4, 0.2), none, trust=0.6, lengths=lengths)
+    assert np.allclose(either, 1 - (1 - 0.3) * (1 - 0.2))
+    assert np.allclose(join_heads(half, none, none, trust=0.0, lengths=lengths), 0)
+
+
+def test_the_first_trees_tell_alone_of_what_is_no_unit() -> None:
+    # two stumps a booster: feature 0 above 0, and above 1
+    roots, bound = np.array([0, 3, 6, 9], np.int32), np.array([0.0, -1, 1, 1, -1, 2], np.float32)
+    feature = np.tile(np.array([0, LEAF, LEAF], np.int16), 4)
+    child = np.concatenate([[root + 1, 0, 0] for root in roots]).astype(np.int32)
+    votes = np.concatenate([bound, bound / 2])
+    votes[6], votes[9] = 0, 1
+    curve = np.zeros(0, np.float32)
+    forest = Forest(roots, feature, child, votes, curve, curve, first=2, enough=1.0)
+    rows = np.array([[-5.0], [0.5], [7.0]], np.float32)
+    # the first two say -2, 0, 3, twice as much for all four; only the last goes on, to 4.5
+    assert forest.vote(rows).tolist() == [-4, 0, 4.5]
+    everyone = Forest(roots, feature, child, votes, curve, curve)
+    assert everyone.vote(rows).tolist() == [-3, 0, 4.5]
 
 
 def test_terms_are_trusted_where_the_best_vocabulary_is_terms() -> None:

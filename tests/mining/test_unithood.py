@@ -159,6 +159,28 @@ def test_function_words_give_themselves_away_by_never_closing_a_clause() -> None
     assert lift[place["point of view"]] >= lift[place["point of"]]
 
 
+def test_evidence_of_stops_is_what_counting_by_hand_gives() -> None:
+    texts = ["red wine, red wine is red", "a red wine. wine is red", "the wine is red wine"]
+    atoms, candidates = mine_texts(texts * 2, min_count=2)
+    scores = score_candidates(candidates, find_splits(candidates), total=100)
+    evidence = gather_evidence(candidates, scores)
+    rows = scores["candidate"].to_numpy().astype(np.int64)
+    place = {n: i for i, n in enumerate(runs_of(candidates, ["", *atoms.table["text"]], rows))}
+    here = {name: values[place["red wine"]] for name, values in evidence.items()}
+    # of 8 places 4 begin a clause, 6 end one, 2 are all of it; `red` begins one at 4 of its 12 places,
+    # `wine` ends one at 6 of its 12
+    assert here["count"] == 8 and here["first_count"] == 12 and here["last_count"] == 12
+    assert here["left_stops"] == 4 / 8 and here["right_stops"] == 6 / 8 and here["whole"] == 2 / 8
+    assert here["left_lift"] == pytest.approx(np.log2((4 + 1) / (4 / 12 * 8 + 1)))
+    assert here["right_lift"] == pytest.approx(np.log2((6 + 1) / (6 / 12 * 8 + 1)))
+    assert here["whole_lift"] == pytest.approx(np.log2((2 + 0.5) / (4 / 8 * 6 / 8 * 8 + 0.5)))
+    assert here["first_opens"] == 4 / 12 and here["last_closes"] == 6 / 12
+    assert here["either_closes"] == min(here["first_closes"], here["last_closes"])
+    assert here["larger_count"] == 12 and here["length"] == 2
+    assert here["weaker_side"] == min(here["forward"], here["backward"])
+    assert here["closed_side"] == min(here["left_entropy"], here["right_entropy"])
+
+
 def test_seeds_are_cut_as_the_corpus_is(tmp_path: Path) -> None:
     atoms, _ = mine_texts(["New York, new deal", "new york"], min_count=2)
     number = dict(zip(atoms.table["text"], atoms.table["atom"], strict=True))
