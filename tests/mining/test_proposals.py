@@ -19,7 +19,7 @@ from miner.mining.settling import (
     surpass_chance,
 )
 from miner.mining.spelling import spell_runs
-from miner.mining.unithood import judge_runs
+from miner.mining.unithood import LEAST_SCORE, judge_runs
 
 FILLER = ["one day {} came by", "we saw {}, at last", "is {} far away?", "then {} sang", "{}"]
 
@@ -181,6 +181,20 @@ def test_formulas_symbols_markers_and_nodes_stay_whole() -> None:
         "vxs_δc1:r8k": "atom",
     }
     assert whole.columns == runs.columns
+
+
+def test_a_single_atom_stands_among_the_runs_that_are_as_frequent() -> None:
+    atoms, runs, candidates = tabulate(["Δ41 and rain fell, and rain fell, and rain came"] * 3)
+    ladder = np.linspace(LEAST_SCORE, 0.9, runs.height)
+    whole = propose_atoms(
+        atoms,
+        runs.sort("count").with_columns(score=pl.Series(ladder)),
+        candidates,
+        min_count=3,
+        objective="meaning",
+    )
+    rarer = (runs["count"] < 3).mean()  # the score of as rare a run: all are good enough
+    assert whole["score"].to_list() == pytest.approx([np.quantile(ladder, rarer)])
 
 
 def test_what_a_pattern_of_the_user_matches_stays_whole() -> None:
