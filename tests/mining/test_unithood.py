@@ -167,8 +167,8 @@ def test_evidence_of_stops_is_what_counting_by_hand_gives() -> None:
     rows = scores["candidate"].to_numpy().astype(np.int64)
     place = {n: i for i, n in enumerate(runs_of(candidates, ["", *atoms.table["text"]], rows))}
     here = {name: values[place["red wine"]] for name, values in evidence.items()}
-    # of 8 places 4 begin a clause, 6 end one, 2 are all of it; `red` begins one at 4 of its 12 places,
-    # `wine` ends one at 6 of its 12
+    # of 8 places 4 begin a clause, 6 end one, 2 are all of it; `red` begins one at 4 of its 12
+    # places, `wine` ends one at 6 of its 12
     assert here["count"] == 8 and here["first_count"] == 12 and here["last_count"] == 12
     assert here["left_stops"] == 4 / 8 and here["right_stops"] == 6 / 8 and here["whole"] == 2 / 8
     assert here["left_lift"] == pytest.approx(np.log2((4 + 1) / (4 / 12 * 8 + 1)))
