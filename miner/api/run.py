@@ -222,7 +222,9 @@ class Run:
         units = self._units
         said = blake2b("\n".join(units["token"].to_list()).encode(), digest_size=16)
         said.update(units["value"].to_numpy().tobytes())
-        said.update(repr((self.manifest.profile, self._finished.patterns)).encode())
+        run = self._finished
+        cut = self.manifest.profile, run.patterns, sorted(run.atoms.abbreviations)
+        said.update(repr(cut).encode())
         return said.hexdigest()
 
     # Texts by units
