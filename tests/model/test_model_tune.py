@@ -568,7 +568,7 @@ def test_what_is_not_whole_or_not_safe_is_refused(demo: MinedDemo, tmp_path: Pat
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("case", ["llama"], indirect=True)
+@pytest.mark.parametrize("case", [QUICKLY], indirect=True)
 def test_a_folder_with_an_adapter_is_no_model_to_tune(case: Case, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="holds an adapter"):
         tune(case.adapter.folder, tmp_path / "out")
