@@ -132,22 +132,8 @@ def gather_noise(corpora: Iterable[Corpus], *, most: int = 3_000, seed: int = 0)
 
 def train(head: Head, corpora: Sequence[Corpus], made: Sequence[Corpus]) -> Forest:
     """Return a forest of one head, without a calibration: the mean vote of `BAGS` boosters."""
-    boosters = [boost(head, corpora, made, seed=seed) for seed in range(BAGS)]
-    forests = [convert(booster) for booster in boosters]
-    sizes = np.cumsum([0, *(len(forest.feature) for forest in forests)]).astype(np.int32)
-    leaf = np.concatenate([forest.feature for forest in forests]) == LEAF
-    child = np.concatenate(
-        [forest.child + size for forest, size in zip(forests, sizes, strict=False)]
-    )
-    bound = np.concatenate([forest.bound for forest in forests])
-    return Forest(
-        np.concatenate([forest.roots + size for forest, size in zip(forests, sizes, strict=False)]),
-        np.concatenate([forest.feature for forest in forests]),
-        np.where(leaf, 0, child).astype(np.int32),
-        np.where(leaf, bound / np.float32(BAGS), bound).astype(np.float32),
-        np.zeros(0, np.float32),
-        np.zeros(0, np.float32),
-    )
+    boosters = (boost(head, corpora, made, seed=seed) for seed in range(BAGS))
+    return Forest.mean([convert(booster) for booster in boosters])
 
 
 def boost(

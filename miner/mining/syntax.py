@@ -57,8 +57,8 @@ def _find_open_brackets(candidates: Candidates, atoms: Atoms) -> np.ndarray:
     `} else {`, `); }`, `print(` and `for (` are whole; `string) string {`, `]: session opened` and
     `<bob> (` are not.
     """
-    opens = _mark(atoms, *(pair[0] for pair in BRACKETS))
-    closes = _mark(atoms, *(pair[1] for pair in BRACKETS))
+    openings, closings = ([_mark(atoms, pair[side]) for pair in BRACKETS] for side in (0, 1))
+    opens, closes = np.logical_or.reduce(openings), np.logical_or.reduce(closings)
     marks = _number(atoms, pl.col("kind") == "punctuation").astype(bool) & ~opens
     named = _find_names(atoms)
     torn, behind = np.zeros((2, len(candidates.keys)), bool)
@@ -67,9 +67,9 @@ def _find_open_brackets(candidates: Candidates, atoms: Atoms) -> np.ndarray:
     for here in _columns(candidates):
         leading &= marks[here]
         behind |= leading & closes[here]  # a bracket that it did not open
-        for depth, pair in zip(depths, BRACKETS, strict=True):
-            depth += _mark(atoms, pair[0])[here]
-            depth -= _mark(atoms, pair[1])[here] & ~leading
+        for depth, opening, closing in zip(depths, openings, closings, strict=True):
+            depth += opening[here]
+            depth -= closing[here] & ~leading
             torn |= depth < 0
     names = named[candidates.keys >> 1].sum(axis=1)
     size = candidates.table["length"].to_numpy().astype(np.int64)
@@ -114,8 +114,7 @@ def _find_late_starts(candidates: Candidates, atoms: Atoms) -> np.ndarray:
     """
     ends = _mark(atoms, *SEPARATORS)
     named, keys = _find_names(atoms), candidates.keys
-    apart = (keys[:, 1] & 1 == 1) if keys.shape[1] > 1 else np.zeros(len(keys), bool)
-    return ends[keys[:, 0] >> 1] & apart & named[keys >> 1].any(axis=1)
+    return ends[keys[:, 0] >> 1] & (keys[:, 1] & 1 == 1) & named[keys >> 1].any(axis=1)
 
 
 def _find_open_quotes(candidates: Candidates, atoms: Atoms) -> np.ndarray:

@@ -104,19 +104,8 @@ def grow_forest(lesson: Lesson, *, trees: int = TREES, seed: int) -> Forest:
     grow = partial(_grow_tree, columns, lesson.wanted, lesson.weights, FEWEST, SHARE)
     with ThreadPoolExecutor(min(os.cpu_count() or 1, 16)) as pool:
         grown = list(pool.map(grow, [(seed * trees + tree) % (1 << 32) for tree in range(trees)]))
-    sizes = np.cumsum([0, *(len(feature) for feature, _, _ in grown)])
-    feature, child, bound = map(np.concatenate, zip(*grown, strict=True))
-    leaf = feature == LEAF
-    child += np.repeat(sizes[:-1], np.diff(sizes)).astype(np.int32)
-    nothing = np.zeros(0, np.float32)
-    return Forest(
-        sizes[:-1].astype(np.int32),
-        feature,
-        np.where(leaf, 0, child).astype(np.int32),
-        np.where(leaf, bound / np.float32(trees), bound).astype(np.float32),
-        nothing,
-        nothing,
-    )
+    root, nothing = np.zeros(1, np.int32), np.zeros(0, np.float32)
+    return Forest.mean([Forest(root, *nodes, nothing, nothing) for nodes in grown])
 
 
 @njit(nogil=True, cache=True)

@@ -118,8 +118,8 @@ def _join_periods(
 ) -> np.ndarray:
     """Return the keys in which abbreviations have their periods; `first` changes with them."""
     before = np.unique(keys[list_dots(keys, flags) - 1] >> 1)
-    forms = {number: form for number, form in zip(before, interner.column(before), strict=True)}
-    found = {number: form for number, form in forms.items() if profile.spell(form) in abbreviations}
+    forms = zip(before.tolist(), interner.column(before), strict=True)
+    found = {number: form for number, form in forms if profile.spell(form) in abbreviations}
     if not found:
         return keys
     dotted = np.zeros(interner.types + 1, np.uint32)

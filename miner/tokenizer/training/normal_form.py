@@ -133,9 +133,7 @@ class NormalForm:
 
     @cached_property
     def elided(self) -> str:
-        """Return what is true before a word that an article is joined to, as in `l'eau`."""
-        if self.profile.name != "words":
-            return r"(?!)"
+        """Return what is true, in words, before one that an article is joined to: `l'eau`."""
         before = rf"[^{self.inside}]"
         words = ("".join(f"[{c}{c.upper()}]" for c in word) for word in ELIDED)
         ways = "|".join(f"{before}{word}[{APOSTROPHES}]" for word in words)
@@ -267,7 +265,9 @@ class NormalForm:
         if self.profile.name == "transliteration":
             word = rf" ?{byte}| ?(?:(?!{byte}){self.word})+"
             return rf"{word}|[{WHITE}]+(?!{self.word}){mark}|{signs_of_ours}|[{WHITE}]{mark}"
-        article = rf"(?:[{APOSTROPHES}]{JOINER}(?![{CODES}]){self.sign})?"  # its word is the next
+        article = ""  # with its apostrophe; its word is the next
+        if self.profile.name == "words":
+            article = rf"(?:[{APOSTROPHES}]{JOINER}(?![{CODES}]){self.sign})?"
         words = rf" ?{self.letters}+(?:(?:{self.joins}){self.letters}+)*{article}| ?\p{{N}}{{1,3}}"
         signs = rf" ?(?:{stop}[{list_signs()}][\p{{M}}\p{{Cf}}]*){{1,64}}"
         other = rf"[^{WHITE}{JOINER}{list_signs()}{self.inside}]"
