@@ -19,6 +19,7 @@ from shown import (
     run_python,
     write_texts,
 )
+from watched import MinedDemo
 
 import miner
 from miner.commands.main import commands
@@ -190,3 +191,8 @@ def test_stable_columns_are_those_of_a_run() -> None:
     }
     assert set(run.units.columns) | {"verdict", "rival", "detail", "label", "bid"} == told
     assert set(run.proposals.columns) <= told
+
+
+def test_the_table_of_the_readme_is_printed(demo: MinedDemo) -> None:
+    table = read(ROOT / "README.md").split("\n\n```\n")[1].partition("```")[0].splitlines()
+    assert len(table) > 5 and set(table) <= set(demo.command.out.splitlines())

@@ -24,6 +24,7 @@ from miner.runs.concordance import Context, Originals, open_originals
 from miner.runs.decisions import Policy
 from miner.runs.finished import open_finished
 from miner.runs.forms import cut_forms
+from miner.text.recut import normalize
 from miner.tokenizer.checking.checking import read_unit_ids
 from miner.vectors.encoder import Encoder, load_encoder
 from miner.vectors.neighbors import open_search, unit_rows
@@ -87,7 +88,8 @@ class Lexicon:
         """
         plain = text.replace(SPACE_MARK, " ")
         form = self._fold(plain)
-        for column, wanted in (("token", form), ("surface", plain.strip()), ("glued", form)):
+        ways = ("token", form), ("surface", plain.strip()), ("glued", form), ("glued", plain)
+        for column, wanted in ways:
             ranks = self._ranks_by[column]
             if wanted in ranks:
                 return ranks[wanted]
@@ -104,7 +106,7 @@ class Lexicon:
     def _fold(self, text: str) -> str:
         """Return a text in canonical form: cut as the corpus is, then spelled."""
         form = cut_forms([text], self.run.atoms, self.run.patterns)[0]
-        return self.run.atoms.profile.normalize(text) if form.problem else form.unit[0]
+        return normalize(text, self.run.atoms.profile) if form.problem else form.unit[0]
 
     def unit(self, rank: int) -> dict[str, Any]:
         """Return all columns of a unit; UsageError where there is none of that rank."""

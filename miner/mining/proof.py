@@ -24,7 +24,7 @@ from miner.mining.vocabulary import SPACE_MARK, build_ranks, join_pieces, rank_m
 from miner.text import pretokenization as kernel
 from miner.text.pretokens import Atoms
 from miner.text.profiles import Profile
-from miner.text.recut import Cutter, Recut
+from miner.text.recut import Cutter, Recut, normalize
 from miner.text.unicode import (
     CLASS,
     CONNECTOR,
@@ -285,11 +285,10 @@ def _find_lost(
 def spell_atoms(atoms: Atoms, patterns: Mapping[str, str]) -> pl.Series:
     """Return how each atom is written to be cut again: its canonical form.
 
-    An atom that is told by its capitals, a code node or a match of a pattern of the user, is
-    spelled as the corpus writes it.
+    A match of a pattern of the user, which capitals may tell, is spelled as the corpus writes it.
     """
     table = atoms.table
-    told = (table["kind"] == "code").to_numpy().copy()
+    told = np.zeros(table.height, bool)
     for pattern in map(re.compile, patterns.values()):
         told |= np.array([pattern.fullmatch(form) is not None for form in table["surface"]], bool)
     spelling = pl.when(pl.Series(told)).then("surface").otherwise("text")
@@ -345,8 +344,8 @@ def find_unwritable(runs: Runs, profile: Profile) -> Findings:
     for row, (token, spelled) in enumerate(zip(runs.tokens, runs.spelled, strict=True)):
         if token != spelled:
             yield row, f"its atoms spell {_quote(spelled)}"
-        elif profile.normalize(token) != token:
-            yield row, f"the normalizer changes it to {_quote(profile.normalize(token))}"
+        elif (form := normalize(token, profile)) != token:
+            yield row, f"the normalizer changes it to {_quote(form)}"
         elif SPACE_MARK in token:
             yield row, f"it holds {_name(SPACE_MARK)}, which stands for a space in the vocabulary"
         elif len(token.splitlines()) != 1:

@@ -12,6 +12,7 @@ from miner.review.cut import Cut
 from miner.review.explainer import LISTED, NEAREST, Explainer
 from miner.review.words import quote
 from miner.runs.concordance import find_places
+from miner.text.recut import normalize
 
 LOOKED_AT = 5_000  # proposals whose text is compared with one that is absent
 
@@ -33,7 +34,7 @@ def explain_absent(explainer: Explainer, text: str) -> dict[str, Any]:
     return {
         "row": None,
         "text": text,
-        "token": explainer.run.atoms.profile.normalize(text),
+        "token": normalize(text, explainer.run.atoms.profile),
         "headline": reasons[0],
         "reasons": reasons,
         "atoms": [
@@ -55,7 +56,7 @@ def list_similar(explainer: Explainer, cut: Cut, text: str) -> list[dict[str, An
     rows = explainer.table.filter(pl.col("token").is_in(inner))["row"].to_list()
     if rows:
         return explainer.tell_rows(rows)
-    form = explainer.run.atoms.profile.normalize(text)[:200]
+    form = normalize(text, explainer.run.atoms.profile)[:200]
     ends = {part for part in (cut.forms[:1] + cut.forms[-1:]) if part}
     beside = pl.lit(value=False)
     for part in ends:

@@ -37,6 +37,7 @@ from miner.runs.decisions import (
     settle_logs,
 )
 from miner.runs.finished import Finished
+from miner.text.recut import normalize
 
 SORTS = {
     "rank": "order", "token": "token", "kind": "kind", "count": "count", "unit_count": "unit_count",
@@ -302,7 +303,7 @@ class Board:
 
     def _check_text(self, name: str, value: str) -> tuple[Unit | None, str | None]:
         """Return the unit that a text names; the head of a family may be any proposal."""
-        form = self.run.atoms.profile.normalize(value)
+        form = normalize(value, self.run.atoms.profile)
         if name == "family" and (known := self.explainer.find(form)) is not None:
             return self.explainer.unit(known), None
         return check_form(self.run, value)

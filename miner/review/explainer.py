@@ -27,6 +27,7 @@ from miner.runs.concordance import Originals, find_places, open_originals
 from miner.runs.decisions import Unit
 from miner.runs.finished import Finished
 from miner.text.pretokens import MOST_ATOMS, Stream
+from miner.text.recut import normalize
 from miner.vectors.neighbors import unit_rows
 
 SAMPLE = 200  # places that are cut again to see who owns them
@@ -105,7 +106,7 @@ class Explainer:
 
     def find(self, text: str) -> int | None:
         """Return the row of a text: by canonical form, surface, short name, then as it is cut."""
-        form = self.run.atoms.profile.normalize(text.replace(SPACE_MARK, " "))
+        form = normalize(text.replace(SPACE_MARK, " "), self.run.atoms.profile)
         units = self.run.units
         named = units.filter(pl.col("surface") == text)
         named = named if named.height else units.filter(pl.col("glued") == form)

@@ -21,6 +21,7 @@ from miner.report.screen import fill, fit
 from miner.review.words import tell_shortly
 from miner.runs.finished import Finished, open_finished
 from miner.text.profiles import Profile
+from miner.text.recut import normalize
 
 KEY = {"token": pl.String, "kind": pl.String, "wanted": pl.Int64}
 RUNS = ("link", "hyperlexeme")
@@ -116,9 +117,9 @@ def _read_row(line: str, where: str, profile: Profile) -> tuple[str, str | None,
             raise ConfigError(f"is not JSON ({error})", where=where, cure=_CURE) from error
     token, kind, count = row.get("token"), row.get("kind"), row.get("count")
     sound = isinstance(token, str) and isinstance(kind, str | None)
-    if not sound or not isinstance(count, int | None) or not profile.normalize(token):
+    if not sound or not isinstance(count, int | None) or not normalize(token, profile):
         raise ConfigError("names no unit", where=where, cure=_CURE)
-    return profile.normalize(token), kind, count
+    return normalize(token, profile), kind, count
 
 
 def _tell_absent(token: str, whole: set[str]) -> str:

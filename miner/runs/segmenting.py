@@ -26,7 +26,7 @@ from miner.mining.ranking import final_values
 from miner.mining.segmentation import Trie, build_trie, find_owners
 from miner.text.pretokens import MOST_ATOMS, Atoms, Stream
 from miner.text.profiles import Profile
-from miner.text.recut import Cutter, Recut
+from miner.text.recut import Cutter, Recut, normalize
 
 AT_ONCE = 16_384  # texts cut at a time,
 CHARACTERS = 1 << 20  # or as many as have so many characters
@@ -108,11 +108,11 @@ class _Forms(dict[str, str | None]):
     """The canonical form of each text that was asked for, None of marks that are not kept."""
 
     def __init__(self, profile: Profile, *, keeps_marks: bool = False) -> None:
-        self._normalize, self._keeps_marks = profile.normalize, keeps_marks
+        self._profile, self._keeps_marks = profile, keeps_marks
 
     def __missing__(self, text: str) -> str | None:
         said = self._keeps_marks or any(sign.isalnum() for sign in text)
-        self[text] = form = self._normalize(text) if said else None
+        self[text] = form = normalize(text, self._profile) if said else None
         return form
 
 

@@ -24,7 +24,7 @@ import polars as pl
 from miner.corpus import Chunk
 from miner.text import pretokenization as kernel
 from miner.text.abbreviations import find_abbreviations, join_periods
-from miner.text.profiles import Profile, fold
+from miner.text.profiles import FORMULAS, MARKER, NODE, Profile, fold
 from miner.text.tables import ATOMS, checked
 from miner.text.unicode import (
     CLASS,
@@ -353,7 +353,7 @@ def _group_forms(forms: Interner, *, profile: Profile) -> tuple[Interner, np.nda
     """Return the canonical forms, and for every exact form its number from 0: int64 (forms,).
 
     Nearly all texts are folded character by character; the rest, where Unicode looks at
-    neighbours, text by text.
+    neighbours or case is kept, text by text.
     """
     pool = forms.pool[: forms.offsets[forms.types + 1]]
     folds = np.full(CODE_POINTS, -1, np.int32)
@@ -364,6 +364,8 @@ def _group_forms(forms: Interner, *, profile: Profile) -> tuple[Interner, np.nda
     folded = np.empty(2 * len(pool), np.uint8)
     starts, ends = np.zeros(forms.types, np.int64), np.zeros(forms.types, np.int64)
     size = kernel.fold_texts(pool, forms.offsets, folds, folded, starts, ends)
+    if profile.folds_case:
+        ends[_find_cased(forms)] = -1
     hard = np.flatnonzero(ends < 0)
     texts = [pool[forms.offsets[i + 1] : forms.offsets[i + 2]].tobytes().decode() for i in hard]
     others = [profile.spell(text).encode() for text in texts]
@@ -373,6 +375,16 @@ def _group_forms(forms: Interner, *, profile: Profile) -> tuple[Interner, np.nda
     buffer = np.concatenate([folded[:size], np.frombuffer(b"".join(others), np.uint8)])
     canonical = Interner()
     return canonical, canonical.add(buffer, starts, ends) - 1
+
+
+def _find_cased(forms: Interner) -> np.ndarray:
+    """Return which texts keep their case: places from 0, int64 (texts,)."""
+    letters = np.zeros(forms.types + 1, np.bool_)
+    kernel.find_words(forms.pool, forms.offsets, _letters(forms), letters)
+    odd = np.flatnonzero(~letters[1:])
+    texts = forms.column(odd + 1).to_frame("form")
+    ways = [_is_like(pl.col("form"), ways) for ways in (MARKER, NODE, *FORMULAS)]
+    return odd[texts.select(pl.any_horizontal(ways)).to_series().to_numpy()]
 
 
 def _fold_point(point: int, *, case: bool) -> int:
@@ -507,11 +519,7 @@ _SIGN_GROUP = (
 
 
 def _kind(profile: Profile) -> pl.Expr:
-    """Return an expression that names what an atom is, by its surface; the first that fits.
-
-    A code node packs two capitals in a row, or a colon, with digits (`VXS_ΔC1:R8K`); a variable
-    with an index (`A_1`) is a word.
-    """
+    """Return an expression that names what an atom is, by its surface; the first that fits."""
     if profile.name == "bytes":
         return pl.lit("byte")
     form = pl.col("surface")
@@ -523,27 +531,16 @@ def _kind(profile: Profile) -> pl.Expr:
             .otherwise(pl.lit("punctuation"))
         )
     named = form.str.contains(r"[\p{L}\p{N}\p{Co}]")
+    # a transliteration numbers its homophones so: E₂ is no formula there
+    formulas = FORMULAS[:-1] if profile.name == "transliteration" else FORMULAS
     return (
         pl.when(form.str.contains("://", literal=True))
         .then(pl.lit("url"))
-        .when(form.str.contains(r"^_+\p{Lu}[\p{Lu}\d_]*_$"))
+        .when(_is_like(form, MARKER))
         .then(pl.lit("marker"))
-        .when(
-            form.str.contains(r"^\p{Lu}[\p{Lu}\d_:]+$")
-            & form.str.contains(r"\d")
-            & form.str.contains("[_:]")
-            & form.str.contains(r"\p{Lu}{2}|:")
-        )
+        .when(_is_like(form, NODE))
         .then(pl.lit("code"))
-        .when(
-            form.str.contains(r"^[\p{Greek}\x{1D400}-\x{1D7CB}][\d\p{No}]+$|^\p{L}∞$")
-            # a transliteration numbers its homophones so: E₂ is no formula there
-            | (
-                pl.lit(profile.name != "transliteration")
-                & form.str.contains(r"^\p{Lu}")
-                & form.str.contains(r"[\x{2080}-\x{208E}⁰¹²³⁴-⁹]")
-            )
-        )
+        .when(pl.any_horizontal(_is_like(form, ways) for ways in formulas))
         .then(pl.lit("formula"))
         .when(form.str.contains(r"^[\p{N}.,]*\p{N}[\p{N}.,]*$") | form.str.contains(UUID))
         .then(pl.lit("number"))
@@ -559,6 +556,11 @@ def _kind(profile: Profile) -> pl.Expr:
         .then(pl.lit("symbol"))
         .otherwise(pl.lit("punctuation"))
     )
+
+
+def _is_like(form: pl.Expr, ways: Sequence[str]) -> pl.Expr:
+    """Return an expression: all of `ways` are in a text."""
+    return pl.all_horizontal(form.str.contains(way) for way in ways)
 
 
 def _first_class(*classes: int) -> pl.Expr:

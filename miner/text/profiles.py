@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import regex
 
 from miner.text import pretokenization as kernel
 from miner.text.unicode import (
@@ -38,12 +39,12 @@ class Profile:
     keeps_space: bool
     summary: str
 
-    def normalize(self, text: str) -> str:
-        """Return the canonical form of `text`: the identity of a unit.
+    def fold(self, text: str) -> str:
+        """Return `text` in one Unicode form, trimmed, with its case and its white space folded.
 
-        >>> PROFILES["words"].normalize("тиШинажАр ")
-        'тишинажар'
-        >>> PROFILES["code"].normalize("x  = Y ")
+        >>> PROFILES["words"].fold("тиШинажАр "), PROFILES["words"].fold("При  Δ41")
+        ('тишинажар', 'при δ41')
+        >>> PROFILES["code"].fold("x  = Y ")
         'x  = Y'
         """
         if self.name == "bytes":
@@ -55,8 +56,36 @@ class Profile:
         )
 
     def spell(self, text: str) -> str:
-        """Return the text of an atom: its canonical form, or itself where nothing is left."""
-        return self.normalize(text) or text
+        """Return the canonical form of an atom, or itself where nothing is left.
+
+        Words are folded; what its capitals tell, a formula, a marker or a code node, keeps them.
+
+        >>> [PROFILES["words"].spell(atom) for atom in ("Жар", "Δ41", "_RESO_", "VXS_ΔC1:R8K")]
+        ['жар', 'Δ41', '_RESO_', 'VXS_ΔC1:R8K']
+        """
+        if self.folds_case and not text.isalpha() and is_cased(text):
+            return fold(text, case=False)
+        return self.fold(text) or text
+
+
+# What tells that an atom is no word but a name of its own: all expressions of a way are in it. Read
+# by Python's and by Rust's library.
+MARKER = (r"^_+\p{Lu}[\p{Lu}\d_]*_$",)
+# Two capitals in a row, or a colon, with digits: `VXS_ΔC1:R8K`; a variable `A_1` is a word
+NODE = (r"^\p{Lu}[\p{Lu}\d_:]+$", r"\d", "[_:]", r"\p{Lu}{2}|:")
+SCRIPTS = "\u2080-\u208e\u2070¹²³\u2074-\u2079"  # digits and signs below and above the line
+_GREEK, _NUMBER = "[\\p{Greek}\U0001d400-\U0001d7cb]", "[\\d\\p{No}]"
+FORMULAS = ((f"^{_GREEK}{_NUMBER}+$",), (r"^\p{L}∞$",), (r"^\p{Lu}", f"[{SCRIPTS}]"))
+MAY_BE_CASED = f"[∞_{SCRIPTS}]|{_GREEK}{_NUMBER}"  # a text without this holds none of them
+
+
+def is_cased(atom: str) -> bool:
+    """Say whether an atom keeps its case: a formula, a marker or a code node.
+
+    >>> [is_cased(atom) for atom in ("H₂O", "x²", "A_1", "_THRESHOLD_")]
+    [True, False, False, True]
+    """
+    return any(all(regex.search(way, atom) for way in ways) for ways in (MARKER, NODE, *FORMULAS))
 
 
 def fold(text: str, *, case: bool, trim: bool = True) -> str:

@@ -10,13 +10,14 @@ from itertools import pairwise
 
 import numpy as np
 import polars as pl
+import regex
 from numba import njit
 
 from miner.corpus import Chunk
 from miner.text import pretokenization as kernel
 from miner.text.abbreviations import join_periods, list_dots
 from miner.text.pretokens import Atoms, Interner, cut_text, find_spans
-from miner.text.profiles import Profile
+from miner.text.profiles import MAY_BE_CASED, Profile, fold, is_cased
 
 SHORT = 4_096  # bytes of what is no corpus but a text or two
 AT_HAND = 1 << 16  # exact texts of atoms of which the number is at hand
@@ -125,6 +126,26 @@ def _join_periods(
     dotted = np.zeros(interner.types + 1, np.uint32)
     dotted[list(found)] = interner.add_texts(f"{form}." for form in found.values())
     return keys[: join_periods(keys, flags, first, dotted)]
+
+
+def normalize(text: str, profile: Profile) -> str:
+    """Return the canonical form of a text: the identity of a unit.
+
+    >>> from miner.text.profiles import PROFILES
+    >>> normalize("При  Δ41 Жар ", PROFILES["words"])
+    'при Δ41 жар'
+    """
+    if not profile.folds_case or not regex.search(MAY_BE_CASED, text):
+        return profile.fold(text)
+    cut = recut_texts([text], profile, {})
+    parts, done = [], 0
+    for number, start, end in np.column_stack([cut.raw >> 1, cut.spans()]).tolist():
+        if number and is_cased(cut.forms[number]):
+            between = cut.text[done:start].tobytes().decode()
+            parts += [fold(between, case=True, trim=False), profile.spell(cut.forms[number])]
+            done = end
+    parts.append(fold(cut.text[done:].tobytes().decode(), case=True, trim=False))
+    return " ".join("".join(parts).split())
 
 
 def list_forms(

@@ -356,7 +356,7 @@ def _build_tokenizer(tokens: Sequence[str], profile: str) -> Tokenizer:
         )
     )
     tokenizer.normalizer = normalizers.Sequence(
-        [normalizers.NFC(), *(_fold_case(tokens) if profile == "words" else ())]
+        [normalizers.NFC(), *(_fold_case() if profile == "words" else ())]
     )
     cut = _cut_articles(tokens) + _CUTS[profile]
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(cut), "removed", invert=True)
@@ -369,29 +369,23 @@ def _cut_articles(tokens: Sequence[str]) -> str:
     return rf"(?:{'|'.join(words)})['’ʼ](?=\p{{L}})|" if words else ""
 
 
-def _fold_case(tokens: Sequence[str]) -> list[Normalizer]:
-    """Return lower case, and the letters that full case folding takes elsewhere.
-
-    Cherokee folds to its capitals; ß and ς never come in canonical texts, so they are named here.
-    """
+def _fold_case() -> list[Normalizer]:
+    """Return lower case, and what full case folding takes elsewhere."""
     from tokenizers import normalizers
 
-    elsewhere = {"ς": "σ", "ß": "ss"}
-    letters = sorted(set("".join(tokens[1:])))
-    elsewhere.update((letter.lower(), letter) for letter in letters if letter.lower() != letter)
-    replaced = [normalizers.Replace(old, new) for old, new in elsewhere.items()]
-    return [normalizers.Lowercase(), *replaced]
+    return [normalizers.Lowercase(), normalizers.Replace("ς", "σ"), normalizers.Replace("ß", "ss")]
 
 
 def _protect_atoms(tokenizer: Tokenizer, atoms: Sequence[str]) -> None:
     """Make the atoms that the pattern would cut added tokens, which are matched before it."""
     from tokenizers import AddedToken
 
-    unsure = [(i, text) for i, text in enumerate(atoms, 1) if not text.isalnum()]
+    kept = [text != text.lower() for text in atoms]  # what keeps its case
+    unsure = [(i, text) for i, text in enumerate(atoms, 1) if kept[i - 1] or not text.isalnum()]
     found = tokenizer.encode_batch_fast([text for _, text in unsure], add_special_tokens=False)
     tokenizer.add_tokens(
         [
-            AddedToken(text, normalized=True, single_word=text[0].isalnum())
+            AddedToken(text, normalized=not kept[i - 1], single_word=text[0].isalnum())
             for (i, text), encoding in zip(unsure, found, strict=True)
             if encoding.ids != [i]
         ]

@@ -84,7 +84,7 @@ def test_the_pieces_of_a_text(run: miner.Run) -> None:
         "Тело помнит раньше слова", ";", "Δ41", "и", "⟁", "стоят", "из года в год", ".",
     ]  # fmt: skip
     assert run.segment(ASKED, canonical=True) == [
-        "тело помнит раньше слова", "δ41", "и", "⟁", "стоят", "из года в год",
+        "тело помнит раньше слова", "Δ41", "и", "⟁", "стоят", "из года в год",
     ]  # fmt: skip
     assert run.segment_batch([ASKED, "", "и"]) == [run.segment(ASKED), [], ["и"]]
     assert [span.rank for span in run.spans("⟁ и")] == [run["⟁"].rank, None]

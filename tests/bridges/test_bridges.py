@@ -17,6 +17,7 @@ import pytest
 from watched import DEMO, ROOT, MinedDemo
 
 import miner
+from miner.text.recut import normalize
 
 PAGES = ROOT / "docs" / "bridges"
 NEEDS = {  # of each page, the libraries that may not be there
@@ -159,8 +160,8 @@ def test_gensim_gets_every_token_and_units_as_one(execute: Execute) -> None:
     page = execute("gensim")
     joined = page.run.segment_batch(page.sentences)
     assert [" ".join(tokens) for tokens in joined] == [" ".join(line) for line in page.sentences]
-    normalize = page.run._finished.atoms.profile.normalize
-    assert page.joined == [[normalize(token) for token in tokens] for tokens in joined]
+    profile = page.run._finished.atoms.profile
+    assert page.joined == [[normalize(token, profile) for token in tokens] for tokens in joined]
     whole = {token for tokens in page.joined for token in tokens if " " in token}
     assert len(whole) > 300 and all(page.run[token].token == token for token in whole)
     for line, tokens in zip(page.sentences, joined, strict=True):

@@ -46,6 +46,7 @@ from miner.runs.concordance import open_originals
 from miner.runs.decisions import Log, name_log
 from miner.runs.finished import open_finished
 from miner.text.pretokens import Atoms
+from miner.text.recut import normalize
 from miner.vectors.neighbors import find_centers, unit_rows
 
 
@@ -325,9 +326,9 @@ def test_typical_places_of_a_run_hold_the_unit(demo: MinedDemo) -> None:
     places = open_originals(demo.folder).read_places(
         chosen["place"].to_numpy(), chosen["length"].to_numpy().astype(np.int64)
     )
-    normalize = open_finished(demo.folder).atoms.profile.normalize
+    profile = open_finished(demo.folder).atoms.profile
     for token, place in zip(chosen["token"], places, strict=True):
-        assert normalize(place.unit) == token
+        assert normalize(place.unit, profile) == token
 
 
 def test_scenes_hold_their_anchor(demo: MinedDemo) -> None:

@@ -131,8 +131,8 @@ def test_a_refused_unit_takes_no_name() -> None:
 
 def test_a_code_node_is_told_by_its_capitals() -> None:
     found = verdicts(["узел VXS_ΔC1:R8K жар"])
-    assert found["vxs_δc1:r8k"] == ("kept", None)
-    assert found["узел vxs_δc1:r8k"] == ("kept", None)
+    assert found["VXS_ΔC1:R8K"] == ("kept", None)
+    assert found["узел VXS_ΔC1:R8K"] == ("kept", None)
 
 
 def test_a_pattern_that_asks_for_capitals_is_no_obstacle() -> None:
@@ -203,7 +203,6 @@ def test_inside_is_only_what_nothing_parts() -> None:
 @pytest.mark.parametrize(
     ("document", "profile", "token", "detail"),
     [
-        ("жар ß∞", "words", "жар ss∞", "cut again, 'жар ss∞' gives 'жар | ss | ∞'"),
         ("жар ŉ", "words", "жар ʼn", "cut again, 'жар ʼn' gives 'жар | n'"),
         ("жар ▁", "words", "жар ▁", "it holds U+2581, which stands for a space in the vocabulary"),
         ("a\nb", "code", "a\nb", "it holds a line break, and the vocabulary has one token a line"),

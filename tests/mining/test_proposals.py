@@ -175,10 +175,10 @@ def test_formulas_symbols_markers_and_nodes_stay_whole() -> None:
     atoms, runs, candidates = tabulate(texts)
     whole = propose_atoms(atoms, runs, candidates, min_count=3, objective="meaning")
     assert dict(whole.select("token", "kind").iter_rows()) == {
-        "δ41": "formula",
+        "Δ41": "formula",
         "⟁": "symbol",
-        "_reso_": "marker",
-        "vxs_δc1:r8k": "atom",
+        "_RESO_": "marker",
+        "VXS_ΔC1:R8K": "atom",
     }
     assert whole.columns == runs.columns
 

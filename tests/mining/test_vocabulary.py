@@ -47,11 +47,11 @@ def unit(token: str, kind: str, **columns: object) -> dict[str, object]:
 UNITS = pl.DataFrame(
     [
         unit("жар тишина", "link", surface="Жар тишина", score=0.123456789, npmi=1 / 3),
-        unit("δ41", "formula", surface="Δ41", score=float("nan"), npmi=float("inf")),
+        unit("Δ41", "formula", surface="Δ41", score=float("nan"), npmi=float("inf")),
         unit("входтишинажар", "hyperlexeme", atoms=["вход", "тишина", "жар"], family=1, npmi=1e-20),
         unit("on to", "link", glued="on to", npmi=None),
         unit("学生", "link", atoms=["学", "生"], npmi=-123456789.0),
-        unit("_reso_", "marker", surface="_RESO_", npmi=0.0),
+        unit("_RESO_", "marker", surface="_RESO_", npmi=0.0),
         unit("⟁", "symbol", npmi=2.0),
     ],
     infer_schema_length=None,
@@ -86,7 +86,7 @@ def test_the_files_are_what_was_promised(tmp_path: Path) -> None:
     assert [row["npmi"] for row in rows[2:]] == [1e-20, None, -123457000.0, 0.0, 2.0]
     assert rows[2]["family"] == 1
     assert (tmp_path / "vocabulary.txt").read_bytes().decode() == (
-        "▁жар▁тишина\nδ41\n▁входтишинажар\n▁on▁to\n学生\n_reso_\n⟁\n"
+        "▁жар▁тишина\nΔ41\n▁входтишинажар\n▁on▁to\n学生\n_RESO_\n⟁\n"
     )
     assert (tmp_path / "merges.tsv").read_bytes().decode() == (
         "left\tright\tresult\nжар\tтишина\tжар тишина\non\tto\ton to\n学\t生\t学生\n"

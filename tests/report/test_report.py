@@ -534,7 +534,7 @@ def test_a_report_is_written_again(copied: Path) -> None:
     (copied / "report.html").unlink()
     assert redraw_report(copied) == copied / "report.html"
     assert (copied / "report.html").read_bytes() == before
-    Log(name_log(copied, "anna")).set([("δ41", ("δ41",))], {"verdict": "accept"})
+    Log(name_log(copied, "anna")).set([("Δ41", ("Δ41",))], {"verdict": "accept"})
     redraw_report(copied)
     assert "accepted1" in Page((copied / "report.html").read_text(encoding="utf-8")).text
 

@@ -138,13 +138,13 @@ def test_two_units_of_one_form_are_told_by_their_atoms(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "token"),
     [
-        ("Δ41", "δ41"),
+        ("Δ41", "Δ41"),
         ("ЖАРтишина", "жартишина"),
         ("жар\n тишина", "жар тишина"),
         ("имя▁приходит▁после▁огня", "имя приходит после огня"),
         ("имяприходитпослеогня", "имя приходит после огня"),
         ("«жар тишина».", "жар тишина"),
-        ("VXS_ΔC1:R8K", "vxs_δc1:r8k"),
+        ("VXS_ΔC1:R8K", "VXS_ΔC1:R8K"),
     ],
 )
 def test_a_text_is_found_in_any_of_its_forms(known: Explainer, text: str, token: str) -> None:
@@ -203,7 +203,7 @@ def test_what_lies_inside_and_around(known: Explainer) -> None:
     atom = ask(known, "Δ41")
     around = set(known.list_outer(atom["row"]).tolist())
     units = known.list_units(range(known.table.height))
-    assert around == {i for i, (_, atoms) in enumerate(units) if "δ41" in atoms and len(atoms) > 1}
+    assert around == {i for i, (_, atoms) in enumerate(units) if "Δ41" in atoms and len(atoms) > 1}
     counts = [(entry["verdict"] != "kept", -entry["count"]) for entry in atom["contained_in"]]
     assert counts == sorted(counts) and len(counts) == 12
 
@@ -240,9 +240,9 @@ def test_owners_are_those_of_the_cut_of_the_corpus(known: Explainer) -> None:
 def test_an_atom_owns_what_no_longer_unit_takes(known: Explainer) -> None:
     found = ask(known, "Δ41")
     shares = {entry["token"]: entry["share"] for entry in found["owners"]}
-    assert sum(shares.values()) == pytest.approx(1) and 0 < shares["δ41"] < 1
-    arrow = known.table.filter(pl.col("token") == "→ δ41").row(0, named=True)
-    assert shares["→ δ41"] * found["count"] == pytest.approx(arrow["unit_count"])
+    assert sum(shares.values()) == pytest.approx(1) and 0 < shares["Δ41"] < 1
+    arrow = known.table.filter(pl.col("token") == "→ Δ41").row(0, named=True)
+    assert shares["→ Δ41"] * found["count"] == pytest.approx(arrow["unit_count"])
 
 
 def test_merges_join_the_atoms_to_the_unit(known: Explainer) -> None:

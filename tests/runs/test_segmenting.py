@@ -19,6 +19,7 @@ from miner.mining.segmentation import find_owners
 from miner.runs import segmenting
 from miner.runs.segmenting import Segmenter, Span
 from miner.text.pretokens import MOST_ATOMS, Stream
+from miner.text.recut import normalize
 
 CORPORA = {
     "words": [
@@ -100,9 +101,9 @@ def join_plainly(segmenter: Segmenter, tokens: Sequence[str]) -> list[str]:
 
 
 def spell_plainly(segmenter: Segmenter, text: str) -> list[str]:
-    normalize = segmenter.cutter.profile.normalize
+    profile = segmenter.cutter.profile
     return [
-        segmenter.tokens[span.rank - 1] if span.rank else normalize(span.text)
+        segmenter.tokens[span.rank - 1] if span.rank else normalize(span.text, profile)
         for span in cut_plainly(segmenter, text)
         if span.rank or any(sign.isalnum() for sign in span.text)
     ]

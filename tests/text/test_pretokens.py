@@ -27,7 +27,7 @@ from miner.text.pretokens import (
     load_atoms,
 )
 from miner.text.profiles import PROFILES, count_joints, detect_profile
-from miner.text.recut import list_forms
+from miner.text.recut import list_forms, normalize
 from miner.text.unicode import (
     APOSTROPHE,
     CLASS,
@@ -59,8 +59,8 @@ def cut(text: str, profile: str = "words") -> list[str]:
         ("ด้วยค", ["ด้", "ว", "ย", "ค"]),
         ("हिन्दी क्षत्रिय।", ["हिन्दी", "क्षत्रिय"]),
         ("𒀭𒂗 x", ["𒀭", "𒂗", "x"]),
-        ("Δ41 и Δ∞, H₂O x²", ["δ41", "и", "δ∞", "h₂o", "x²"]),
-        ("_RESO_ VXS_ΔC1:R8K; 12:30", ["_reso_", "vxs_δc1:r8k", "12", "30"]),
+        ("Δ41 и Δ∞, H₂O x²", ["Δ41", "и", "Δ∞", "H₂O", "x²"]),
+        ("_RESO_ VXS_ΔC1:R8K; 12:30", ["_RESO_", "VXS_ΔC1:R8K", "12", "30"]),
         ("⟁🜂 ⊘ 🫧", ["⟁", "🜂", "⊘", "🫧"]),
         ("👩‍👩‍👧👍🏽 🇷🇺🇬🇧🇫", ["👩‍👩‍👧", "👍🏽", "🇷🇺", "🇬🇧", "🇫"]),
         ("see https://ex.org/a?b=c. Now", ["see", "https://ex.org/a?b=c", "now"]),
@@ -187,8 +187,25 @@ def test_the_canonical_form_is_that_of_the_normalizer_and_stays(
         table = cut_documents(texts, Path(folder), name).table
     for surface, text in table.select("surface", "text").iter_rows():
         assert text == profile.spell(surface)
-        assert profile.normalize(text) in (text, "")
+        assert normalize(text, profile) in (text, "")
     assert table["text"].is_unique().all()
+
+
+@given(st.text("Δδ41∞_RSoxX:₂²₍ .,-'→é", max_size=24))
+def test_the_canonical_form_of_a_text_is_that_of_its_atoms(text: str) -> None:
+    words = PROFILES["words"]
+    form = normalize(text, words)
+    assert normalize(form, words) == form
+    assert list_forms([form], words) == list_forms([text], words)
+    assert form.casefold() == words.fold(text)
+
+
+def test_what_its_capitals_tell_keeps_them() -> None:
+    words = PROFILES["words"]
+    kept = "Δ41 и _RESO_, VXS_ΔC1:R8K; H₂O → Δ∞"
+    assert normalize(kept.replace("и", "И "), words) == kept
+    assert normalize("A_1 Δx Жар_2 NATO 1A x² Δ41-Го", words) == "a_1 δx жар_2 nato 1a x² δ41-го"
+    assert normalize("Δ41  Y", PROFILES["code"]) == "Δ41  Y"
 
 
 @given(nasty, st.integers(0, 30))

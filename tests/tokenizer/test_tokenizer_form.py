@@ -121,7 +121,7 @@ def test_the_sign_of_a_capital_stands_before_the_space(text: str, form: str) -> 
 @pytest.mark.parametrize("profile", TEXT_PROFILES)
 @given(text=st.one_of(ASSIGNED, PIECES))
 def test_canonical_form_gives_the_folded_text_back(profile: str, marked: bool, text: str) -> None:
-    wanted = PROFILES[profile].normalize(text)
+    wanted = PROFILES[profile].fold(text)
     assert there_and_back(text, profile, exact=False, marked=marked) == wanted
 
 
@@ -256,9 +256,9 @@ def test_every_assigned_character_is_folded_as_atoms_are() -> None:
     ]
     found = apply_steps(NormalForm.of("words", exact=False)._fold(), points)
     wrong = [
-        (f"U+{ord(point):04X}", folded, PROFILES["words"].normalize(point))
+        (f"U+{ord(point):04X}", folded, PROFILES["words"].fold(point))
         for point, folded in zip(points, found, strict=True)
-        if folded != PROFILES["words"].normalize(point)
+        if folded != PROFILES["words"].fold(point)
     ]
     assert wrong == []
 
@@ -270,7 +270,7 @@ def test_every_assigned_character_is_composed_as_atoms_are_where_case_stays() ->
         if unicodedata.category(chr(point)) not in ("Cn", "Cs")
     ]
     found = apply_steps(NormalForm.of("code", exact=False)._fold(), points)
-    assert found == [PROFILES["code"].normalize(point) for point in points]
+    assert found == [PROFILES["code"].fold(point) for point in points]
 
 
 def test_the_table_of_folds_has_no_row_too_many() -> None:
@@ -283,19 +283,19 @@ def test_the_table_of_folds_has_no_row_too_many() -> None:
 @given(st.text(st.characters(categories=["L", "M", "N", "Z"]), max_size=8))
 def test_strings_of_letters_and_marks_fold_as_atoms_do(text: str) -> None:
     steps = NormalForm.of("words", exact=False)._fold()
-    assert apply_steps(steps, [text]) == [PROFILES["words"].normalize(text)]
+    assert apply_steps(steps, [text]) == [PROFILES["words"].fold(text)]
 
 
 @given(st.text(st.sampled_from("ΣσςΑΙαάİIıßẞﬁé\u0301\u0323 한\u1112\u1161\u11ab"), max_size=8))
 def test_the_hard_letters_fold_as_atoms_do_in_every_order(text: str) -> None:
     steps = NormalForm.of("words", exact=False)._fold()
-    assert apply_steps(steps, [text]) == [PROFILES["words"].normalize(text)]
+    assert apply_steps(steps, [text]) == [PROFILES["words"].fold(text)]
 
 
 @pytest.mark.parametrize("text", ["ᾳ\u0307", "ᾼ\u030a"])
 def test_an_iota_below_folds_as_atoms_do_under_a_rare_accent(text: str) -> None:
     steps = NormalForm.of("words", exact=False)._fold()
-    assert apply_steps(steps, [text]) == [PROFILES["words"].normalize(text)]
+    assert apply_steps(steps, [text]) == [PROFILES["words"].fold(text)]
 
 
 # Units in a text

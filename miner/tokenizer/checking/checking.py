@@ -102,7 +102,7 @@ class Checker:
         """Return what a text should come back as."""
         if not self.ours or self.exact:
             return text
-        return self.profile.normalize(text) if self.trims else fold(text, case=False, trim=False)
+        return self.profile.fold(text) if self.trims else fold(text, case=False, trim=False)
 
     # Small tools
 
@@ -130,7 +130,7 @@ class Checker:
 
     def knows(self, text: str) -> bool:
         """Say whether a text is a spelling of a unit of this tokenizer."""
-        return (text if self.exact else self.profile.normalize(text)) in self.forms
+        return (text if self.exact else self.profile.fold(text)) in self.forms
 
     def same_ids(self, name: str, texts: Sequence[str], others: Sequence[str], cure: str) -> Check:
         """Check that texts[i] has the ids of others[i]."""
@@ -269,8 +269,8 @@ class Checker:
             apart = [unicodedata.normalize("NFD", text) for text in texts]
             checks.append(self.same_ids("the same in another Unicode form", apart, texts, folds))
             if self.profile.folds_case:
-                capitals = [t.upper() for t in texts if self.profile.normalize(t.upper()) == t]
-                lower = [t for t in texts if self.profile.normalize(t.upper()) == t]
+                capitals = [t.upper() for t in texts if self.profile.fold(t.upper()) == t]
+                lower = [t for t in texts if self.profile.fold(t.upper()) == t]
                 checks.append(self.same_ids("the same in capitals", capitals, lower, folds))
         if self.profile.name in ("words", "code"):  # elsewhere a bracket is part of the word
             around = [("(", text, "), x") for text in texts]

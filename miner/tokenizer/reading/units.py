@@ -15,7 +15,8 @@ from miner.runs.annotations import review_run
 from miner.runs.decisions import Policy
 from miner.runs.manifest import read_manifest
 from miner.runs.names import VOCABULARY
-from miner.text.profiles import PROFILES, Profile
+from miner.text.profiles import MAY_BE_CASED, PROFILES, Profile
+from miner.text.recut import normalize
 
 LONGEST = 512  # characters of a unit; SentencePiece and readers of tables stop near here
 UNITS: dict[str, pl.DataType] = {
@@ -127,18 +128,19 @@ def _check_entries(rows: list[tuple[Any, str, str]], where: str, profile: Profil
     tokens = []
     for entry, _, place in rows:
         problem = find_problem(entry)
-        token = "" if problem else profile.normalize(entry)
+        token = "" if problem else normalize(entry, profile)
+        folded = profile.fold(token)
         if not problem and not token:
             problem = "is nothing once it is folded"
-        if not problem and token in seen:
-            problem = f"is {seen[token]} again once both are folded"
+        if not problem and folded in seen:
+            problem = f"is {seen[folded]} again once both are folded"
         if problem:
             raise TokenizerError(
                 f"{place}, {json.dumps(entry, ensure_ascii=True)[:80]}, {problem}",
                 where=where,
                 cure="Mend or remove the entry",
             )
-        seen[token] = place
+        seen[folded] = place
         tokens.append(token)
     return pl.DataFrame(
         {
@@ -219,6 +221,8 @@ def list_forms(units: Units, *, exact: bool) -> pl.DataFrame:
         ]
     )
     if exact:
+        forms = _drop_others(forms, units)
+    if exact:
         apart = forms.with_columns(pl.col("text").str.normalize("NFD"), pl.col("way") + len(ways))
         forms = pl.concat([forms, apart])
     return (
@@ -226,6 +230,18 @@ def list_forms(units: Units, *, exact: bool) -> pl.DataFrame:
         .unique("text", keep="first", maintain_order=True)
         .select("unit", "text")
     )
+
+
+def _drop_others(forms: pl.DataFrame, units: Units) -> pl.DataFrame:
+    """Return the texts that are of their unit: in capitals `x²` is `X²`, which is another."""
+    unsure = forms.filter(pl.col("text").str.contains(MAY_BE_CASED))
+    tokens = units.table["token"].gather(unsure["unit"])
+    same = [
+        normalize(text, units.profile) == token
+        for text, token in zip(unsure["text"], tokens, strict=True)
+    ]
+    others = unsure.filter(~pl.Series(same, dtype=pl.Boolean))
+    return forms.join(others, on=["unit", "text"], how="anti", maintain_order="left")
 
 
 def add_sides(forms: pl.DataFrame, *, joiner: str) -> pl.DataFrame:

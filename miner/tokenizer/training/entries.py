@@ -64,6 +64,8 @@ def list_entries(units: Units, form: NormalForm, corpus: Corpus, *, sides: bool)
     spaces and joiners beside them too (`add_sides`).
     """
     forms = list_forms(units, exact=form.exact)
+    if not form.exact:  # such a tokenizer knows no case, not that of a formula either
+        forms = forms.with_columns(text=pl.Series(map(form.profile.fold, forms["text"])))
     forms = forms.with_columns(normal=pl.Series(form.normalize(forms["text"]), dtype=pl.String))
     forms = forms.filter(pl.col("normal").str.len_chars() > 0)
     forms = add_sides(forms, joiner=JOINER) if sides else forms.with_columns(side=pl.lit(""))
