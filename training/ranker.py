@@ -22,6 +22,7 @@ from pathlib import Path
 
 import lightgbm
 import numpy as np
+from scipy.stats import rankdata
 from sklearn.isotonic import IsotonicRegression
 
 from benchmarks.gold import average_precision
@@ -48,6 +49,7 @@ KNOTS = 48  # of the curve from votes to shares
 # precision on a Spanish textbook is .32 to .43, by chance alone, and that of six is .39.
 BAGS = 4
 NO_UNIT = 0.02  # share of units; of runs to which the first booster gives less no other is asked
+STOP_WORDS = 100  # the most frequent words, with which a peer lets no unit begin or end
 MADE = ("planted",)
 
 
@@ -254,18 +256,64 @@ def score(ranking: np.ndarray, corpus: Corpus, kind: str, longest: int) -> float
     return average_precision(corpus.tokens[order].tolist(), units, max(len(units), 1))
 
 
+def rank_by_peers(corpus: Corpus) -> dict[str, np.ndarray]:
+    """Return what others go by, float64 (runs,), computed from the same counts.
+
+    NPMI (gensim's), the log-likelihood (Dunning 1993), the sum of the ranks of both, C-value
+    (Frantzi et al. 2000) and residual idf (Church & Gale 1995). `+ stop`: runs that begin or end
+    with one of the 100 most frequent words come last, as with a list of stop words.
+    """
+    column = {name: corpus.features[:, place].astype(float) for place, name in enumerate(NAMES)}
+    ranks = dict(zip(NAMES, corpus.ranks.T.astype(float), strict=True))
+    edges = np.stack([column["first_rate"], column["last_rate"]])
+    frequent = np.unique(edges)[-STOP_WORDS:].min()
+    stops = (edges >= frequent).any(axis=0)
+    ways = {
+        "LLR": ranks["likelihood"],
+        "ranks of both": ranks["npmi"] + ranks["likelihood"],
+        "C-value": rank_values(measure_c_value(corpus, np.exp(column["rate"]))),
+        "residual idf": ranks["burst_blocks"],
+    }
+    return {"NPMI": ranks["npmi"]} | {
+        f"{name} + stop": way - 9 * stops for name, way in ways.items()
+    }
+
+
+def rank_values(values: np.ndarray) -> np.ndarray:
+    """Return the ranks of values from 0 to 1, those of equal ones their mean."""
+    return rankdata(values) / len(values)
+
+
+def measure_c_value(corpus: Corpus, rate: np.ndarray) -> np.ndarray:
+    """Return the C-value of each run, in shares of the text: float64 (runs,).
+
+    log2 of its words times how often it occurs, less the mean of the longer runs that hold it.
+    """
+    parts = [token.split(" ") for token in corpus.tokens.tolist()]
+    places = {token: place for place, token in enumerate(corpus.tokens.tolist())}
+    inner: list[int] = []
+    outer: list[int] = []
+    for place, words in enumerate(parts):
+        for size in range(2, len(words)):
+            for start in range(len(words) - size + 1):
+                found = places.get(" ".join(words[start : start + size]))
+                if found is not None:
+                    inner.append(found)
+                    outer.append(place)
+    holders = np.bincount(inner, minlength=len(parts))
+    within = np.bincount(inner, rate[outer], len(parts)) / np.maximum(holders, 1)
+    return np.asarray(np.log2(corpus.words) * (rate - within))
+
+
 def report(corpora: Sequence[Corpus], made: Sequence[Corpus]) -> None:
     """Print what each head reaches on languages that it did not see: pairs / 2 to 5 words.
 
-    Beside gensim's NPMI and the sum of its rank and that of the log-likelihood, on the same runs.
+    Beside what others go by (`rank_by_peers`), on the same runs.
     """
     votes = {head.name: leave_out(head, corpora, made) for head in LISTED}
     curves = {head.name: fit_curve(head, corpora, votes[head.name]) for head in LISTED}
     bonds = train(HEADS[2], [], made)
-    print(
-        "| corpus | list | units | NPMI | NPMI + LLR | terms | phrases | bonds | meaning | trust |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    heads = ("terms", "phrases", "bonds", "meaning")
     for corpus in corpora:
         told_by = [votes[head.name][corpus.name] for head in LISTED]
         shares = [
@@ -274,8 +322,11 @@ def report(corpora: Sequence[Corpus], made: Sequence[Corpus]) -> None:
         bond = 1 / (1 + np.exp(-bonds.vote(design(corpus))))
         trust = trust_terms(*told_by)
         meaning = join_heads(*shares, bond, trust=trust, lengths=corpus.words)
-        npmi, likelihood = (corpus.ranks[:, NAMES.index(name)] for name in ("npmi", "likelihood"))
-        rankings = (npmi, npmi + likelihood, *shares, bond, meaning)
+        peers = rank_by_peers(corpus)
+        rankings = (*peers.values(), *shares, bond, meaning)
+        if corpus is corpora[0]:
+            names = ["corpus", "list", "units", *peers, *heads, "trust"]
+            print(f"| {' | '.join(names)} |\n{'|---' * len(names)}|")
         for kind, found in corpus.lists.items():
             if found.any():
                 cells = [
