@@ -36,12 +36,13 @@ from miner.runs.annotations import count_decisions, move_families, tell_outcome
 from miner.runs.concordance import record_documents
 from miner.runs.decisions import Settled, read_logs, settle_logs
 from miner.runs.describing import describe_run
+from miner.runs.files import write_json
 from miner.runs.keys import list_inputs, make_key
 from miner.runs.manifest import Manifest
 from miner.runs.names import ABOUT_VECTORS, CURVE, MANIFEST, PROPOSALS, UNITS, VECTORS
 from miner.runs.obeying import Applied, apply_decisions, find_wanted
 from miner.runs.publishing import publish_files
-from miner.runs.store import Draft, Existing, draft_run, write_json
+from miner.runs.store import Draft, Existing, draft_run
 from miner.text.pretokens import Atoms, cut_chunks, has_documents
 from miner.text.profiles import PROFILES, Profile, detect_profile
 from miner.vectors.corpus_encoder import save_encoder, train_encoder

@@ -33,10 +33,10 @@ from miner.runs.forms import cut_forms
 from miner.runs.growing import add_runs
 from miner.runs.keeping import Reviewed
 from miner.runs.manifest import Manifest, read_manifest
-from miner.runs.names import MANIFEST
 from miner.runs.segmenting import Segmenter, Span
 from miner.runs.stages import read_curve, read_map
-from miner.runs.store import open_folder
+from miner.runs.store import RUN
+from miner.runs.workplace import open_folder
 
 if TYPE_CHECKING:  # a wing is opened when it is asked
     from miner.api.tokenizers import Tokenizer, Trainer
@@ -686,7 +686,7 @@ class Run:
         out = Path(folder)
         if out.resolve() == self.folder.resolve():
             return self
-        with open_folder(out, marker=MANIFEST, overwrite=overwrite) as draft:
+        with open_folder(out, kind=RUN, overwrite=overwrite) as draft:
             try:
                 shutil.copytree(self.folder, draft, dirs_exist_ok=True)
             except shutil.Error as error:

@@ -22,7 +22,7 @@ from miner.errors import RunError, TokenizerError, UsageError
 from miner.progress import Progress, choose_progress
 from miner.tokenizer.checking.checking import Check, check_tokenizer, read_unit_ids
 from miner.tokenizer.checking.view import list_checks, summarize_checks
-from miner.tokenizer.reading.card import CARD, summarize_card
+from miner.tokenizer.reading.card import summarize_card
 from miner.tokenizer.reading.loading import LoadedTokenizer
 from miner.tokenizer.reading.loading import load_tokenizer as read_tokenizer
 from miner.tokenizer.training.training import TrainConfig
@@ -184,11 +184,11 @@ class Tokenizer:
             UsageError: the tokenizer is a single file.
             RunError: something is there, and is no tokenizer of miner or not to be replaced.
         """
-        from miner.runs.store import open_folder
+        from miner.runs.workplace import open_folder
 
         if not self.folder.is_dir():
             raise UsageError(f"{self.folder} is a file", cure="Copy it by yourself")
-        with open_folder(Path(folder), marker=CARD, overwrite=overwrite) as draft:
+        with open_folder(Path(folder), kind="tokenizer", overwrite=overwrite) as draft:
             try:
                 shutil.copytree(self.folder, draft, dirs_exist_ok=True)
             except shutil.Error as error:

@@ -32,7 +32,7 @@ from miner.fields.space import embed_units, find_known, number_atoms, read_keys
 from miner.fields.structure import measure_resonance, measure_structure
 from miner.fields.typical import find_typical
 from miner.mining.candidates import Candidates
-from miner.runs.store import write_json
+from miner.runs.files import write_json
 from miner.text.pretokens import Atoms
 from miner.vectors.encoder import Encoder
 

@@ -6,14 +6,15 @@ from pathlib import Path
 
 from miner.errors import RunError
 from miner.fields.anchors import DEFAULT, Anchors, read_anchors
-from miner.fields.making import ABOUT, make_fields
+from miner.fields.making import make_fields
 from miner.fields.reading import Fields, read_fields
 from miner.fields.space import open_encoder
 from miner.runs.annotations import review_run
 from miner.runs.decisions import Policy
 from miner.runs.finished import open_finished
 from miner.runs.names import find_stage
-from miner.runs.store import open_folder
+from miner.runs.store import STAGE
+from miner.runs.workplace import open_folder
 
 
 def remake_fields(
@@ -28,7 +29,7 @@ def remake_fields(
     reviewed = review_run(run, policy)
     units = reviewed.units if reviewed else finished.units
     encoder, trained = open_encoder(run, device=device)
-    with open_folder(find_stage(run, "fields"), marker=ABOUT, overwrite=True) as folder:
+    with open_folder(find_stage(run, "fields"), kind=STAGE, overwrite=True) as folder:
         make_fields(
             folder,
             units,

@@ -22,7 +22,7 @@ from miner.model.folder import CONFIG, DANGEROUS, INDEX, ModelFolder, open_model
 from miner.model.rows import Init, make_rows, split_counts
 from miner.progress import SILENT, Progress
 from miner.runs.decisions import Policy
-from miner.runs.store import open_folder
+from miner.runs.workplace import open_folder
 from miner.tokenizer.checking.checking import read_unit_ids
 from miner.tokenizer.diffing import SAMPLE, Difference, diff_tokenizers
 from miner.tokenizer.reading.card import CARD
@@ -77,7 +77,7 @@ def adopt_model(
     model, old = open_model(config.model), load_tokenizer(config.model)
     check_fit(model, old)
     progress.note(f"{model.family}: {model.rows:,} rows of {model.width:,}, {name_tying(model)}")
-    with open_folder(out, marker=CARD, overwrite=overwrite) as folder:
+    with open_folder(out, kind="model", overwrite=overwrite) as folder:
         card = extend_tokenizer(config, folder, progress)
         if card["vocab_size"] == old.size:
             raise UsageError(

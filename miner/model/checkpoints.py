@@ -14,7 +14,7 @@ from typing import Any
 
 from miner.errors import RunError
 from miner.model.packing import Place
-from miner.runs.store import write_json
+from miner.runs.files import write_json
 
 SETTINGS, STATE = "settings.json", "state.json"
 WEIGHTS, MOMENTS, HISTORY = "weights.safetensors", "moments.safetensors", "loss.jsonl"

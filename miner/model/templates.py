@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from miner.model.adapters import ALPHA
-from miner.runs.store import write_json
+from miner.runs.files import write_json
 
 SCRIPT = Path(__file__).with_name("train.py.txt")
 STEPS = 1_000  # where nobody says how many

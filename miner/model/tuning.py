@@ -36,8 +36,7 @@ from miner.model.training import Saving, train_parts
 from miner.model.tunable import Tunable, open_tunable
 from miner.model.tuned import write_beside, write_whole
 from miner.progress import SILENT, Progress
-from miner.runs.store import open_folder
-from miner.tokenizer.reading.card import CARD
+from miner.runs.workplace import CHECKPOINTS, find_workplace, open_folder, open_workplace
 from miner.tokenizer.reading.texts import Corpus, open_corpus, open_mined
 
 LARGE = 1 << 30  # bytes of rows in training that are told
@@ -92,9 +91,9 @@ def tune_model(
     base = open_base(config)
     corpus = open_text(config, progress)
     packing = Packing(corpus, base.reader.encode, base.reader.end, base.context, config.seed)
-    place = out.with_name(f"{out.name}.checkpoint")
+    place = find_workplace(out) / CHECKPOINTS
     replaces = overwrite or (resume and find_last(place) is not None)
-    with open_folder(out, marker=CARD, overwrite=replaces) as folder, told_tensors(out):
+    with open_folder(out, kind="model", overwrite=replaces) as folder, told_tensors(out):
         pace = plan_pace(config, base, packing, device, progress)
         progress.note(describe_start(config, base, pace))
         key = list_settings(config, base, corpus, pace)
@@ -112,7 +111,8 @@ def tune_model(
         card = make_card(config, base, key, history, corpus, sample)
         card["tuned"] |= {"device": device, "tables": tables}
         write_beside(base, folder, card, history)
-    remove_checkpoints(place)
+    with open_workplace(out):
+        remove_checkpoints(place)
     return Tuned(out, card)
 
 
@@ -142,7 +142,7 @@ def write_elsewhere(
         "seed": config.seed,
         "end": base.reader.end_text,
     }
-    with open_folder(out, marker=CARD, overwrite=overwrite) as folder:
+    with open_folder(out, kind="model", overwrite=overwrite) as folder:
         write_template(folder, settings, {"template": settings})
     progress.note(f"{len(base.ids):,} new rows in {' and '.join(tables) or 'no table'}")
     return out

@@ -11,8 +11,8 @@ from miner.errors import RunError, need_extra, say_reason
 from miner.runs.decisions import Policy, name_log
 from miner.runs.files import make_plain_folder, replace_file
 from miner.runs.manifest import read_manifest
+from miner.runs.names import NOTEBOOK
 
-NOTEBOOK = Path("review", "review.ipynb")
 OVERRIDES = Path(__file__).parent / "static"  # holds labconfig/default_setting_overrides.json
 KEYS = """\
 `j` `k` move, `a` accepts, `r` rejects, `c` clears, `e` renames, `u` undoes, `/` searches; \

@@ -11,11 +11,10 @@ import polars as pl
 
 from miner.runs.files import make_plain_folder, replace_file
 from miner.runs.finished import Finished
-from miner.runs.names import MAP, find_stage
+from miner.runs.names import MAP, PLACES, find_stage
 from miner.vectors.layout import place_beside
 
 MOST = 20_000  # points drawn in all
-CACHE = Path("review", "map.parquet")
 
 
 @dataclass(frozen=True)
@@ -41,10 +40,10 @@ def find_points(run: Finished, table: pl.DataFrame) -> Points:
         .head(MOST - kept.height)
         .select("row", "token", "candidate")
     )
-    placed = _read_cache(run.folder / CACHE, refused, drawn)
+    placed = _read_cache(run.folder / PLACES, refused, drawn)
     if placed is None:
         placed = _place_refused(run, kept, refused)
-        _write_cache(run.folder / CACHE, placed)
+        _write_cache(run.folder / PLACES, placed)
     both = pl.concat([kept.select("row", "x", "y"), placed.select("row", "x", "y")])
     places = both.select("x", "y").to_numpy().astype(np.float32)
     return Points(both["row"].to_numpy().astype(np.int64), places)

@@ -6,30 +6,41 @@ that was killed goes on behind the last whole block, to the same bytes.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count, islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 import numpy as np
 
-from miner.corpus import encode_text, find_sources
+from miner.corpus import Source, encode_text, find_sources
 from miner.corpus.streams import Stream
-from miner.errors import CorpusError, RunError, UsageError, say_reason
+from miner.errors import CorpusError, RunError, UsageError
 from miner.progress import SILENT, Advance, Progress
 from miner.rewriting.kernel import LITERAL, Plan, restore_lines, rewrite_lines
 from miner.rewriting.patterns import Pattern, find_spans
-from miner.runs.store import write_json
+from miner.runs.files import open_plain, replace_file
+from miner.runs.workplace import (
+    DRAFT,
+    JOURNAL,
+    check_output,
+    discard,
+    finish_file,
+    is_stream,
+    open_workplace,
+    told_simply,
+)
 
 BLOCK = 4 << 20  # bytes read at a time
 LONGEST = 64 << 20  # bytes of a line that is rewritten; a longer one passes as it is
-JOURNAL = 64 << 20  # bytes read between two entries of the journal
+NOTED = 64 << 20  # bytes read between two entries of the journal
 THREADS = 8
 TEXTS_AT_ONCE = 4_096
 Form = Literal["txt", "jsonl", "pairs"]
@@ -77,74 +88,112 @@ def run_job(
     progress: Progress = SILENT,
     threads: int | None = None,
 ) -> Done:
-    """Read a file, rewrite or restore it, and write another, which appears when it is whole."""
+    """Read a file, rewrite or restore it, and write another, which appears when it is whole.
+
+    A pipe or a device is written to as it stands, and cannot be gone on with.
+    """
     source = find_sources([job.source], as_bytes=True)[0]
-    partial_, journal = (
-        job.out.with_name(f"{job.out.name}.{end}") for end in ("partial", "journal")
-    )
-    if job.out.exists() and not overwrite:
-        raise RunError("it is already there", where=str(job.out), cure="--overwrite replaces it")
-    if job.out.is_dir():
-        raise UsageError(f"--out {job.out} is a folder", cure="Name a file")
-    done = _read_journal(journal, partial_, job.key) if resume else Done()
-    try:
-        job.out.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            Stream(source) as stream,
-            partial_.open("r+b" if done.read else "wb") as target,
-            progress.task("restoring" if job.back else "rewriting", source.bytes, "B") as advance,
-        ):
-            _skip(stream, done.read)
-            target.seek(done.written)
-            target.truncate()
-            _write_blocks(job, stream, target, done, journal, advance, threads)
-            if stream.failure is not None:
-                raise CorpusError(
-                    "the archive is not whole", where=job.source, cure="Fetch it anew"
-                )
-        partial_.replace(job.out)
+    out = check_output(job.out, overwrite=overwrite)
+    if is_stream(out):
+        if resume:
+            raise UsageError(f"{out} cannot be gone on with", cure="Leave --resume away")
+        with told_simply(out), out.open("wb") as target:
+            return _write_all(job, source, target, Read(), None, progress, threads)
+    with open_workplace(out) as place:
+        draft, journal = place / DRAFT, place / JOURNAL
+        begun = _read_journal(journal, draft, job.key, out) if resume else Read()
+        if not begun.done.read:
+            discard(place, draft)
+            journal.unlink(missing_ok=True)
+        try:
+            with draft.open("r+b" if begun.done.read else "xb") as target:
+                done = _write_all(job, source, target, begun, journal, progress, threads)
+        except Exception:
+            if not journal.exists():
+                discard(place, draft)
+            raise
+        finish_file(draft, out)
         journal.unlink(missing_ok=True)
-    except OSError as error:
-        told = f"cannot be read or written ({say_reason(error)})"
-        raise RunError(
-            told, where=str(error.filename or job.out), cure="Check the path and the disk"
-        ) from error
     return done
 
 
-def _skip(stream: Stream, size: int) -> None:
-    while size:
-        taken = len(stream.read(min(size, BLOCK)))
-        if not taken:
-            raise CorpusError(
-                "the file has become shorter",
-                where=stream.source.path,
-                cure="Start afresh with --overwrite",
-            )
-        size -= taken
+@dataclass
+class Read:
+    """How far a file has come, and the SHA-256 of what was read of it."""
+
+    done: Done = field(default_factory=Done)
+    sha256: str = ""
 
 
-def _read_journal(journal: Path, partial_: Path, key: dict[str, Any]) -> Done:
+def _write_all(
+    job: Job,
+    source: Source,
+    target: IO[bytes],
+    begun: Read,
+    journal: Path | None,
+    progress: Progress,
+    threads: int | None,
+) -> Done:
+    """Write what comes of a file behind what was done before."""
+    done, digest = begun.done, hashlib.sha256()
+    task = progress.task("restoring" if job.back else "rewriting", source.bytes, "B")
+    with Stream(source) as stream, task as advance:
+        _skip(stream, begun, digest)
+        if done.read:
+            target.seek(done.written)
+            target.truncate()
+        note = partial(_note, journal, job.key, done, digest) if journal else None
+        _write_blocks(job, stream, target, done, digest, note, advance, threads)
+        if stream.failure is not None:
+            raise CorpusError("the archive is not whole", where=job.source, cure="Fetch it anew")
+    return done
+
+
+def _note(journal: Path, key: dict[str, Any], done: Done, digest: Any) -> None:
+    """Write how far the file has come; what is written before must be on the disk."""
+    told = {"key": key, "done": vars(done), "sha256": digest.hexdigest()}
+    replace_file(journal, json.dumps(told).encode())
+
+
+def _skip(stream: Stream, begun: Read, digest: Any) -> None:
+    """Read what was read before; CorpusError where it is something else by now."""
+    left = begun.done.read
+    while left:
+        piece = stream.read(min(left, BLOCK))
+        digest.update(piece)
+        left = left - len(piece) if piece else 0
+    if begun.done.read and digest.hexdigest() != begun.sha256:
+        raise CorpusError(
+            "the file has changed since the work was cut off",
+            where=stream.source.path,
+            cure="Start afresh: leave --resume away",
+        )
+
+
+def _read_journal(journal: Path, draft: Path, key: dict[str, Any], out: Path) -> Read:
     try:
-        told = json.loads(journal.read_text(encoding="utf-8"))
-        done = Done(**told["done"])
+        with open_plain(journal) as handle:
+            told = json.loads(handle.read())
+        begun = Read(Done(**told["done"]), str(told["sha256"]))
+        whole = draft.is_file() and 0 <= begun.done.written <= draft.stat().st_size
     except (OSError, ValueError, KeyError, TypeError):
-        return Done()
+        return Read()
     if told.get("key") != json.loads(json.dumps(key)):
         raise RunError(
             "the unfinished work there has other settings, or another input",
-            where=str(partial_),
+            where=str(out),
             cure="Start afresh: leave --resume away",
         )
-    return done if partial_.is_file() and partial_.stat().st_size >= done.written else Done()
+    return begun if whole else Read()
 
 
 def _write_blocks(
     job: Job,
     stream: Stream,
-    target: Any,
+    target: IO[bytes],
     done: Done,
-    journal: Path,
+    digest: Any,
+    note: Callable[[], None] | None,
     advance: Advance,
     threads: int | None,
 ) -> None:
@@ -164,21 +213,21 @@ def _write_blocks(
             advance(size)
 
         for block, part in read_blocks(stream, back=job.back):
+            digest.update(block)
             work = partial(convert_block, block, part, job)
             waiting.append((len(block), pool.submit(work)))
             if len(waiting) > 2 * workers:
                 finish()
-            if part == "lines" and done.read - told >= JOURNAL:
+            if note and part == "lines" and done.read - told >= NOTED:
                 while waiting:
                     finish()
                 target.flush()
                 os.fsync(target.fileno())
-                write_json(journal, {"key": job.key, "done": vars(done)})
+                note()
                 told = done.read
         while waiting:
             finish()
         target.flush()
-        os.fsync(target.fileno())
 
 
 def read_blocks(stream: Stream, *, back: bool) -> Iterator[tuple[bytes, Part]]:

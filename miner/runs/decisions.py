@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -24,7 +23,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from miner.errors import ConfigError, RunError, UsageError, say_reason
-from miner.runs.files import hold_lock, open_plain
+from miner.runs.files import hold_lock, open_plain, sync_folder
 from miner.runs.names import DECISIONS, MANIFEST
 
 ENDING = ".jsonl"
@@ -264,7 +263,7 @@ class Log:
     def _append(self, make: Any) -> list[Unit]:
         """Write one action to the disk, then believe it."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(exist_ok=True)
             new = not self.path.exists()
             with hold_lock(self.path, wait=True), open_plain(self.path, append=True) as handle:
                 handle.seek(0, os.SEEK_END)
@@ -276,7 +275,7 @@ class Log:
                 handle.flush()
                 os.fsync(handle.fileno())
             if new:
-                _sync_folder(self.path.parent)
+                sync_folder(self.path.parent)
         except OSError as error:
             reason = say_reason(error)
             raise RunError(
@@ -287,18 +286,55 @@ class Log:
         return touched + self.read()
 
 
-def _sync_folder(folder: Path) -> None:
-    if sys.platform != "win32":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
 def _shorten(error: Exception) -> str:
     text = str(error)
     return text if text.startswith(("is ", "has ", "names ", "sets ", "undoes ")) else "is no JSON"
+
+
+def join_log(source: Path, target: Path) -> None:
+    """Add to a log the lines of another that it does not have; actions get the next numbers.
+
+    Both are logs of one reviewer, and no other process writes to either meanwhile.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with hold_lock(source, wait=True), hold_lock(target, wait=True):
+        lines = _read_lines(source)
+        known = _read_lines(target) if target.exists() else []
+        has = set(known)
+        more = [line for line in lines if line not in has]
+        last = max([0, *(action.number for line in known if (action := _try_action(line)))])
+        numbers: dict[int, int] = {}
+        with open_plain(target, append=True) as handle:
+            for line in more:
+                action = _try_action(line)
+                if action is not None:
+                    last = numbers[action.number] = max(last + 1, action.number)
+                    line = _renumber(action, line, numbers)
+                handle.write(line + b"\n")
+            handle.flush()
+            os.fsync(handle.fileno())
+
+
+def _read_lines(path: Path) -> list[bytes]:
+    with open_plain(path) as handle:
+        return [line for line in handle.read().split(b"\n") if line]
+
+
+def _try_action(line: bytes) -> Action | None:
+    try:
+        return read_action(line.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _renumber(action: Action, line: bytes, numbers: Mapping[int, int]) -> bytes:
+    """Return the line of an action under another number, itself where that is the same."""
+    number = numbers[action.number]
+    undoes, redoes = (
+        old if old is None else numbers.get(old, old) for old in (action.undoes, action.redoes)
+    )
+    other = replace(action, number=number, undoes=undoes, redoes=redoes)
+    return line if other == action else other.write().encode()
 
 
 def name_log(run: Path, reviewer: str) -> Path:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
+import secrets
 import stat
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from filelock import lock_descriptor
 
@@ -19,23 +22,49 @@ PAUSE = 0.005  # seconds until a lock is tried again
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file under another name, bring it to the disk, then give it its own name.
+    """Write a file of ours under a name that nobody has, then give it its own name.
 
-    What stands under the other name, a link too, is taken away and not written through. OSError
-    leaves the old file as it was.
+    OSError leaves the old file as it was.
     """
-    partial = path.with_name(f"{path.name}.partial")
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.miner")
     try:
-        partial.unlink(missing_ok=True)
-        with partial.open("xb") as handle:
+        with draft.open("xb") as handle:
             handle.write(content)
             handle.flush()
             os.fsync(handle.fileno())
-        partial.replace(path)
+        draft.replace(path)
     except OSError:
-        if not partial.is_dir():
-            partial.unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
         raise
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write readable JSON with a last newline; what of a name is no UTF-8 comes escaped."""
+    text = json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False)
+    path.write_bytes((text + "\n").encode("utf-8", "backslashreplace"))
+
+
+def sync_file(path: Path) -> None:
+    """Bring a file to the disk; Windows wants one that can be written."""
+    with _open_to_sync(path) as handle:
+        os.fsync(handle.fileno())
+
+
+def _open_to_sync(path: Path) -> IO[bytes]:
+    try:
+        return path.open("r+b")
+    except PermissionError:
+        return path.open("rb")
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk, where the system has such a thing."""
+    if sys.platform != "win32":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def open_plain(path: Path, *, append: bool = False) -> IO[bytes]:
@@ -67,7 +96,7 @@ def hold_lock(path: Path, *, wait: bool = False) -> Iterator[None]:
     none to offer: there all go on.
     """
     lock = path.with_name(path.name + LOCK)
-    handle = _take_lock(lock, wait=wait)
+    handle = take_lock(lock, wait=wait)
     if handle is None:
         raise RunError(
             "another process is writing this run", where=str(path), cure="Wait, or stop it"
@@ -83,7 +112,7 @@ def hold_lock(path: Path, *, wait: bool = False) -> Iterator[None]:
             _unlink(lock)
 
 
-def _take_lock(lock: Path, *, wait: bool) -> IO[bytes] | None:
+def take_lock(lock: Path, *, wait: bool) -> IO[bytes] | None:
     """Return the file that is locked now, None where another process has it."""
     while True:
         handle = open_plain(lock, append=True)

@@ -20,9 +20,9 @@ import polars as pl
 
 from miner import __version__
 from miner.runs.decisions import Conflict, Log, Policy, Unit
+from miner.runs.files import write_json
 from miner.runs.forms import Form
 from miner.runs.names import MANIFEST, REVIEWED
-from miner.runs.store import write_json
 
 ABOUT = "reviewed.json"
 TABLES = ("units", "merges", "proposals")

@@ -26,7 +26,11 @@ ENCODER = "encoder"
 DECISIONS = "decisions"
 LAYERS = "layers"
 REVIEWED = "reviewed"
-KEPT = (DECISIONS, LAYERS)  # what people wrote: folders of a run that outlive it
+CONTENTS = "miner-files.json"  # of every folder that miner writes
+UNFINISHED = "unfinished.json"  # in a folder that has not got its name yet
+NOTEBOOK, PLACES = "review/review.ipynb", "review/map.parquet"
+KEPT = (DECISIONS, LAYERS)  # folders of a run that people write to
+AGAIN = (NOTEBOOK, PLACES)  # what reviewing makes anew
 
 # within stages
 READING = "reading.json"

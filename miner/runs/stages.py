@@ -14,6 +14,7 @@ import polars as pl
 from miner.corpus import Skipped
 from miner.mining.candidates import Candidates
 from miner.mining.embeddings import load_vectors
+from miner.runs.files import write_json
 from miner.runs.names import (
     ABOUT_VECTORS,
     CURVE,
@@ -25,7 +26,6 @@ from miner.runs.names import (
     VECTORS,
     find_stage,
 )  # fmt: skip
-from miner.runs.store import write_json
 from miner.text.pretokens import Atoms, load_atoms
 from miner.text.profiles import PROFILES
 

@@ -17,7 +17,8 @@ import numpy as np
 
 from miner.errors import UsageError
 from miner.progress import SILENT, Progress
-from miner.runs.store import open_folder, write_json
+from miner.runs.files import write_json
+from miner.runs.workplace import open_folder
 from miner.synthesis.alphabet import SCRIPTS
 from miner.synthesis.language import Language, draw_language
 from miner.synthesis.lines import BLOCK, draw_pieces, make_speller, spell_pieces
@@ -71,7 +72,7 @@ def write_language(config: SynthConfig, *, progress: Progress = SILENT) -> dict[
     language = draw_language(config.seed, config.script, words, units)
     counts = np.zeros(len(language.starts), np.int64)
     size = 0
-    with open_folder(config.out, marker="key.jsonl", overwrite=config.overwrite) as folder:
+    with open_folder(config.out, kind="language", overwrite=config.overwrite) as folder:
         with (
             (folder / "corpus.txt").open("wb") as target,
             progress.task("writing", config.lines, "line") as advance,

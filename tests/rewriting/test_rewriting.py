@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import re
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,8 +36,9 @@ from miner.rewriting.marking import list_markers
 from miner.rewriting.matching import build_trie, find_longest
 from miner.rewriting.patterns import compile_compound, find_spans
 from miner.rewriting.reading import read_dictionary, read_run
-from miner.rewriting.streaming import Done, Job, convert_block, convert_lines, run_job
+from miner.rewriting.streaming import Job, convert_block, convert_lines, run_job
 from miner.rewriting.styling import LEADS, assign_signs, list_signs, number_addresses
+from miner.runs.workplace import open_workplace
 from miner.text.unicode import class_table
 
 LIGHT = [Entry("свет", "☀{радость}"), Entry("любовь", "❤"), Entry("дождь и грусть", "☔🫧")]
@@ -297,14 +299,13 @@ def test_a_line_that_is_too_long_passes_and_comes_back(
     assert (tmp_path / "out.txt").read_bytes().count(b"inthesea") == 2
 
 
-def test_what_was_cut_off_goes_on_to_the_same_bytes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
+    """A file of which a half is rewritten; the other half is not."""
     monkeypatch.setattr("miner.rewriting.streaming.BLOCK", 500)
-    monkeypatch.setattr("miner.rewriting.streaming.JOURNAL", 2000)
+    monkeypatch.setattr("miner.rewriting.streaming.NOTED", 2000)
     content = b"".join(b"line %d in the sea\n" % i for i in range(2000))
     (tmp_path / "in.txt").write_bytes(content)
-    whole = run_job(job(tmp_path / "in.txt", tmp_path / "whole.txt"))
     seen = 0
 
     def stop(size: int) -> None:
@@ -315,21 +316,80 @@ def test_what_was_cut_off_goes_on_to_the_same_bytes(
 
     with pytest.raises(KeyboardInterrupt):
         run_job(job(tmp_path / "in.txt", tmp_path / "out.txt"), progress=Recorder(on_step=stop))
+    return content
+
+
+def test_what_was_cut_off_goes_on_to_the_same_bytes(tmp_path: Path, cut_off: bytes) -> None:
+    whole = run_job(job(tmp_path / "in.txt", tmp_path / "whole.txt"))
     assert not (tmp_path / "out.txt").exists()
     reading = Recorder()
     done = run_job(job(tmp_path / "in.txt", tmp_path / "out.txt"), resume=True, progress=reading)
     assert (tmp_path / "out.txt").read_bytes() == (tmp_path / "whole.txt").read_bytes()
-    assert sum(reading.steps) < len(content) and done == whole
+    assert sum(reading.steps) < len(cut_off) and done == whole
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.txt", "out.txt", "whole.txt"]
 
 
+@pytest.mark.usefixtures("cut_off")
 def test_nothing_goes_on_with_other_settings(tmp_path: Path) -> None:
-    (tmp_path / "in.txt").write_bytes(b"in the sea\n")
-    (tmp_path / "out.txt.journal").write_text(
-        json.dumps({"key": {"plan": 2}, "done": vars(Done())})
-    )
+    other = replace(job(tmp_path / "in.txt", tmp_path / "out.txt"), key={"plan": 2})
     with pytest.raises(MinerError, match="other settings"):
+        run_job(other, resume=True)
+
+
+@pytest.mark.parametrize("change", ["a byte that was read", "shorter"])
+def test_nothing_goes_on_with_another_input(tmp_path: Path, cut_off: bytes, change: str) -> None:
+    other = b"X" + cut_off[1:] if change != "shorter" else cut_off[:100]
+    (tmp_path / "in.txt").write_bytes(other)
+    with pytest.raises(MinerError, match="has changed since"):
         run_job(job(tmp_path / "in.txt", tmp_path / "out.txt"), resume=True)
+    run_job(job(tmp_path / "in.txt", tmp_path / "out.txt"))
+    run_job(job(tmp_path / "in.txt", tmp_path / "whole.txt"))
+    assert (tmp_path / "out.txt").read_bytes() == (tmp_path / "whole.txt").read_bytes()
+
+
+def test_two_never_write_one_file(tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_bytes(b"in the sea\n")
+    with (
+        open_workplace(tmp_path / "out.txt"),
+        pytest.raises(MinerError, match=f"another process is writing it .process {os.getpid()}"),
+    ):
+        run_job(job(tmp_path / "in.txt", tmp_path / "out.txt"))
+    run_job(job(tmp_path / "in.txt", tmp_path / "out.txt"))
+    assert (tmp_path / "out.txt").read_bytes() == b"inthesea\n"
+
+
+def test_a_pipe_and_a_device_are_written_to_and_stay(tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_bytes(b"in the sea\n")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    got: list[bytes] = []
+    reader = threading.Thread(target=lambda: got.append(pipe.read_bytes()))
+    reader.start()
+    run_job(job(tmp_path / "in.txt", pipe))
+    reader.join()
+    assert got == [b"inthesea\n"] and pipe.is_fifo()
+    run_job(job(tmp_path / "in.txt", Path("/dev/null")), overwrite=True)
+    assert Path("/dev/null").is_char_device()
+
+
+def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_bytes(b"in the sea\n")
+    (tmp_path / "far.txt").write_bytes(b"old")
+    link = tmp_path / "link.txt"
+    link.symlink_to(tmp_path / "far.txt")
+    with pytest.raises(MinerError, match=r"far.txt: a file is already there"):
+        run_job(job(tmp_path / "in.txt", link))
+    run_job(job(tmp_path / "in.txt", link), overwrite=True)
+    assert link.is_symlink() and (tmp_path / "far.txt").read_bytes() == b"inthesea\n"
+
+
+def test_files_that_others_call_so_stay(tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_bytes(b"in the sea\n")
+    others = [tmp_path / f"out.txt.{end}" for end in ("partial", "journal", "lock", "old")]
+    for other in others:
+        other.write_text("mine")
+    run_job(job(tmp_path / "in.txt", tmp_path / "out.txt"))
+    assert [other.read_text() for other in others] == ["mine"] * 4
 
 
 # Patterns

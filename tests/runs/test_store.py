@@ -19,13 +19,18 @@ from filelock import lock_descriptor
 
 from miner.errors import RunError
 from miner.runs import files, store
-from miner.runs.files import hold_lock
+from miner.runs.contents import CONTENTS
+from miner.runs.files import hold_lock, write_json
 from miner.runs.names import MANIFEST
-from miner.runs.store import Existing, draft_run, write_json
+from miner.runs.store import Existing, draft_run
+from miner.runs.workplace import find_workplace
 
 KEY: dict[str, object] = {"config": {"seed": 0}, "inputs": ["sha"]}
 OTHER: dict[str, object] = {"config": {"seed": 1}, "inputs": ["sha"]}
 ROOT = Path(__file__).parents[2]
+
+
+COSTS = ("stage.json", CONTENTS)  # files that tell what it cost, and their sums
 
 
 class Killed(BaseException):
@@ -81,7 +86,7 @@ def kill_run(out: Path, where: str, **options: object) -> None:
 def listing(folder: Path) -> dict[str, str]:
     """Every file below a folder with its text, but for what it cost."""
     return {
-        str(path.relative_to(folder)): path.read_text() if path.name != "stage.json" else ""
+        str(path.relative_to(folder)): path.read_text() if path.name not in COSTS else ""
         for path in folder.rglob("*")
         if path.is_file()
     }
@@ -101,11 +106,14 @@ def test_a_finished_run_is_one_folder_and_nothing_beside_it(out: Path) -> None:
     write_run(out)
     assert [path.name for path in out.parent.iterdir()] == ["run"]
     assert sorted(listing(out)) == [
+        "1_atoms/miner-files.json",
         "1_atoms/rows.txt",
         "1_atoms/stage.json",
+        "2_candidates/miner-files.json",
         "2_candidates/rows.txt",
         "2_candidates/stage.json",
         MANIFEST,
+        "miner-files.json",
     ]
     record = json.loads((out / "2_candidates" / "stage.json").read_text())
     assert record["name"] == "candidates" and record["rows"] == len("candidates")
@@ -134,7 +142,7 @@ def test_a_killed_run_goes_on_behind_its_last_whole_stage(out: Path, where: str)
 
 def test_a_draft_of_a_killed_stage_is_thrown_away(out: Path) -> None:
     kill_run(out, "in")
-    draft = out.with_name("run.partial") / "2_candidates.tmp"
+    draft = find_workplace(out) / "draft" / "2_candidates.tmp"
     assert (draft / "rows.txt").exists()
     write_run(out, existing="resume")
     assert (out / "2_candidates" / "rows.txt").read_text() == "new candidates"
@@ -142,14 +150,18 @@ def test_a_draft_of_a_killed_stage_is_thrown_away(out: Path) -> None:
 
 
 def test_a_run_that_was_killed_before_it_said_its_key_is_no_obstacle(out: Path) -> None:
-    for leftover in ("", '{"key": {"con'):
-        partial = out.with_name("run.partial")
-        partial.mkdir(parents=True)
-        if leftover:
-            (partial / "run.json").write_text(leftover)
-        write_run(out, existing="resume" if leftover else "refuse")
-        assert (out / MANIFEST).exists()
-        assert not partial.exists()
+    place = find_workplace(out)
+    for made, said in ((False, ""), (True, ""), (True, '{"key": {"con')):
+        place.mkdir(parents=True)
+        (place / "lock").touch()
+        if made:
+            about = {"made_by": "miner", "format": 1, "for": "run"}
+            (place / "workplace.json").write_text(json.dumps(about))
+            (place / "draft").mkdir()
+        if said:
+            (place / "draft" / "unfinished.json").write_text(said)
+        write_run(out, existing="resume" if said else "refuse")
+        assert (out / MANIFEST).exists() and not place.exists()
         store.shutil.rmtree(out)
 
 
@@ -162,7 +174,7 @@ def test_resume_of_other_settings_is_refused(out: Path) -> None:
     kill_run(out, "in")
     assert "other settings" in refusal(out, key=OTHER, existing="resume").problem
     write_run(out, existing="resume")
-    assert "another run" in refusal(out, key=OTHER, existing="resume").problem
+    assert "already there" in refusal(out, key=OTHER, existing="resume").problem
     assert "already finished" in refusal(out, existing="resume").problem
 
 
@@ -237,82 +249,61 @@ def test_a_killed_replacement_can_be_resumed(out: Path) -> None:
     assert "new atoms" in listing(out).values()
 
 
-@pytest.mark.usefixtures("old")
-@pytest.mark.parametrize("renames", [0, 1, 2])
-def test_a_swap_that_was_cut_off_is_put_right(
-    out: Path, renames: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Killed before, between or behind the two renames of the swap, the new run comes through."""
-    moved: list[str] = []
-    rename, remove = Path.rename, store.shutil.rmtree
-
-    def rename_or_die(path: Path, target: Path) -> Path:
-        if not path.name.endswith(".tmp"):  # the swap, not a stage
-            if len(moved) == renames:
-                raise Killed
-            moved.append(path.name)
-        return rename(path, target)
-
-    def remove_or_die(path: Path, *, ignore_errors: bool = False) -> None:
-        if path.name.endswith(".old"):
-            raise Killed
-        remove(path, ignore_errors=ignore_errors)
-
-    monkeypatch.setattr(Path, "rename", rename_or_die)
-    monkeypatch.setattr(store.shutil, "rmtree", remove_or_die)
-    with pytest.raises(Killed):
-        write_run(out, existing="overwrite")
-    monkeypatch.undo()
-    assert moved == ["run", "run.partial"][:renames]
-    if renames < 2:
-        calls: list[str] = []
-        write_run(out, existing="resume", calls=calls)
-        assert calls == []
-    else:
-        with pytest.raises(RunError, match="already finished"):
-            write_run(out, existing="resume")
-    assert (
-        "new candidates" in listing(out).values() and "old candidates" not in listing(out).values()
-    )
-    assert [path.name for path in out.parent.iterdir()] == ["run"]
-
-
-def test_an_old_run_comes_back_if_nothing_resumes_it(out: Path, old: dict[str, str]) -> None:
-    out.rename(out.with_name("run.old"))
-    with pytest.raises(RunError, match="another run"):
-        write_run(out)
-    assert listing(out) == old
-
-
 @pytest.mark.parametrize("existing", ["refuse", "overwrite", "resume"])
 @pytest.mark.parametrize("name", ["thesis.docx", MANIFEST, "1_atoms/rows.txt"])
 def test_a_folder_of_others_is_never_touched(out: Path, existing: Existing, name: str) -> None:
     (out / name).parent.mkdir(parents=True)
-    (out / name).write_text('{"name": "an app of somebody"}')
-    assert "something other than a run" in refusal(out, existing=existing).problem
+    (out / name).write_text('{"name": "an app of somebody", "key": "MIIBIjANBg"}')
+    problem = refusal(out, existing=existing).problem
+    assert problem == f"a folder with {name.split('/')[0]} is there, which miner did not write"
 
 
 @pytest.mark.parametrize("existing", ["refuse", "overwrite", "resume"])
-@pytest.mark.parametrize("ending", ["", ".partial"])
-def test_a_file_of_others_is_never_touched(out: Path, existing: Existing, ending: str) -> None:
+def test_a_file_of_others_is_never_touched(out: Path, existing: Existing) -> None:
     out.parent.mkdir()
-    out.with_name("run" + ending).write_text("mine")
-    assert "something other than a run" in refusal(out, existing=existing).problem
+    out.write_text("mine")
+    assert refusal(out, existing=existing).problem == "a file is there, which miner did not write"
 
 
 @pytest.mark.parametrize("existing", ["refuse", "overwrite", "resume"])
-@pytest.mark.parametrize("ending", ["partial", "old"])
-def test_folders_of_others_beside_the_run_are_never_touched(
-    out: Path, existing: Existing, ending: str
-) -> None:
-    theirs = out.with_name(f"run.{ending}")
-    theirs.mkdir(parents=True)
-    (theirs / "thesis.docx").write_text("mine")
-    if ending == "old":
-        write_run(out, existing=existing)
-        existing = "overwrite"
-    assert "something other than a run" in refusal(out, existing=existing).problem
-    assert listing(theirs) == {"thesis.docx": "mine"}
+@pytest.mark.parametrize("name", ["thesis.docx", "draft", ""])
+def test_a_workplace_of_others_is_never_touched(out: Path, existing: Existing, name: str) -> None:
+    place = find_workplace(out)
+    (place / name).parent.mkdir(parents=True)
+    (place / name if name else place).write_text("mine")
+    assert "which miner did not write" in refusal(out, existing=existing).problem
+
+
+@pytest.mark.parametrize("existing", ["refuse", "overwrite", "resume"])
+def test_backups_and_files_beside_a_run_stay(out: Path, existing: Existing) -> None:
+    """Whatever the run is called and other programs and people call theirs."""
+    write_run(out, text="old")
+    backups = [out.with_name(f"run.{end}") for end in ("old", "partial", "bak", "checkpoint")]
+    for backup in backups:
+        store.shutil.copytree(out, backup)
+    others = [out.with_name(f"run.{end}") for end in ("lock", "journal")]
+    for other in others:
+        other.write_text("of poetry")
+    before = listing(out.parent)
+    if existing != "overwrite":
+        refusal(out, key=OTHER, existing=existing)
+        assert listing(out.parent) == before
+    write_run(out, existing="overwrite")
+    assert all("old atoms" in listing(backup).values() for backup in backups)
+    assert all(other.read_text() == "of poetry" for other in others)
+    assert "new atoms" in listing(out).values()
+
+
+def test_a_link_stays_and_what_it_leads_to_is_written(out: Path, tmp_path: Path) -> None:
+    place = tmp_path / "disk" / "of mine"
+    write_run(place, text="old")
+    out.parent.mkdir()
+    out.symlink_to(place)
+    for _ in range(2):
+        write_run(out, existing="overwrite")
+    assert out.is_symlink() and "new atoms" in listing(place).values()
+    assert [path.name for path in out.parent.iterdir()] == ["run"]
+    assert [path.name for path in place.parent.iterdir()] == ["of mine"]
 
 
 def test_an_empty_folder_is_taken(out: Path) -> None:
@@ -324,7 +315,7 @@ def test_an_empty_folder_is_taken(out: Path) -> None:
 @pytest.mark.parametrize("name", [".", "/", ".."])
 def test_a_run_needs_a_name(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(RunError, match="no name for a run"):
+    with pytest.raises(RunError, match="no name for an output"):
         write_run(Path(name))
     assert list(tmp_path.iterdir()) == []
 
@@ -367,7 +358,7 @@ def refuse_work(folder: Path) -> int:
 def test_two_processes_never_write_one_run(out: Path, holder: subprocess.Popen[str]) -> None:
     for existing in ("refuse", "overwrite", "resume"):
         error = refusal(out, key={}, existing=existing)
-        assert "another process" in error.problem, existing
+        assert f"another process is writing it (process {holder.pid}, since 2" in error.problem
     holder.kill()
     holder.wait()
     with draft_run(out, {}, existing="resume") as run:

@@ -15,8 +15,8 @@ import polars as pl
 from miner.errors import UsageError, need_extra
 from miner.progress import SILENT, Progress
 from miner.runs.decisions import Policy
-from miner.runs.store import open_folder
-from miner.tokenizer.reading.card import CARD, FEWEST, write_card
+from miner.runs.workplace import open_folder
+from miner.tokenizer.reading.card import FEWEST, write_card
 from miner.tokenizer.reading.loading import LoadedTokenizer, load_tokenizer
 from miner.tokenizer.reading.texts import Corpus, open_corpus, open_mined
 from miner.tokenizer.reading.units import Units, add_tokens, read_tokens, read_units
@@ -100,7 +100,7 @@ def train_tokenizer(
     if config.tokens:
         units = add_tokens(units, read_tokens(config.tokens, profile=units.profile))
     base = load_tokenizer(config.base) if config.base else None
-    with open_folder(out, marker=CARD, overwrite=overwrite) as folder:
+    with open_folder(out, kind="tokenizer", overwrite=overwrite) as folder:
         corpus = open_texts(config, as_bytes=units.profile.name == "bytes", progress=progress)
         held = corpus.held()
         if base:
