@@ -461,7 +461,7 @@ def test_a_changed_corpus_is_another_corpus(tmp_path: Path) -> None:
     mine_text(tmp_path, chatter(100))
     with pytest.raises(RunError, match="already finished"):
         mine_text(tmp_path, chatter(100), existing="resume")
-    with pytest.raises(RunError, match="another run is there"):
+    with pytest.raises(RunError, match="a run is already there"):
         mine_text(tmp_path, chatter(101), existing="resume")
 
 

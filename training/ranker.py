@@ -22,7 +22,6 @@ from pathlib import Path
 
 import lightgbm
 import numpy as np
-from scipy.stats import rankdata
 from sklearn.isotonic import IsotonicRegression
 
 from benchmarks.gold import average_precision
@@ -271,17 +270,12 @@ def rank_by_peers(corpus: Corpus) -> dict[str, np.ndarray]:
     ways = {
         "LLR": ranks["likelihood"],
         "ranks of both": ranks["npmi"] + ranks["likelihood"],
-        "C-value": rank_values(measure_c_value(corpus, np.exp(column["rate"]))),
+        "C-value": measure_c_value(corpus, np.exp(column["rate"])),
         "residual idf": ranks["burst_blocks"],
     }
     return {"NPMI": ranks["npmi"]} | {
         f"{name} + stop": way - 9 * stops for name, way in ways.items()
     }
-
-
-def rank_values(values: np.ndarray) -> np.ndarray:
-    """Return the ranks of values from 0 to 1, those of equal ones their mean."""
-    return rankdata(values) / len(values)
 
 
 def measure_c_value(corpus: Corpus, rate: np.ndarray) -> np.ndarray:

@@ -9,14 +9,12 @@ from pathlib import Path
 
 import polars as pl
 
-from miner.errors import UsageError
 from miner.report.charts import draw_curve
 from miner.report.map import draw_map
 from miner.report.screen import tell_number, tell_percent
 from miner.report.sections import tell_knee
-from miner.report.style import STYLE, lay_page
+from miner.report.style import STYLE, lay_page, save_page
 from miner.report.text import KINDS, make_bar, make_section, show
-from miner.runs.files import replace_file
 from miner.runs.manifest import Manifest
 
 BEST = 8  # units shown of each kind
@@ -39,15 +37,9 @@ class Picture:
         """Write the picture as a page that opens in a browser with no network; return its path.
 
         Raises:
-            UsageError: it cannot be written there.
+            RunError: it cannot be written there, or a file is there that miner did not write.
         """
-        try:
-            replace_file(Path(path), lay_page(self.title, [self.content]).encode())
-        except OSError as error:
-            raise UsageError(
-                f"{path} cannot be written ({(error.strerror or str(error)).lower()})",
-                cure="Name a file in a folder that is there",
-            ) from error
+        save_page(Path(path), lay_page(self.title, [self.content]))
         return Path(path)
 
     def __repr__(self) -> str:

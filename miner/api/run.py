@@ -27,6 +27,7 @@ from miner.progress import Progress, choose_progress
 from miner.report.drawing import redraw_report
 from miner.report.summary import summarize
 from miner.runs.annotations import check_form, review_run
+from miner.runs.contents import read_contents
 from miner.runs.decisions import Log, Policy, name_log, read_logs, settle_logs
 from miner.runs.finished import Finished, list_units, open_finished
 from miner.runs.forms import cut_forms
@@ -652,14 +653,16 @@ class Run:
         path: TextOrPath,
         *,
         format: Literal["jsonl", "csv", "parquet", "txt", "json", "merges", "map"] = "jsonl",  # noqa: A002
+        overwrite: bool = False,
     ) -> Exported:
         """Write the units to a file for other programs; return how many, and notes.
 
         Args:
-            path: the file to write; what is there is replaced.
+            path: the file to write.
             format: `jsonl`, `csv` and `parquet` hold every column; `txt`, a token a line with `▁`
                 for a space; `json`, `special_tokens` and `never_split`; `merges`, forced merges;
                 `map`, token, meaning and operation, to be filled and given back.
+            overwrite: replace a file that is there.
 
         Returns:
             `units`, how many; `counts`, what decisions came to; `notes`, for people.
@@ -670,8 +673,11 @@ class Run:
             from miner.lexicon.semiotic import write_map
 
             counts = self._reviewed.counts if self._reviewed else {}
-            return Exported(write_map(self._lexicon, Path(path)), dict(counts), ())
-        return export_vocabulary(self.folder, Path(path), form=format, policy=self.policy)
+            rows = write_map(self._lexicon, Path(path), overwrite=overwrite)
+            return Exported(rows, dict(counts), ())
+        return export_vocabulary(
+            self.folder, Path(path), form=format, policy=self.policy, overwrite=overwrite
+        )
 
     def save(self, folder: TextOrPath, *, overwrite: bool = False) -> Run:
         """Copy the run to a folder of your own, and return it there.
@@ -686,7 +692,8 @@ class Run:
         out = Path(folder)
         if out.resolve() == self.folder.resolve():
             return self
-        with open_folder(out, kind=RUN, overwrite=overwrite) as draft:
+        listed = read_contents(self.folder) is not None
+        with open_folder(out, kind=RUN, overwrite=overwrite, listed=listed) as draft:
             try:
                 shutil.copytree(self.folder, draft, dirs_exist_ok=True)
             except shutil.Error as error:

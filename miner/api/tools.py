@@ -190,7 +190,7 @@ def synth(
     ...     made = synth(200, Path(folder, "made"))
     ...     files = sorted(path.name for path in made.folder.iterdir())
     >>> made.data["lines"], files
-    (200, ['corpus.txt', 'grammar.json', 'key.jsonl'])
+    (200, ['corpus.txt', 'grammar.json', 'key.jsonl', 'miner-files.json'])
     """
     config = SynthConfig(lines, Path(out), seed, script, words, units, overwrite)
     made = write_language(config, progress=choose_progress(progress))

@@ -28,7 +28,7 @@ def rewrite_options(command: Any) -> Any:
             metavar="IN",
             help="A text file, also packed (.gz .zst .xz); lines of JSON for restore.",
         ),
-        shared.out_option(metavar="OUT"),
+        shared.file_option(metavar="OUT", help="The file to write; - is standard output."),
         click.option(
             "--format",
             type=click.Choice(("txt", "jsonl", "pairs")),
@@ -108,9 +108,10 @@ def rewrite(as_json: bool, **options: Any) -> None:
       miner restore --run outputs/run --corpus hyper.txt --out book_again.txt
     """
     from miner.api.rewriting import rewrite as rewrite_corpus
+    from miner.runs.workplace import is_stream
 
     told = rewrite_corpus(progress=BARS, **options)
-    show(told.text, lambda: told.data, as_json=as_json)
+    show(told.text, lambda: told.data, as_json=as_json, err=is_stream(options["out"]))
 
 
 @click.command()
@@ -123,6 +124,7 @@ def restore(as_json: bool, **options: Any) -> None:
       miner restore --run outputs/run --corpus hyper.txt --out book_again.txt
     """
     from miner.api.rewriting import restore as restore_corpus
+    from miner.runs.workplace import is_stream
 
     told = restore_corpus(progress=BARS, **options)
-    show(told.text, lambda: told.data, as_json=as_json)
+    show(told.text, lambda: told.data, as_json=as_json, err=is_stream(options["out"]))

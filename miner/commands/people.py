@@ -218,9 +218,10 @@ def fields(**options: Any) -> None:
     "special_tokens and never_split; merges: the forced merges; map: token, meaning and operation, "
     "a table (.tsv, .csv) to fill and give back to miner fields --map.",
 )
-@shared.out_option(metavar="FILE")
+@shared.file_option(metavar="FILE", help="The file to write; - is standard output.")
+@shared.overwrite_option(help="Replace a file that is there.")
 @shared.policy_option
-def export(run: Path, form: Any, out: Path, policy: Any) -> None:
+def export(run: Path, form: Any, out: Path, overwrite: bool, policy: Any) -> None:
     """Write the vocabulary of RUN as its reviewers want it to one file.
 
     \b
@@ -229,12 +230,14 @@ def export(run: Path, form: Any, out: Path, policy: Any) -> None:
       miner export outputs/run --format merges --out merges.tsv --policy latest
     """
     from miner.api.mining import open_run
+    from miner.runs.workplace import is_stream
 
-    exported = open_run(run, policy=policy).export(out, format=form)
+    exported = open_run(run, policy=policy).export(out, format=form, overwrite=overwrite)
     for note in exported.notes:
         BARS.note(note)
     said = ", ".join(f"{count:,} {name}" for name, count in exported.counts.items())
-    click.echo(f"{exported.units:,} units in {out}; decisions: {said or 'none'}")
+    told = f"{exported.units:,} units in {out}; decisions: {said or 'none'}"
+    click.echo(told, err=is_stream(out))
 
 
 @click.command()

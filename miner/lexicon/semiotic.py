@@ -19,6 +19,7 @@ from miner.errors import ConfigError, UsageError
 from miner.fields.layers import Layer, read_texts, write_layer
 from miner.lexicon.lexicon import Lexicon
 from miner.runs.decisions import Log, Unit, check_changes, name_log
+from miner.runs.workplace import write_output
 
 MEANING, OPERATION = "meaning", "operation"
 
@@ -60,13 +61,14 @@ def _name(column: str, names: Mapping[Any, str]) -> pl.Expr:
     return pl.col(column).replace_strict(names, default=None, return_dtype=pl.String)
 
 
-def write_map(lexicon: Lexicon, out: Path) -> int:
+def write_map(lexicon: Lexicon, out: Path, *, overwrite: bool = False) -> int:
     """Write the map to a TSV or CSV file; return its rows. UsageError for another name."""
     separator = {".tsv": "\t", ".csv": ","}.get(out.suffix)
     if separator is None:
         raise UsageError(f"--out {out} is no table by its name", cure="Name it .tsv or .csv")
     table = make_map(lexicon)
-    table.write_csv(out, separator=separator, float_precision=3)
+    content = table.write_csv(separator=separator, float_precision=3).encode()
+    write_output(out, content, overwrite=overwrite)
     return table.height
 
 

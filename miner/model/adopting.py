@@ -22,6 +22,7 @@ from miner.model.folder import CONFIG, DANGEROUS, INDEX, ModelFolder, open_model
 from miner.model.rows import Init, make_rows, split_counts
 from miner.progress import SILENT, Progress
 from miner.runs.decisions import Policy
+from miner.runs.names import CONTENTS
 from miner.runs.workplace import open_folder
 from miner.tokenizer.checking.checking import read_unit_ids
 from miner.tokenizer.diffing import SAMPLE, Difference, diff_tokenizers
@@ -138,6 +139,7 @@ def extend_tokenizer(config: AdoptConfig, folder: Path, progress: Progress) -> d
     """Put the tokenizer with more ids into the folder; return its card."""
     place = folder / "tokenizer"
     card = train_tokenizer(ask_tokenizer(config), place, progress=progress).card
+    (place / CONTENTS).unlink()  # of the whole folder there will be another
     for file in place.iterdir():
         file.replace(folder / file.name)
     place.rmdir()

@@ -14,6 +14,7 @@ from miner.report.page import write_report
 from miner.report.units import CONTEXTS, list_shown
 from miner.runs.annotations import review_run
 from miner.runs.concordance import open_originals
+from miner.runs.contents import relist
 from miner.runs.decisions import Conflict, Policy
 from miner.runs.describing import count_values
 from miner.runs.finished import open_finished, told_damage
@@ -73,7 +74,7 @@ def redraw_report(run: Path, *, policy: Policy = "majority") -> Path:
         units, proposals = reviewed.units, reviewed.proposals
         manifest = replace(manifest, verdicts=count_values(proposals["verdict"]))
     with told_damage(run, "its report cannot be written"):
-        return draw_report(
+        place = draw_report(
             run,
             finished.candidates,
             Ranked(units, read_curve(run), proposals),
@@ -81,3 +82,5 @@ def redraw_report(run: Path, *, policy: Policy = "majority") -> Path:
             decisions=reviewed.counts if reviewed else None,
             conflicts=reviewed.conflicts if reviewed else (),
         )
+        relist(run, place.name)
+        return place

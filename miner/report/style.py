@@ -6,10 +6,11 @@ import html
 from collections.abc import Iterable
 from pathlib import Path
 
-from miner.errors import UsageError, say_reason
+from miner.errors import RunError
 from miner.report.screen import spell
-from miner.runs.files import replace_file
+from miner.runs.workplace import write_output
 
+GENERATOR = '<meta name="generator" content="miner">'  # by which a page is known as ours
 STYLE = """
 :root{color-scheme:light dark;--paper:#fdfdfb;--ink:#1d2126;--dim:#5c6570;--line:#d9dce0;
 --kept:#1b5fb4;--kept-soft:#c9dcf4;--mark:#e4edf8;--refused:#a8470b;
@@ -99,6 +100,7 @@ def lay_page(title: str, body: Iterable[str], style: str = "") -> str:
         "<!DOCTYPE html>",
         '<html lang="en"><head><meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
+        GENERATOR,
         '<meta name="viewport" content="width=device-width,initial-scale=1">',
         f"<title>{html.escape(spell(title))} - miner</title>",
         f"<style>{STYLE}{style}</style></head><body>",
@@ -109,11 +111,19 @@ def lay_page(title: str, body: Iterable[str], style: str = "") -> str:
 
 
 def save_page(path: Path, page: str) -> None:
-    """Write a page, first under another name; UsageError where that is not possible."""
-    try:
-        replace_file(path, page.encode())
-    except OSError as error:
-        reason = say_reason(error)
-        raise UsageError(
-            f"{path} cannot be written ({reason})", cure="Name a file in a folder that is there"
-        ) from error
+    """Write a page all at once, in the place of another page of miner's and of nothing else.
+
+    RunError where something else is there, or where it cannot be written.
+    """
+    if path.is_file() and not _is_page(path):
+        raise RunError(
+            "a file is there, which miner did not write",
+            where=str(path),
+            cure="Name another file, or move it away",
+        )
+    write_output(path, page.encode(), overwrite=True)
+
+
+def _is_page(path: Path) -> bool:
+    with path.open("rb") as handle:
+        return GENERATOR.encode() in handle.read(1_000)

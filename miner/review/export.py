@@ -9,12 +9,12 @@ from pathlib import Path
 
 import polars as pl
 
-from miner.errors import RunError, UsageError, say_reason
+from miner.errors import UsageError
 from miner.mining.vocabulary import list_rows, list_tokens, mark_spaces, write_merges
 from miner.runs.annotations import review_run
 from miner.runs.decisions import Policy
-from miner.runs.files import replace_file
 from miner.runs.finished import open_finished
+from miner.runs.workplace import check_output, write_output
 
 FORMATS = ("jsonl", "csv", "parquet", "txt", "json", "merges")
 
@@ -28,7 +28,9 @@ class Exported:
     notes: tuple[str, ...]
 
 
-def export_vocabulary(run: Path, out: Path, *, form: str, policy: Policy = "majority") -> Exported:
+def export_vocabulary(
+    run: Path, out: Path, *, form: str, policy: Policy = "majority", overwrite: bool = False
+) -> Exported:
     """Write the vocabulary of a run, as its reviewers want it, to the file `out`.
 
     `jsonl`, `csv` and `parquet` hold every column, `txt` one token a line with `▁` for a space,
@@ -38,6 +40,7 @@ def export_vocabulary(run: Path, out: Path, *, form: str, policy: Policy = "majo
         raise UsageError(f"--format is {form!r}", cure=f"It must be {' or '.join(FORMATS)}")
     if out.is_dir():
         raise UsageError(f"--out {out} is a folder", cure=f"Name a file, such as units.{form}")
+    check_output(out, overwrite=overwrite)  # before all the work
     finished = open_finished(run)
     reviewed = review_run(run, policy)
     units = reviewed.units if reviewed else finished.units
@@ -47,7 +50,7 @@ def export_vocabulary(run: Path, out: Path, *, form: str, policy: Policy = "majo
         content = write_merges(merges).encode()
     else:
         content = _write_units(units, form, spaced=spaced)
-    write_file(out, content)
+    write_output(out, content, overwrite=overwrite)
     if reviewed is None:
         return Exported(units.height, {}, ())
     return Exported(units.height, dict(reviewed.counts), reviewed.notes)
@@ -72,15 +75,3 @@ def _write_units(units: pl.DataFrame, form: str, *, spaced: bool) -> bytes:
     buffer = BytesIO()
     rows.write_parquet(buffer)
     return buffer.getvalue()
-
-
-def write_file(out: Path, content: bytes) -> None:
-    """Write a file all at once; RunError where that fails."""
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(out, content)
-    except OSError as error:
-        reason = say_reason(error)
-        raise RunError(
-            f"cannot be written ({reason})", where=str(out), cure="Check the path and the disk"
-        ) from error

@@ -15,6 +15,7 @@ from miner.rewriting.patterns import Pattern
 from miner.rewriting.reading import KINDS, Style, read_dictionary, read_run
 from miner.rewriting.streaming import Done, Form, Job, run_job
 from miner.runs.decisions import Policy
+from miner.runs.workplace import is_stream
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def restore_corpus(config: RewriteConfig, *, progress: Progress = SILENT, **how:
 def describe_done(done: Done, config: RewriteConfig, *, back: bool) -> str:
     """Return what was done, and what to do next."""
     size = f"{done.read / 1e6:,.1f} MB -> {done.written / 1e6:,.1f} MB in {config.out}"
-    if back:
+    if back or is_stream(config.out):
         return size
     how = f"--run {config.run}" if config.run else f"--dictionary {config.dictionary}"
     case = " --any-case" if config.any_case else ""

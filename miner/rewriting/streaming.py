@@ -34,6 +34,7 @@ from miner.runs.workplace import (
     discard,
     finish_file,
     is_stream,
+    open_stream,
     open_workplace,
     told_simply,
 )
@@ -97,7 +98,7 @@ def run_job(
     if is_stream(out):
         if resume:
             raise UsageError(f"{out} cannot be gone on with", cure="Leave --resume away")
-        with told_simply(out), out.open("wb") as target:
+        with told_simply(out), open_stream(out) as target:
             return _write_all(job, source, target, Read(), None, progress, threads)
     with open_workplace(out) as place:
         draft, journal = place / DRAFT, place / JOURNAL

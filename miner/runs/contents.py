@@ -16,7 +16,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from miner.errors import RunError
-from miner.runs.files import open_plain, sync_file, sync_folder, write_json
+from miner.runs.files import (
+    encode_json,
+    open_plain,
+    replace_file,
+    sync_file,
+    sync_folder,
+    write_json,
+)
 from miner.runs.names import CONTENTS, KEPT, UNFINISHED
 
 FORMAT = 1
@@ -93,6 +100,15 @@ def _check(row: Any) -> Contents:
             raise TypeError("no size")
         files[name] = (size, digest)
     return Contents(row["kind"], files)
+
+
+def relist(folder: Path, name: str) -> None:
+    """Put a file that was written anew into the list of its folder, where there is a list."""
+    contents = read_contents(folder)
+    if contents is not None:
+        files = {**contents.files, name: measure_file(folder / name)}
+        content = {"made_by": "miner", "kind": contents.kind, "format": FORMAT, "files": files}
+        replace_file(folder / CONTENTS, encode_json(content))
 
 
 def list_owned(folder: Path) -> set[str]:

@@ -9,7 +9,7 @@ import secrets
 import stat
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -40,8 +40,13 @@ def replace_file(path: Path, content: bytes) -> None:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write readable JSON with a last newline; what of a name is no UTF-8 comes escaped."""
+    path.write_bytes(encode_json(content))
+
+
+def encode_json(content: Mapping[str, Any]) -> bytes:
+    """Return what `write_json` writes."""
     text = json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False)
-    path.write_bytes((text + "\n").encode("utf-8", "backslashreplace"))
+    return (text + "\n").encode("utf-8", "backslashreplace")
 
 
 def sync_file(path: Path) -> None:
@@ -62,7 +67,8 @@ def sync_folder(folder: Path) -> None:
     if sys.platform != "win32":
         descriptor = os.open(folder, os.O_RDONLY)
         try:
-            os.fsync(descriptor)
+            with suppress(OSError):  # some file systems have no such thing
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
 

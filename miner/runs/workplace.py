@@ -76,9 +76,13 @@ def open_workplace(out: Path) -> Iterator[Path]:
         try:
             yield place
         finally:
-            with handle, suppress(OSError):
-                handle.truncate(0)
-                _leave(place)
+            try:
+                with handle:
+                    handle.truncate(0)
+                    _leave(place)
+            except OSError:  # Windows removes no file that is open
+                with suppress(OSError):
+                    _leave(place)
 
 
 def _enter(place: Path, out: Path) -> IO[bytes]:
@@ -147,11 +151,12 @@ def _leave(place: Path) -> None:
 
 
 @contextmanager
-def open_folder(out: Path, *, kind: str, overwrite: bool) -> Iterator[Path]:
+def open_folder(out: Path, *, kind: str, overwrite: bool, listed: bool = False) -> Iterator[Path]:
     """Yield an empty folder that becomes `out` when the block ends well, all at once.
 
     An error leaves what was there. A folder that is there is replaced only with `overwrite`, and
-    only if miner wrote it as such a `kind`; what people put into it stays.
+    only if miner wrote it as such a `kind`; what people put into it stays. `listed`: the block
+    brings the list of files, as a copy does.
     """
     out = follow_link(out)
     with open_workplace(out) as place:
@@ -163,10 +168,10 @@ def open_folder(out: Path, *, kind: str, overwrite: bool) -> Iterator[Path]:
         write_json(draft / UNFINISHED, {"kind": kind})
         try:
             yield draft
-            if read_contents(draft) is None:
+            if not listed:
                 seal(draft, kind)
             publish(place, out)
-        except Exception:
+        except BaseException:  # nobody goes on with it
             if draft.exists() and (draft / UNFINISHED).exists():
                 discard(place, draft)
             raise
@@ -325,15 +330,25 @@ def open_output(out: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
     """
     out = check_output(out, overwrite=overwrite)
     if is_stream(out):
-        with told_simply(out), out.open("wb") as handle:
+        with told_simply(out), open_stream(out) as handle:
             yield handle
         return
     with open_workplace(out) as place:
         draft = place / DRAFT
         discard(place, draft)
-        with draft.open("xb") as handle:
-            yield handle
-        finish_file(draft, out)
+        try:
+            with draft.open("xb") as handle:
+                yield handle
+            finish_file(draft, out)
+        except BaseException:
+            discard(place, draft)
+            raise
+
+
+def write_output(out: Path, content: bytes, *, overwrite: bool) -> None:
+    """Write a file for the user, all at once."""
+    with open_output(out, overwrite=overwrite) as handle:
+        handle.write(content)
 
 
 def finish_file(draft: Path, out: Path) -> None:
@@ -364,6 +379,18 @@ def is_stream(out: Path) -> bool:
     if out.parts[:2] in (("/", "dev"), ("/", "proc")) and out.parts[2:3] != ("shm",):
         return out.exists() and not out.is_dir() and not out.is_block_device()
     return out.is_fifo() or out.is_char_device()
+
+
+def open_stream(out: Path) -> IO[bytes]:
+    """Open a pipe or a device to write; what the process has open already is not opened anew.
+
+    So `>> file` in a shell goes on behind what is in the file.
+    """
+    known = {"/dev/stdout": 1, "/dev/stderr": 2}.get(str(out))
+    told = re.fullmatch(r"(?:/dev/fd|/proc/self/fd)/(\d+)", str(out))
+    if known or told:
+        return os.fdopen(os.dup(known or int(told[1] if told else 0)), "wb")
+    return os.fdopen(os.open(out, os.O_WRONLY), "wb")
 
 
 # What the disk says

@@ -112,7 +112,7 @@ def test_what_goes_on_until_it_is_done_meets_it_done(tmp_path: Path) -> None:
     made = miner.mine(PAIRS, out=tmp_path / "run")
     again = miner.mine(PAIRS, out=tmp_path / "run", resume=True)
     assert again.stamp == made.stamp and again.manifest == made.manifest
-    with pytest.raises(miner.RunError, match="another run is there"):
+    with pytest.raises(miner.RunError, match="a run is already there"):
         miner.mine(PAIRS[:9], out=tmp_path / "run", resume=True)
 
 

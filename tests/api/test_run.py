@@ -235,7 +235,7 @@ def test_a_saved_run_is_the_same(run: miner.Run, copied: miner.Run, tmp_path: Pa
     assert run.save(copied.folder, overwrite=True).units.equals(run.units)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
-    with pytest.raises(miner.RunError, match="something other"):
+    with pytest.raises(miner.RunError, match="which miner did not write"):
         run.save(tmp_path / "mine", overwrite=True)
 
 

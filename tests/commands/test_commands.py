@@ -330,7 +330,7 @@ def test_a_folder_with_another_run(say: Say, corpus: Path, out: Path) -> None:
     assert say(*mine_command(corpus, out)).code == 0
     before = (out / "manifest.json").read_bytes()
     told = say(*mine_command(corpus, out, "--vocab-size", "3"))
-    check_mistake(told, "another run is there")
+    check_mistake(told, "a run is already there")
     assert "--overwrite" in told.err
     check_mistake(say(*mine_command(corpus, out, "--resume")), "already finished")
     assert (out / "manifest.json").read_bytes() == before
@@ -342,7 +342,7 @@ def test_a_folder_of_somebody_else(say: Say, corpus: Path, out: Path) -> None:
     out.mkdir(parents=True)
     (out / "thesis.docx").write_text("mine")
     for more in ((), ("--overwrite",), ("--resume",)):
-        check_mistake(say(*mine_command(corpus, out, *more)), "something other than a run")
+        check_mistake(say(*mine_command(corpus, out, *more)), "which miner did not write")
     assert [path.name for path in out.iterdir()] == ["thesis.docx"]
 
 
@@ -443,7 +443,7 @@ def test_a_run_that_is_stopped_goes_on(
         told = say(*mine_command(corpus, out))
     assert told.code == 130 and told.out == ""
     assert told.err.strip() == "stopped; `miner mine --resume` goes on where it was cut off"
-    assert sorted(path.name for path in out.parent.iterdir()) == ["run.partial", "whole"]
+    assert sorted(path.name for path in out.parent.iterdir()) == [".run.miner", "whole"]
     check_mistake(say(*mine_command(corpus, out)), "an unfinished run is there")
     assert say(*mine_command(corpus, out, "--resume")).code == 0
     assert sorted(path.name for path in out.parent.iterdir()) == ["run", "whole"]

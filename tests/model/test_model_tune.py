@@ -54,6 +54,7 @@ from miner.model.packing import (
 from miner.model.steps import Pace, measure_bits, sum_losses
 from miner.model.templates import make_axolotl
 from miner.model.tuning import TuneConfig, Tuned, tune_model, write_elsewhere
+from miner.runs.workplace import find_workplace
 from miner.tokenizer.reading.texts import open_corpus
 
 pytest.importorskip("peft", reason="pip install 'miner[tune]'")
@@ -139,6 +140,7 @@ def test_it_learns_and_says_how_much(case: Case) -> None:
         "tokenizer.json",
         "miner.json",
         "README.md",
+        "miner-files.json",
         "loss.jsonl",
         "curve.svg",
         "units.jsonl",
@@ -404,8 +406,12 @@ def test_a_stopped_training_goes_on_to_the_same_result(adopted: Path, tmp_path: 
     for step in (3, 7):
         with pytest.raises(KeyboardInterrupt):
             tune(adopted, out, steps=12, progress=Recorder(on_note=stop_at(step)), resume=step > 3)
-        assert not out.exists() and find_last(tmp_path / "out.checkpoint")
-    files = {path.suffix for path in (tmp_path / "out.checkpoint").rglob("*") if path.is_file()}
+        assert not out.exists() and find_last(find_workplace(tmp_path / "out") / "checkpoints")
+    files = {
+        path.suffix
+        for path in (find_workplace(tmp_path / "out") / "checkpoints").rglob("*")
+        if path.is_file()
+    }
     assert files == {".json", ".jsonl", ".safetensors"}, "no pickle"
     with pytest.raises(RunError, match="an unfinished training is there"):
         tune(adopted, out, steps=12)
@@ -434,7 +440,7 @@ def die_at(step: int) -> Callable[[str], None]:
 
 def check_left(model: Path, out: Path, whole: Tuned) -> None:
     """Of a training of ten steps that died at the sixth, the fifth is there, and it goes on."""
-    last = find_last(out.with_name(f"{out.name}.checkpoint"))
+    last = find_last(find_workplace(out) / "checkpoints")
     assert last is not None and last.name.endswith("5") and not out.exists()
     assert same_training(tune(model, out, steps=10, resume=True), whole)
 
@@ -630,6 +636,7 @@ def test_a_template_says_which_rows_learn(adopted: Path, tmp_path: Path) -> None
         "axolotl.yaml",
         "train.py",
         "README.md",
+        "miner-files.json",
         "miner.json",
     }
     settings = yaml.safe_load((out / "axolotl.yaml").read_text())

@@ -128,4 +128,5 @@ def test_a_folder_is_kept_and_a_broken_run_leaves_nothing(
         "corpus.txt",
         "grammar.json",
         "key.jsonl",
+        "miner-files.json",
     ]

@@ -128,7 +128,7 @@ def test_the_vocabulary_is_as_large_as_asked_and_no_larger(made: Made) -> None:
 
 def test_the_folder_holds_what_the_readme_of_a_tokenizer_names(made: Made) -> None:
     names = {path.name for path in made.folder.iterdir()}
-    common = {"miner.json", "units.jsonl", "README.md"}
+    common = {"miner.json", "miner-files.json", "units.jsonl", "README.md"}
     own = (
         {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"}
         if made.is_hf
