@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from miner.commands import options as shared
-from miner.commands.options import BARS, folder_or_file, show
+from miner.commands.options import BARS, STDOUT, folder_or_file, show
 
 
 def rewrite_options(command: Any) -> Any:
@@ -108,10 +108,9 @@ def rewrite(as_json: bool, **options: Any) -> None:
       miner restore --run outputs/run --corpus hyper.txt --out book_again.txt
     """
     from miner.api.rewriting import rewrite as rewrite_corpus
-    from miner.runs.workplace import is_stream
 
     told = rewrite_corpus(progress=BARS, **options)
-    show(told.text, lambda: told.data, as_json=as_json, err=is_stream(options["out"]))
+    show(told.text, lambda: told.data, as_json=as_json, err=options["out"] == STDOUT)
 
 
 @click.command()
@@ -124,7 +123,6 @@ def restore(as_json: bool, **options: Any) -> None:
       miner restore --run outputs/run --corpus hyper.txt --out book_again.txt
     """
     from miner.api.rewriting import restore as restore_corpus
-    from miner.runs.workplace import is_stream
 
     told = restore_corpus(progress=BARS, **options)
-    show(told.text, lambda: told.data, as_json=as_json, err=is_stream(options["out"]))
+    show(told.text, lambda: told.data, as_json=as_json, err=options["out"] == STDOUT)

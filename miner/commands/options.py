@@ -38,10 +38,9 @@ seed_option = partial(click.option, "--seed", type=int, default=0, show_default=
 corpus_option = partial(click.option, "--corpus", "corpus", multiple=True, metavar="PATH")
 run_option = partial(click.option, "--run", type=folder_or_file)
 out_option = partial(click.option, "--out", type=folder_or_file, required=True)
+STDOUT = Path("/dev/stdout")
 # A file to write; `-` is standard output
-file_option = partial(
-    out_option, callback=lambda _, __, out: Path("/dev/stdout") if str(out) == "-" else out
-)
+file_option = partial(out_option, callback=lambda _, __, out: STDOUT if str(out) == "-" else out)
 resume_option = partial(click.option, "--resume", is_flag=True)
 overwrite_option = partial(click.option, "--overwrite", is_flag=True)
 json_option = partial(click.option, "--json", "as_json", is_flag=True)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from miner.commands import options as shared
-from miner.commands.options import BARS, folder_or_file, show
+from miner.commands.options import BARS, STDOUT, folder_or_file, show
 from miner.errors import need_extra
 
 EXPORTS = ("jsonl", "csv", "parquet", "txt", "json", "merges", "map")
@@ -230,14 +230,13 @@ def export(run: Path, form: Any, out: Path, overwrite: bool, policy: Any) -> Non
       miner export outputs/run --format merges --out merges.tsv --policy latest
     """
     from miner.api.mining import open_run
-    from miner.runs.workplace import is_stream
 
     exported = open_run(run, policy=policy).export(out, format=form, overwrite=overwrite)
     for note in exported.notes:
         BARS.note(note)
     said = ", ".join(f"{count:,} {name}" for name, count in exported.counts.items())
     told = f"{exported.units:,} units in {out}; decisions: {said or 'none'}"
-    click.echo(told, err=is_stream(out))
+    click.echo(told, err=out == STDOUT)
 
 
 @click.command()

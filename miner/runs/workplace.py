@@ -33,7 +33,7 @@ from typing import IO
 
 from polars.exceptions import PolarsError
 
-from miner.errors import RunError, say_reason
+from miner.errors import RunError, UsageError, say_reason
 from miner.runs.contents import describe_found, list_owned, read_contents, seal
 from miner.runs.decisions import ENDING, join_log
 from miner.runs.files import LOCK, open_plain, sync_file, sync_folder, take_lock, write_json
@@ -363,6 +363,8 @@ def check_output(out: Path, *, overwrite: bool) -> Path:
     if is_stream(out):
         return out
     out = follow_link(out)
+    if out.is_dir():
+        raise UsageError(f"{out} is a folder", cure="Name a file")
     if out.exists() and (not out.is_file() or not overwrite):
         cure = "Choose another --out"
         cure += ", or --overwrite to replace it" if out.is_file() else ""

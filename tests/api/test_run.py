@@ -319,7 +319,7 @@ def test_wrong_use_is_one_clear_error(run: miner.Run, tmp_path: Path) -> None:
         "300 is the least": [lambda: run.train_tokenizer(vocab_size=10)],
         "the policy is 'x'": [lambda: miner.open_run(run.folder, policy="x").units],  # type: ignore[arg-type]
         "no tokenizer is named": [lambda: miner.compare([], DEMO)],
-        "cannot be written": [lambda: run.plot_map().save(tmp_path)],
+        "is a folder": [lambda: run.plot_map().save(tmp_path)],
         "It must be": [lambda: run.export(tmp_path / "a", format="doc")],  # type: ignore[arg-type]
         "nothing to take apart": [lambda: run.decompose("")],
         "k is 0": [lambda: run.near("in the", 0)],

@@ -724,7 +724,8 @@ def test_wrong_use_has_its_code(tmp_path: Path, say: Say) -> None:
     path = write(tmp_path, "text\n")
     assert say().code == 2
     assert say(path, "--html", tmp_path).code == 2
-    assert say(path, "--html", tmp_path / "no" / "page.html").code == 2
+    before = path.read_bytes()
+    assert say(path, "--html", path).code == 3 and path.read_bytes() == before
     assert say(tmp_path / "nothing").code == 3
     assert say(path, "--tokenizer", tmp_path / "nothing").code == 3
     with pytest.raises(CorpusError):

@@ -18,7 +18,7 @@ from conftest import Recorder
 from manifests import make_manifest
 
 from miner.commands.main import commands
-from miner.errors import RunError, TokenizerError, UsageError
+from miner.errors import RunError, TokenizerError
 from miner.report.screen import measure_width
 from miner.tokenizer.comparing import Comparison, compare_tokenizers, summarize_comparison
 from miner.tokenizer.comparing.batches import choose_examples, make_batch
@@ -552,9 +552,10 @@ def test_the_command(tmp_path: Path) -> None:
     found = CliRunner().invoke(
         commands, [*asked, "--json", "--shape", "gpt2"], catch_exceptions=False
     )
-    nowhere = CliRunner().invoke(commands, [*asked, "--html", str(tmp_path / "no" / "page.html")])
+    (tmp_path / "mine.html").write_text("<p>mine</p>")
+    nowhere = CliRunner().invoke(commands, [*asked, "--html", str(tmp_path / "mine.html")])
     assert "bytes per token" in nowhere.stdout  # what was counted is not lost
-    assert isinstance(nowhere.exception, UsageError)
+    assert isinstance(nowhere.exception, RunError)
     record = json.loads(found.stdout)
     assert [entry["tokens"] for entry in record["tokenizers"]] == [10, 7]
     assert record["shape"]["bytes_per_token"] == 36_864
