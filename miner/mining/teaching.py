@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from miner.mining.features import Survey
+from miner.mining.features import CHUNK, Survey
 from miner.mining.ranker import LEAF, Forest
 
 TREES = 200
@@ -25,6 +25,10 @@ SHARE = 0.3  # of the features that a cut is chosen from
 OTHERS = 10_000  # runs that stand for all that nobody spoke of
 REFUSED = 0.5  # what all refused runs weigh, 1 being what all examples weigh
 STEPS = 12  # of Newton's method; it has come to rest after 8
+# Of nearness to examples: at .3 of 21 average precisions one was lower, by .001, and 17 higher,
+# by .008 on average (five lists, three languages, 50 to 500 examples); at 1 terms lose up to .06
+BY_NEARNESS = 0.3
+NEAREST, STEP = 5, 5  # vectors that are averaged, and of the others one in so many
 BY_TREES = 1.5  # of what the trees say beside opinions; 1 and 2 are as good in one of seven texts
 
 
@@ -40,13 +44,20 @@ class Lesson(NamedTuple):
 
 
 def learn_order(
-    survey: Survey, opinions: np.ndarray, wanted: np.ndarray, refused: np.ndarray, *, seed: int
+    survey: Survey,
+    opinions: np.ndarray,
+    wanted: np.ndarray,
+    refused: np.ndarray,
+    vectors: np.ndarray | None = None,
+    *,
+    seed: int,
 ) -> np.ndarray:
     """Return a number for each run, the higher the more it is like the wanted ones: float64.
 
     `opinions` float32 (runs, opinions): what else is thought of each, which is weighed by the
     examples too. `wanted` and `refused` bool (runs,). All other runs count as such that nobody
-    wants, though some are; they weigh as much as the wanted ones.
+    wants, though some are; they weigh as much as the wanted ones. `vectors` (runs, dim) of length
+    1: what lies near the wanted ones, and far from others, comes before.
     """
     random = np.random.default_rng(seed)
     rest = np.flatnonzero(~(wanted | refused))
@@ -65,7 +76,40 @@ def learn_order(
     for some, told in survey.walk():
         alike[some] = forest.vote(np.hstack([told, opinions[some]]))
     weighed = weigh_opinions(Lesson(opinions[rows], target, weight))
-    return BY_TREES * stand_out(alike) + stand_out(opinions @ weighed)
+    order = BY_TREES * stand_out(alike) + stand_out(opinions @ weighed)
+    if vectors is not None:
+        order += BY_NEARNESS * stand_out(measure_nearness(vectors, groups[0], rest[::STEP]))
+    return order
+
+
+def measure_nearness(vectors: np.ndarray, wanted: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return how much nearer each run lies to wanted ones than to others: float32 (runs,).
+
+    `vectors` (runs, dim) of length 1; `wanted` and `others`: rows of it. The mean cosine to the
+    `NEAREST` of each, of which none is the run itself.
+    """
+    near = _average_nearest(vectors, wanted)
+    near -= _average_nearest(vectors, others)
+    return near
+
+
+def _average_nearest(vectors: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return the mean cosine of each vector to its nearest among `rows`, itself left out."""
+    import faiss
+
+    if len(rows) == 0:
+        return np.zeros(len(vectors), np.float32)
+    among = np.asarray(vectors[rows], np.float32)
+    most = min(NEAREST + 1, len(rows))
+    found = np.zeros(len(vectors), np.float32)
+    for low in range(0, len(vectors), CHUNK):
+        some = np.asarray(vectors[low : low + CHUNK], np.float32)
+        cosines, places = faiss.knn(some, among, most, metric=faiss.METRIC_INNER_PRODUCT)
+        own = rows[places] == np.arange(low, low + len(some))[:, None]
+        cosines[own] = -np.inf  # and in its place the last one counts
+        kept = -np.sort(-cosines, axis=1)[:, : max(most - 1, 1)]
+        found[low : low + CHUNK] = np.where(np.isfinite(kept), kept, 0).mean(axis=1)
+    return found
 
 
 def stand_out(values: np.ndarray) -> np.ndarray:

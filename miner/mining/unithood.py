@@ -113,7 +113,8 @@ def judge_runs(
         score = np.interp(likeness, (0, ENOUGH, 1), (0, LEAST_SCORE, 1))
         opinions = likeness[:, None].astype(np.float32)
     if surveyed is not None and learns:
-        taught = learn_order(surveyed, opinions, given, refusals, seed=seed)
+        near = None if vectors is None else vectors[rows]
+        taught = learn_order(surveyed, opinions, given, refusals, near, seed=seed)
         score[np.argsort(taught, kind="stable")] = np.sort(score)
     elif wanted is not None and len(wanted):
         LOG.warning(

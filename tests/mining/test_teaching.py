@@ -13,6 +13,7 @@ from miner.mining.teaching import (
     Lesson,
     grow_forest,
     learn_order,
+    measure_nearness,
     stand_out,
     weigh_opinions,
 )
@@ -142,3 +143,19 @@ def test_runs_like_the_refused_sink_and_runs_like_the_wanted_rise() -> None:
     assert told[others].mean() < nothing[others].mean() - 0.1
     assert told[alike].mean() > nothing[alike].mean() + 0.1
     assert np.array_equal(order, learn_order(surveyed, opinions, wanted, refused, seed=0))
+
+
+def test_nearness_is_that_of_plain_cosines() -> None:
+    vectors = np.random.default_rng(3).normal(size=(400, 16)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    wanted, others = np.arange(0, 400, 20), np.arange(3, 400, 9)
+    found = measure_nearness(vectors, wanted, others)
+
+    def mean_of_nearest(row: int, rows: np.ndarray) -> float:
+        cosines = vectors[rows[rows != row]] @ vectors[row]
+        return float(np.sort(cosines)[-5:].mean())
+
+    plain = [mean_of_nearest(i, wanted) - mean_of_nearest(i, others) for i in range(400)]
+    assert found == pytest.approx(plain, abs=1e-5)
+    alone = measure_nearness(vectors, wanted[:1], others[:0])
+    assert alone[0] == 0 and alone[1:] == pytest.approx(vectors[1:] @ vectors[0], abs=1e-5)
