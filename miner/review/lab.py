@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from miner.errors import RunError, need_extra, say_reason
+from miner.errors import need_extra
 from miner.runs.decisions import Policy, name_log
-from miner.runs.files import make_plain_folder, replace_file
 from miner.runs.manifest import read_manifest
-from miner.runs.names import NOTEBOOK
 
 OVERRIDES = Path(__file__).parent / "static"  # holds labconfig/default_setting_overrides.json
 KEYS = """\
@@ -30,22 +32,47 @@ def open_lab(
 ) -> int:
     """Open the notebook of a run in JupyterLab, on this machine alone; back when it is closed.
 
-    Returns its exit code. MissingExtraError where the extra is not installed.
+    The notebook lies in a folder of its own, where server and kernels start too: nothing beside a
+    stranger's run is imported, and no settings that came with it are read. Returns its exit code.
+    MissingExtraError where the extra is not installed.
     """
     need_extra("review", "the review in Jupyter")
     read_manifest(run)
     if reviewer is not None:
         name_log(run, reviewer)  # says what is wrong with the name
-    notebook = write_notebook(run, reviewer, policy)
-    from jupyterlab.labapp import LabApp
+    with made_notebook(run, reviewer, policy) as notebook, chdir(notebook.parent):
+        from jupyterlab.labapp import LabApp
 
-    others = os.environ.get("JUPYTER_CONFIG_PATH")  # LabApp reads it, and asks about no news
-    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, [str(OVERRIDES), others]))
-    try:
-        LabApp.launch_instance(list_options(notebook, browser=browser, port=port))
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else int(end.code is not None)
+        try:
+            LabApp.launch_instance(list_options(notebook, browser=browser, port=port))
+        except SystemExit as end:
+            return end.code if isinstance(end.code, int) else int(end.code is not None)
     return 0
+
+
+@contextmanager
+def made_notebook(run: Path, reviewer: str | None, policy: Policy = "majority") -> Iterator[Path]:
+    """Yield a new notebook for a run, alone in a new folder, and what the server must know.
+
+    Both go at the end; a folder in which people saved something of theirs stays.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="miner-review-"))
+    notebook = folder / "review.ipynb"
+    text = json.dumps(make_notebook(str(run.resolve()), reviewer, policy), ensure_ascii=False)
+    notebook.write_text(text + "\n", encoding="utf-8")
+    before = {name: os.environ.get(name) for name in ("JUPYTER_CONFIG_PATH", "PYTHONSAFEPATH")}
+    paths = filter(None, [str(OVERRIDES), before["JUPYTER_CONFIG_PATH"]])
+    os.environ |= {"JUPYTER_CONFIG_PATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1"}
+    try:
+        yield notebook
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            os.environ |= {name: value} if value is not None else {}
+        notebook.unlink(missing_ok=True)
+        shutil.rmtree(folder / ".ipynb_checkpoints", ignore_errors=True)  # Jupyter's own
+        with suppress(OSError):  # what people saved there stays
+            folder.rmdir()
 
 
 def list_options(notebook: Path, *, browser: bool = True, port: int | None = None) -> list[str]:
@@ -66,24 +93,8 @@ def list_options(notebook: Path, *, browser: bool = True, port: int | None = Non
     return options if browser else [*options, "--no-browser"]
 
 
-def write_notebook(run: Path, reviewer: str | None, policy: Policy = "majority") -> Path:
-    """Return the notebook of a run, written anew: one that came with the run is not opened."""
-    place = run.absolute() / NOTEBOOK
-    try:
-        make_plain_folder(place.parent)
-        text = json.dumps(make_notebook("..", reviewer, policy), ensure_ascii=False, indent=1)
-        replace_file(place, (text + "\n").encode())
-    except OSError as error:
-        raise RunError(
-            f"the notebook cannot be written ({say_reason(error)})",
-            where=str(place),
-            cure="Check the permissions of the run folder",
-        ) from error
-    return place
-
-
 def make_notebook(run: str, reviewer: str | None, policy: Policy = "majority") -> dict[str, Any]:
-    """Return a notebook that reviews a run; `run` is told from where the notebook lies."""
+    """Return a notebook that reviews a run."""
     named = "" if reviewer is None else f", reviewer={reviewer!r}"
     named += "" if policy == "majority" else f", policy={policy!r}"
     code = (

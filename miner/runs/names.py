@@ -28,9 +28,9 @@ LAYERS = "layers"
 REVIEWED = "reviewed"
 CONTENTS = "miner-files.json"  # of every folder that miner writes
 UNFINISHED = "unfinished.json"  # in a folder that has not got its name yet
-NOTEBOOK, PLACES = "review/review.ipynb", "review/map.parquet"
+PLACES = "review/map.parquet"  # drawn when a run is reviewed
 KEPT = (DECISIONS, LAYERS)  # folders of a run that people write to
-AGAIN = (NOTEBOOK, PLACES)  # what reviewing makes anew
+AGAIN = (PLACES,)  # what reviewing makes anew
 
 # within stages
 READING = "reading.json"

@@ -15,7 +15,7 @@ from miner.errors import RunError, UsageError
 from miner.fields import read_fields
 from miner.fields.layers import Layer, write_layer
 from miner.review.board import Board, Query
-from miner.review.lab import make_notebook, open_lab, write_notebook
+from miner.review.lab import made_notebook, make_notebook, open_lab
 from miner.runs.decisions import Log, name_log
 from miner.runs.finished import open_finished
 
@@ -212,13 +212,18 @@ def test_the_map_places_the_refused_and_remembers_it(run: Path) -> None:
     assert (open_board(run).points().places == points.places).all()
 
 
-def test_the_notebook_is_written_anew_and_stores_no_output(run: Path) -> None:
-    place = write_notebook(run, "anna")
-    assert place == run / "review" / "review.ipynb"
-    assert "reviewer='anna'" in place.read_text(encoding="utf-8")
-    place.write_text("one that came with the run", encoding="utf-8")
-    write_notebook(run, "boris")
-    assert "reviewer='boris'" in place.read_text(encoding="utf-8")
+def test_the_notebook_lies_outside_of_the_run_and_goes(run: Path) -> None:
+    before = sorted(run.rglob("*"))
+    with made_notebook(run, "anna") as place:
+        assert [path.name for path in place.parent.iterdir()] == ["review.ipynb"]
+        assert not place.is_relative_to(run) and sorted(run.rglob("*")) == before
+        book = json.loads(place.read_text(encoding="utf-8"))
+        assert "reviewer='anna'" in book["cells"][0]["source"] and str(run) in str(book["cells"][0])
+    assert not place.parent.exists()
+    with made_notebook(run, "anna") as place:
+        (place.parent / "mine.ipynb").write_text("{}")
+    assert [path.name for path in place.parent.iterdir()] == ["mine.ipynb"]
+    shutil.rmtree(place.parent)
     assert make_notebook("..", None)["cells"][0]["outputs"] == []
 
 
@@ -235,7 +240,8 @@ def test_a_reviewer_who_cannot_be_is_told_before_the_lab_opens(run: Path) -> Non
 
 
 def test_the_policy_stands_in_the_notebook(run: Path) -> None:
-    book = json.loads(write_notebook(run, "anna", "latest").read_text())
+    with made_notebook(run, "anna", "latest") as place:
+        book = json.loads(place.read_text(encoding="utf-8"))
     assert "Review(RUN, reviewer='anna', policy='latest')" in book["cells"][0]["source"]
 
 

@@ -6,6 +6,7 @@ import contextlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -731,3 +732,49 @@ AT_ONCE = """key => {
   const mark = document.getElementById(before).querySelector('.mark')?.className;
   return [mark, grid.getAttribute('aria-activedescendant') !== before];
 }"""
+
+
+HOSTILE = "open({place!r}, 'a').write(__file__ + '\\n')\n"
+
+
+def test_nothing_that_came_with_a_run_is_executed(
+    demo: MinedDemo, tmp_path: Path, browser: Any
+) -> None:
+    """`miner review` inside a stranger's run, whose files have the names that Python looks for."""
+    run = Path(shutil.copytree(demo.folder, tmp_path / "run"))
+    executed = tmp_path / "executed"
+    names = ("miner/__init__", "anywidget", "jupyter_server_config", "jupyter_lab_config",
+             "jupyter_config", "ipython_config", "polars", "sitecustomize", "startup")  # fmt: skip
+    for name in names:
+        for folder in (run, run / "review"):
+            place = folder / f"{name}.py"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(HOSTILE.format(place=str(executed)))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    script = "import sys; from miner.commands.main import main; main(sys.argv[1:])"
+    asked = ["review", str(run), "--reviewer", "anna", "--no-browser", "--port", str(port)]
+    private = ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR")
+    environment = os.environ | {f"JUPYTER_{name}": str(tmp_path / name) for name in private}
+    environment |= {"IPYTHONDIR": str(tmp_path / "ipython"), "PYTHONPATH": str(ROOT)}
+    with (tmp_path / "told").open("w+") as told:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-c", script, *asked],
+            cwd=run, env=environment, stdout=told, stderr=told,
+        )  # fmt: skip
+        try:
+            seen = (tmp_path / "told").read_text
+            wait_until(lambda: "token=" in seen() or process.poll() is not None, "no address")
+            address = re.search(r"http://127\.0\.0\.1:\d+/lab\S*token=\w+", seen())
+            assert address, seen()
+            page = browser.new_page()
+            page.goto(address[0])
+            page.locator(".jp-CodeCell .cm-content").first.click()
+            page.keyboard.press("Shift+Enter")
+            page.wait_for_selector(".miner-review .row .count:not(:empty)", timeout=PATIENCE * 1000)
+            page.close()
+        finally:
+            process.terminate()
+            process.wait(PATIENCE)
+    assert not executed.exists(), executed.read_text()

@@ -12,7 +12,6 @@ from watched import MinedDemo
 
 from miner.commands.main import main
 from miner.errors import RunError
-from miner.review.lab import write_notebook
 from miner.runs.decisions import Log, name_log
 from miner.runs.files import make_plain_folder, open_plain, replace_file
 
@@ -87,15 +86,4 @@ def test_a_log_that_is_a_link_is_neither_read_nor_written(
         main(["export", str(run), "--out", str(tmp_path / "units.jsonl")])
     assert end.value.code == 3
     assert f"{path}" in capsys.readouterr().err
-    assert mine.read_text() == OWN
-
-
-def test_the_notebook_goes_through_no_link(run: Path, mine: Path, tmp_path: Path) -> None:
-    (run / "review").mkdir(exist_ok=True)
-    (run / "review" / "review.ipynb").symlink_to(mine)
-    write_notebook(run, "anna")
-    shutil.rmtree(run / "review")
-    (run / "review").symlink_to(tmp_path)
-    with pytest.raises(RunError, match="link to another place"):
-        write_notebook(run, "anna")
     assert mine.read_text() == OWN
