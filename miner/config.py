@@ -173,9 +173,11 @@ def check_type(name: str, value: Any) -> Any:
 
 def _check_pattern(name: str, pattern: str) -> None:
     """Refuse what is no regular expression, or one that matches nothing at all."""
+    import regex  # here, as few commands need it
+
     try:
-        empty = re.compile(pattern).fullmatch("") is not None
-    except (re.error, OverflowError, RecursionError) as error:
+        empty = regex.compile(pattern).fullmatch("", timeout=1) is not None
+    except (regex.error, OverflowError, RecursionError, TimeoutError) as error:
         raise ConfigError(
             f"{pattern!r} is no regular expression: {error}",
             where=f"pattern {name}",

@@ -35,7 +35,8 @@ def open_encoder(run: Path, *, device: str = "cpu") -> tuple[Encoder, bool]:
             where=str(place),
             cure="Copy the whole run folder, or mine again",
         ) from error
-    return load_encoder(place / ENCODER if trained else name, device=device), trained
+    found = load_encoder(place / ENCODER if trained else name, device=device, fetch=False)
+    return found, trained
 
 
 def embed_units(

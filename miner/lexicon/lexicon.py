@@ -325,7 +325,7 @@ class Lexicon:
         if layer.encoder is not None:
             encoder = self.encoder
             if layer.encoder != "run":
-                encoder = load_encoder(layer.encoder, device=self.device)
+                encoder = load_encoder(layer.encoder, device=self.device, fetch=False)
             query = self.vector(text) if layer.encoder == "run" else encoder.encode([text])[0]
             if len(query) != rows.shape[1]:
                 widths = f"gives {len(query)} columns, and its vectors have {rows.shape[1]}"

@@ -22,6 +22,7 @@ from miner.mining.settling import Verdict
 from miner.mining.spelling import list_keys, list_parts, spell_runs
 from miner.mining.vocabulary import SPACE_MARK, build_ranks, join_pieces, rank_merges, split_unit
 from miner.text import pretokenization as kernel
+from miner.text.patterns import list_patterns
 from miner.text.pretokens import Atoms
 from miner.text.profiles import Profile
 from miner.text.recut import Cutter, Recut, normalize
@@ -289,8 +290,8 @@ def spell_atoms(atoms: Atoms, patterns: Mapping[str, str]) -> pl.Series:
     """
     table = atoms.table
     told = np.zeros(table.height, bool)
-    for pattern in map(re.compile, patterns.values()):
-        told |= np.array([pattern.fullmatch(form) is not None for form in table["surface"]], bool)
+    for pattern in list_patterns(patterns):
+        told |= np.array(pattern.match_all(table["surface"]), bool)
     spelling = pl.when(pl.Series(told)).then("surface").otherwise("text")
     return table.select(spelling.alias("text"))["text"]
 

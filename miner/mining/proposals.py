@@ -5,7 +5,6 @@ Runs are judged, settled and put into one table with the atoms that must stay wh
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -19,6 +18,7 @@ from miner.mining.settling import Objective, Verdict, settle_runs
 from miner.mining.spelling import spell_runs
 from miner.mining.syntax import find_glue, find_torn, find_values
 from miner.mining.unithood import LEAST_SCORE, judge_runs
+from miner.text.patterns import list_patterns
 from miner.text.pretokens import Atoms
 
 LINK_ATOMS = 3
@@ -197,10 +197,9 @@ def _expect_score(runs: pl.DataFrame, compounds: pl.DataFrame) -> pl.Series:
 def _match_patterns(atoms: pl.DataFrame, patterns: Mapping[str, str]) -> pl.DataFrame:
     """Return the atoms that a pattern matches whole; its name is their kind if it is one."""
     found = [atoms.clear()]
-    for name, pattern in patterns.items():
-        expression = re.compile(pattern)
-        matches = [expression.fullmatch(text) is not None for text in atoms["surface"]]
-        kind = name if name in WHOLE.values() else "atom"
+    for pattern in list_patterns(patterns):
+        matches = pattern.match_all(atoms["surface"])
+        kind = pattern.name if pattern.name in WHOLE.values() else "atom"
         found.append(
             atoms.filter(pl.Series(matches, dtype=pl.Boolean)).with_columns(kind=pl.lit(kind))
         )

@@ -16,8 +16,9 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from miner.mining.features import CHUNK, Survey
+from miner.mining.features import Survey
 from miner.mining.ranker import LEAF, Forest
+from miner.vectors.neighbors import average_nearest
 
 TREES = 200
 FEWEST = 5  # examples in a leaf; with 3 fifty examples teach less, and hundreds as much
@@ -88,28 +89,7 @@ def measure_nearness(vectors: np.ndarray, wanted: np.ndarray, others: np.ndarray
     `vectors` (runs, dim) of length 1; `wanted` and `others`: rows of it. The mean cosine to the
     `NEAREST` of each, of which none is the run itself.
     """
-    near = _average_nearest(vectors, wanted)
-    near -= _average_nearest(vectors, others)
-    return near
-
-
-def _average_nearest(vectors: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Return the mean cosine of each vector to its nearest among `rows`, itself left out."""
-    import faiss
-
-    if len(rows) == 0:
-        return np.zeros(len(vectors), np.float32)
-    among = np.asarray(vectors[rows], np.float32)
-    most = min(NEAREST + 1, len(rows))
-    found = np.zeros(len(vectors), np.float32)
-    for low in range(0, len(vectors), CHUNK):
-        some = np.asarray(vectors[low : low + CHUNK], np.float32)
-        cosines, places = faiss.knn(some, among, most, metric=faiss.METRIC_INNER_PRODUCT)
-        own = rows[places] == np.arange(low, low + len(some))[:, None]
-        cosines[own] = -np.inf  # and in its place the last one counts
-        kept = -np.sort(-cosines, axis=1)[:, : max(most - 1, 1)]
-        found[low : low + CHUNK] = np.where(np.isfinite(kept), kept, 0).mean(axis=1)
-    return found
+    return average_nearest(vectors, wanted, NEAREST) - average_nearest(vectors, others, NEAREST)
 
 
 def stand_out(values: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from miner.corpus.tensors import Tensor, list_tensors
 from miner.errors import ModelError, need_extra, say_reason
+from miner.runs.files import check_plain
 
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 DANGEROUS = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")  # can run code when they are opened
@@ -66,6 +67,7 @@ class Plan:
 
 def open_model(folder: Path) -> ModelFolder:
     """Return what a folder holds; ModelError where it is not whole, or cannot be opened safely."""
+    check_plain(folder)
     config = read_json(folder / CONFIG, cure="Name the folder of a Hugging Face model")
     files = find_weights(folder)
     plan = plan_tables(folder)

@@ -87,6 +87,22 @@ def open_plain(path: Path, *, append: bool = False) -> IO[bytes]:
     return os.fdopen(descriptor, "ab" if append else "rb")
 
 
+def check_plain(folder: Path, *, below: bool = False) -> None:
+    """RunError where a pipe, a device or a socket lies in a folder: to read it might never end.
+
+    A link to a file is as good as one. `below`: in the folders in it too.
+    """
+    for path in folder.rglob("*") if below else folder.glob("*"):
+        try:
+            mode = path.stat().st_mode
+        except OSError:  # a link that leads nowhere; who needs the file says so
+            continue
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise RunError(
+                "is no plain file", where=str(path), cure="Remove it, or copy the folder anew"
+            )
+
+
 def make_plain_folder(path: Path) -> None:
     """Make a folder where there is none; OSError where its name is a link to another place."""
     if path.is_symlink():

@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args
 from miner.config import MineConfig
 from miner.corpus import Skipped
 from miner.errors import RunError
+from miner.runs.files import check_plain
 from miner.runs.names import CONFIG, MANIFEST
 from miner.runs.store import Cost
 from miner.text.profiles import PROFILES
@@ -111,6 +112,7 @@ class Manifest:
 def read_manifest(run: Path) -> Manifest:
     """Return the manifest of a run; RunError where there is none, or one of something else."""
     place = run / MANIFEST
+    check_plain(run, below=True)
     try:
         content = json.loads(place.read_text(encoding="utf-8"))
         if _is_other_format(content):

@@ -8,7 +8,6 @@ says that white space stands before the atom, so a run of keys spells its canoni
 from __future__ import annotations
 
 import os
-import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,7 +23,8 @@ import polars as pl
 from miner.corpus import Chunk
 from miner.text import pretokenization as kernel
 from miner.text.abbreviations import find_abbreviations, join_periods
-from miner.text.profiles import FORMULAS, MARKER, NODE, Profile, fold
+from miner.text.patterns import Pattern, list_patterns
+from miner.text.profiles import FORMULAS, JOINED, MARKER, NODE, Profile, fold
 from miner.text.tables import ATOMS, checked
 from miner.text.unicode import (
     CLASS,
@@ -167,7 +167,7 @@ def cut_chunks(
     `patterns` name regular expressions whose matches are one atom each.
     """
     interner = _intern_bytes() if profile.name == "bytes" else Interner()
-    expressions = [re.compile(pattern) for pattern in patterns.values()]
+    expressions = list_patterns(patterns)
     documents, widths = _write_keys(chunks, folder, interner, expressions, profile=profile)
     return _settle_numbers(folder, documents, widths, interner, profile=profile)
 
@@ -176,7 +176,7 @@ def _write_keys(
     chunks: Iterable[Chunk],
     folder: Path,
     interner: Interner,
-    expressions: list[re.Pattern[str]],
+    expressions: Sequence[Pattern],
     *,
     profile: Profile,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -246,7 +246,7 @@ def _cut_bytes(chunk: Chunk) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return keys.astype(np.uint32), np.zeros(len(keys), np.uint8), first
 
 
-def find_spans(chunk: Chunk, expressions: list[re.Pattern[str]]) -> np.ndarray:
+def find_spans(chunk: Chunk, expressions: Sequence[Pattern]) -> np.ndarray:
     """Return the bytes (n, 2) that the user's patterns match, in order, none overlapping.
 
     The leftmost match wins, then the longest. A document is searched by itself.
@@ -260,10 +260,10 @@ def find_spans(chunk: Chunk, expressions: list[re.Pattern[str]]) -> np.ndarray:
 
 
 def _match_bytes(
-    text: str, offset: int, expressions: list[re.Pattern[str]]
+    text: str, offset: int, expressions: Sequence[Pattern]
 ) -> Iterator[tuple[int, int]]:
     """Yield the bytes of the matches in a document that starts at byte `offset`."""
-    found = [match.span() for expression in expressions for match in expression.finditer(text)]
+    found = [span for expression in expressions for span in expression.find(text)]
     last = 0
     for start, end in sorted(found, key=lambda span: (span[0], -span[1])):
         if last <= start < end:
@@ -383,7 +383,7 @@ def _find_cased(forms: Interner) -> np.ndarray:
     kernel.find_words(forms.pool, forms.offsets, _letters(forms), letters)
     odd = np.flatnonzero(~letters[1:])
     texts = forms.column(odd + 1).to_frame("form")
-    ways = [_is_like(pl.col("form"), ways) for ways in (MARKER, NODE, *FORMULAS)]
+    ways = [_is_like(pl.col("form"), ways) for ways in (MARKER, NODE, JOINED, *FORMULAS)]
     return odd[texts.select(pl.any_horizontal(ways)).to_series().to_numpy()]
 
 

@@ -72,11 +72,12 @@ class Profile:
 # by Python's and by Rust's library.
 MARKER = (r"^_+\p{Lu}[\p{Lu}\d_]*_$",)
 # Two capitals in a row, or a colon, with digits: `VXS_ΔC1:R8K`; a variable `A_1` is a word
+JOINED = (r"^[^/]+:[^/]+$",)  # a colon stands inside where capitals say so
 NODE = (r"^\p{Lu}[\p{Lu}\d_:]+$", r"\d", "[_:]", r"\p{Lu}{2}|:")
 SCRIPTS = "\u2080-\u208e\u2070¹²³\u2074-\u2079"  # digits and signs below and above the line
 _GREEK, _NUMBER = "[\\p{Greek}\U0001d400-\U0001d7cb]", "[\\d\\p{No}]"
 FORMULAS = ((f"^{_GREEK}{_NUMBER}+$",), (r"^\p{L}∞$",), (r"^\p{Lu}", f"[{SCRIPTS}]"))
-MAY_BE_CASED = f"[∞_{SCRIPTS}]|{_GREEK}{_NUMBER}"  # a text without this holds none of them
+MAY_BE_CASED = rf"[∞_{SCRIPTS}]|{_GREEK}{_NUMBER}|\S:\S"  # a text without this holds none of them
 
 
 def is_cased(atom: str) -> bool:
@@ -85,7 +86,8 @@ def is_cased(atom: str) -> bool:
     >>> [is_cased(atom) for atom in ("H₂O", "x²", "A_1", "_THRESHOLD_")]
     [True, False, False, True]
     """
-    return any(all(regex.search(way, atom) for way in ways) for ways in (MARKER, NODE, *FORMULAS))
+    ways = MARKER, NODE, JOINED, *FORMULAS
+    return any(all(regex.search(part, atom) for part in way) for way in ways)
 
 
 def fold(text: str, *, case: bool, trim: bool = True) -> str:

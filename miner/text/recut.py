@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -16,6 +15,7 @@ from numba import njit
 from miner.corpus import Chunk
 from miner.text import pretokenization as kernel
 from miner.text.abbreviations import join_periods, list_dots
+from miner.text.patterns import list_patterns
 from miner.text.pretokens import Atoms, Interner, cut_text, find_spans
 from miner.text.profiles import MAY_BE_CASED, Profile, fold, is_cased
 
@@ -99,8 +99,7 @@ def recut_chunk(
 ) -> Recut:
     """Return the documents of a chunk, one right behind the other, cut again."""
     interner = Interner.small() if len(chunk.buffer) < SHORT else Interner()
-    expressions = [re.compile(pattern) for pattern in patterns.values()]
-    spans = find_spans(chunk, expressions)
+    spans = find_spans(chunk, list_patterns(patterns))
     keys, flags, first = cut_text(chunk, interner, spans, profile=profile)
     first = np.append(first, len(keys))
     if abbreviations:

@@ -70,8 +70,12 @@ def check_encoder(name: str | Path) -> None:
         need_extra("encoders", f"encoder {name}")
 
 
-def load_encoder(name: str | Path, *, device: str = "auto", precision: str = "auto") -> Encoder:
+def load_encoder(
+    name: str | Path, *, device: str = "auto", precision: str = "auto", fetch: bool = True
+) -> Encoder:
     """Load any sentence-transformers model by name or folder.
+
+    Without `fetch` what is not on this machine is not fetched, as where a stranger's run names it.
 
     Weights come from safetensors alone, and no code of the model's own is run. Raises
     `EncoderError` where the model is not there, not whole, not safe or does not fit the device.
@@ -81,7 +85,7 @@ def load_encoder(name: str | Path, *, device: str = "auto", precision: str = "au
     if device == "cuda":
         need_extra("encoders", "--device cuda")
         _choose_device(device)
-    folder = _find_folder(str(name))
+    folder = _find_folder(str(name), fetch=fetch)
     static = load_static_encoder(folder)
     if static is not None:
         return static
@@ -365,7 +369,7 @@ def _torch_type(precision: str) -> torch.dtype:
 # ---------------------------------------------------------------- folders
 
 
-def _find_folder(name: str) -> Path:
+def _find_folder(name: str, *, fetch: bool) -> Path:
     """Return the local folder of a model, fetched by its name where it is not one."""
     folder = Path(name)
     if folder.is_dir():
@@ -375,8 +379,16 @@ def _find_folder(name: str) -> Path:
 
     repository = name if "/" in name else f"sentence-transformers/{name}"
     try:
-        return Path(snapshot_download(repository, ignore_patterns=list(_UNSAFE)))
+        return Path(
+            snapshot_download(repository, ignore_patterns=list(_UNSAFE), local_files_only=not fetch)
+        )
     except (OSError, ValueError) as error:
+        if not fetch:
+            raise EncoderError(
+                "it is not on this machine, and what a run names is never fetched",
+                where=f"encoder {name}",
+                cure=f"If you trust it, fetch it: hf download {repository}",
+            ) from error
         raise EncoderError(
             "no folder of that name, and no model of that name could be fetched",
             where=f"encoder {name}",

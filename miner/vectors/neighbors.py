@@ -335,3 +335,28 @@ def _tabulate(asked: np.ndarray, found: np.ndarray, cosines: np.ndarray) -> pl.D
         }
     )
     return table.cast(pl.Schema(NEIGHBORS))
+
+
+def average_nearest(vectors: np.ndarray, rows: np.ndarray, nearest: int) -> np.ndarray:
+    """Return the mean cosine of each vector to its `nearest` among some: float32 (vectors,).
+
+    `vectors` (vectors, dim) of length 1, left on disk if they are; `rows`: which are searched. No
+    vector is its own neighbour; 0 where there is none.
+    """
+    import faiss
+
+    found = np.zeros(len(vectors), np.float32)
+    if len(rows) == 0:
+        return found
+    among = np.asarray(vectors[rows], np.float32)
+    most = min(nearest + 1, len(rows))
+    for low in range(0, len(vectors), QUERIES_AT_ONCE):
+        some = np.asarray(vectors[low : low + QUERIES_AT_ONCE], np.float32)
+        cosines, places = faiss.knn(some, among, most, metric=faiss.METRIC_INNER_PRODUCT)
+        own = rows[places] == np.arange(low, low + len(some))[:, None]
+        cosines[own] = -np.inf  # and the one that is too many comes in its place
+        kept = -np.sort(-cosines, axis=1)[:, : min(nearest, most)]
+        counted = np.isfinite(kept)
+        sums = np.where(counted, kept, 0).sum(axis=1)
+        found[low : low + len(some)] = sums / np.maximum(counted.sum(axis=1), 1)
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 from pathlib import Path
@@ -87,3 +88,55 @@ def test_a_log_that_is_a_link_is_neither_read_nor_written(
     assert end.value.code == 3
     assert f"{path}" in capsys.readouterr().err
     assert mine.read_text() == OWN
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "proposals.parquet", "1_atoms/atoms.parquet"])
+def test_a_pipe_in_a_run_is_one_line_and_no_waiting(
+    run: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run / name).unlink()
+    os.mkfifo(run / name)
+    for words in (["explain", str(run), "a b"], ["lookup", str(run), "a"], ["report", str(run)]):
+        with pytest.raises(SystemExit) as end:
+            main(words)
+        told = capsys.readouterr().err
+        assert end.value.code == 3 and f"{name}: is no plain file" in told
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors"])
+def test_a_pipe_in_a_model_is_one_line_and_no_waiting(
+    run: Path, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    (model / name).unlink(missing_ok=True)
+    os.mkfifo(model / name)
+    with pytest.raises(SystemExit) as end:
+        main(["adopt", str(model), "--run", str(run), "--out", str(tmp_path / "out")])
+    told = capsys.readouterr().err
+    assert end.value.code in (2, 3) and ("no plain file" in told or "pip install" in told)
+
+
+def test_a_run_does_not_say_what_is_fetched(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It names a model of a hub: nothing is asked there, and the way to fetch it is told."""
+    hub = pytest.importorskip("huggingface_hub")
+    asked = []
+
+    def note(*names: str, **options: object) -> str:
+        asked.append((names, options))
+        raise OSError("not here")
+
+    monkeypatch.setattr(hub, "snapshot_download", note)
+    place = run / "4_vectors" / "encoder.json"
+    about = json.loads(place.read_text())
+    place.write_text(json.dumps(about | {"encoder": "stranger/model", "adds_up": False}))
+    with pytest.raises(SystemExit) as end:
+        main(["fields", str(run)])
+    told = capsys.readouterr().err
+    assert end.value.code in (2, 3)
+    if asked:
+        assert all(options["local_files_only"] for _, options in asked)
+        assert "hf download stranger/model" in told and "never fetched" in told

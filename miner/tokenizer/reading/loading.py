@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from miner.errors import TokenizerError, need_extra, say_reason
+from miner.runs.files import check_plain
 
 TOKENIZER_JSON = "tokenizer.json"
 MODEL_NAMES = ("tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "sentencepiece.model")
@@ -165,6 +166,7 @@ def load_tokenizer(path: str | os.PathLike[str]) -> LoadedTokenizer:
 
 def _load_folder(folder: Path) -> LoadedTokenizer:
     """Return the tokenizer of a folder, with what its other files tell."""
+    check_plain(folder)
     about: dict[str, Any] = {
         "config": _read_object(folder / CONFIG),
         "card": _read_object(folder / "miner.json"),
