@@ -1,5 +1,26 @@
-"""`python -m miner` is `miner`."""
+"""`python -m miner` is `miner`; a signal in the first second is told too."""
 
-from miner.commands.main import main
+import os
+import signal
+import sys
 
-main()
+
+def run() -> None:
+    """Run the command line; until it is there, a signal ends the process with one line."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _leave)
+    from miner.commands.main import main
+
+    main()
+
+
+def _leave(number: int, frame: object) -> None:
+    del number, frame
+    sys.stderr.write("stopped before anything was done\n")
+    sys.stderr.flush()
+    os._exit(130)
+
+
+if __name__ == "__main__":
+    run()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import io
 import logging
+import os
 import signal
 import sys
+from contextlib import suppress
+from functools import partial
 from types import FrameType
 from typing import NoReturn
 
@@ -66,9 +70,13 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         if isinstance(stream, io.TextIOWrapper):  # a terminal that knows no ⟁ shows \\u27c1
             stream.reconfigure(errors="backslashreplace")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
-    signal.signal(signal.SIGTERM, _stop)
+    words = sys.argv[1:] if arguments is None else arguments
+    if arguments is None:  # a process of its own
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), partial(_stop, words))
     try:
-        code = commands.main(arguments, prog_name="miner", standalone_mode=False)
+        code = commands.main(words, prog_name="miner", standalone_mode=False)
     except MinerError as error:
         click.echo(f"error: {error.as_command()}", err=True)
         sys.exit(error.exit_code)
@@ -76,11 +84,31 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         error.show()
         sys.exit(WRONG_USE)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("stopped; `miner mine --resume` goes on where it was cut off", err=True)
+        click.echo(_say_stopped(words), err=True)
         sys.exit(STOPPED)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _stop(number: int, frame: FrameType | None) -> None:
+def _say_stopped(words: list[str]) -> str:
+    """Return how a command that was stopped is gone on with."""
+    command = next((commands.commands[word] for word in words if word in commands.commands), None)
+    if command is not None and any(option.name == "resume" for option in command.params):
+        return "stopped; the same command with --resume goes on where it was cut off"
+    return "stopped; what was there is as it was"
+
+
+def _stop(words: list[str], number: int, frame: FrameType | None) -> NoReturn:
+    """Leave at once, as a kill would, but for what nobody goes on with.
+
+    An exception that comes while compiled code hands its results over crashes the process; and
+    what a kill leaves is whole anyway.
+    """
     del number, frame
-    raise KeyboardInterrupt
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    with suppress(Exception):  # the terminal may be gone, or in the middle of a line
+        click.echo("\n" * sys.stderr.isatty() + _say_stopped(words), err=True)
+    with suppress(BaseException):
+        atexit._run_exitfuncs()  # temporary folders, and drafts that nobody goes on with
+    os._exit(STOPPED)

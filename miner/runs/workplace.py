@@ -17,6 +17,7 @@ or undone where the new folder is not there.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import errno
 import json
@@ -167,7 +168,8 @@ def open_folder(out: Path, *, kind: str, overwrite: bool, listed: bool = False) 
         draft.mkdir()
         write_json(draft / UNFINISHED, {"kind": kind})
         try:
-            yield draft
+            with _abandoned_at_exit(place):
+                yield draft
             if not listed:
                 seal(draft, kind)
             publish(place, out)
@@ -175,6 +177,21 @@ def open_folder(out: Path, *, kind: str, overwrite: bool, listed: bool = False) 
             if draft.exists() and (draft / UNFINISHED).exists():
                 discard(place, draft)
             raise
+
+
+@contextmanager
+def _abandoned_at_exit(place: Path) -> Iterator[None]:
+    """Remove the draft where the process leaves in the middle, as at Ctrl-C."""
+
+    def abandon() -> None:
+        discard(place, place / DRAFT)
+        _leave(place)
+
+    atexit.register(abandon)
+    try:
+        yield
+    finally:
+        atexit.unregister(abandon)
 
 
 def check_target(out: Path, *, kind: str, overwrite: bool) -> None:
@@ -337,7 +354,7 @@ def open_output(out: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
         draft = place / DRAFT
         discard(place, draft)
         try:
-            with draft.open("xb") as handle:
+            with _abandoned_at_exit(place), draft.open("xb") as handle:
                 yield handle
             finish_file(draft, out)
         except BaseException:
