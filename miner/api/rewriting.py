@@ -41,7 +41,7 @@ def rewrite(
     same for texts in memory.
 
     Args:
-        corpus: a text file, packed or not.
+        corpus: a text file, packed or not; a folder or a glob keeps its tree.
         out: the file to write; it appears when it is whole.
         run: whose units stand in their glued form; or `dictionary`.
         dictionary: a file of texts and signs.

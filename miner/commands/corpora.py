@@ -26,9 +26,12 @@ def rewrite_options(command: Any) -> Any:
             "--corpus",
             required=True,
             metavar="IN",
-            help="A text file, also packed (.gz .zst .xz); lines of JSON for restore.",
+            help="A text file, also packed (.gz .zst .xz); lines of JSON for restore. A folder or a "
+            "quoted glob keeps its tree: OUT is a folder then.",
         ),
-        shared.file_option(metavar="OUT", help="The file to write; - is standard output."),
+        shared.file_option(
+            metavar="OUT", help="The file or folder to write; - is standard output."
+        ),
         click.option(
             "--format",
             type=click.Choice(("txt", "jsonl", "pairs")),

@@ -38,6 +38,9 @@ def is_bytes(form: Form) -> bool:
     return form in BYTE_FORMS
 
 
+BESIDE = ("miner-files.json", ".hyperword.json")  # what miner says of texts, beside them
+
+
 def find_sources(paths: Sequence[str], *, as_bytes: bool = False) -> tuple[Source, ...]:
     """The files that the paths name, each once, in the order of the paths, folders sorted.
 
@@ -132,7 +135,8 @@ def _list_files(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Pat
             cure="Remove the link, or name the files themselves",
         )
     for child in sorted(folder.iterdir()):
-        mode = 0 if child.name.startswith(".") else child.stat().st_mode
+        ignored = child.name.startswith(".") or child.name.endswith(BESIDE)
+        mode = 0 if ignored else child.stat().st_mode
         if stat.S_ISDIR(mode):
             yield from _list_files(child, above | {identity})
         elif stat.S_ISREG(mode):

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from miner.corpus import find_sources
 from miner.errors import UsageError
 from miner.progress import SILENT, Progress
 from miner.rewriting.entries import Entry, make_plan, number_signs
 from miner.rewriting.patterns import Pattern
+from miner.rewriting.provenance import check_provenance
 from miner.rewriting.reading import KINDS, Style, read_dictionary, read_run
 from miner.rewriting.streaming import Done, Form, Job, run_job
+from miner.rewriting.trees import run_tree
 from miner.runs.decisions import Policy
 from miner.runs.workplace import is_stream
 
@@ -72,7 +75,22 @@ def open_job(config: RewriteConfig, *, back: bool, progress: Progress = SILENT) 
         "back": back,
     }
     numbers = number_signs(entries, patterns)
-    return Job(config.corpus, config.out, plan, config.form, back, key, patterns, numbers)
+    how = {"entries": key["entries"], "form": config.form, "options": list_options(config)}
+    if back:
+        check_provenance(Path(config.corpus), how, progress)
+    return Job(config.corpus, config.out, plan, config.form, back, key, patterns, numbers, how)
+
+
+def list_options(config: RewriteConfig) -> str:
+    """Return the options of a command that decide what a sign means, as one types them."""
+    told = [f"--run {config.run}" if config.run else f"--dictionary {config.dictionary}"]
+    told += ["--any-case"] * config.any_case
+    told += [f"--inflect {config.inflect}"] if config.inflect else []
+    told += [f"--style {config.style}"] if config.style != "glued" else []
+    told += [f"--alphabet {shlex.quote(config.alphabet)}"] if config.alphabet else []
+    told += ["--markers"] * config.markers + ["--links"] * config.links
+    told += [f"--format {config.form}"] if config.form != "txt" else []
+    return " ".join(told)
 
 
 def read_entries(config: RewriteConfig, progress: Progress) -> tuple[list[Entry], list[Pattern]]:
@@ -106,12 +124,19 @@ def hash_entries(entries: list[Entry], patterns: list[Pattern]) -> str:
 
 def rewrite_corpus(config: RewriteConfig, *, progress: Progress = SILENT, **how: Any) -> Done:
     """Write a corpus as hyperword text."""
-    return run_job(open_job(config, back=False, progress=progress), progress=progress, **how)
+    return _run(open_job(config, back=False, progress=progress), progress=progress, **how)
 
 
 def restore_corpus(config: RewriteConfig, *, progress: Progress = SILENT, **how: Any) -> Done:
     """Write hyperword text as it was, with the options that it was written with."""
-    return run_job(open_job(config, back=True, progress=progress), progress=progress, **how)
+    return _run(open_job(config, back=True, progress=progress), progress=progress, **how)
+
+
+def _run(job: Job, **how: Any) -> Done:
+    sources = find_sources([job.source], as_bytes=True)
+    if len(sources) > 1 or Path(job.source).is_dir():
+        return run_tree(job, sources, **how)
+    return run_job(job, source=sources[0], **how)
 
 
 def describe_done(done: Done, config: RewriteConfig, *, back: bool) -> str:
@@ -119,15 +144,7 @@ def describe_done(done: Done, config: RewriteConfig, *, back: bool) -> str:
     size = f"{done.read / 1e6:,.1f} MB -> {done.written / 1e6:,.1f} MB in {config.out}"
     if back or is_stream(config.out):
         return size
-    how = f"--run {config.run}" if config.run else f"--dictionary {config.dictionary}"
-    case = " --any-case" if config.any_case else ""
-    case += f" --inflect {config.inflect}" if config.inflect else ""
-    case += f" --style {config.style}" if config.style != "glued" else ""
-    case += f" --alphabet {shlex.quote(config.alphabet)}" if config.alphabet else ""
-    case += " --markers" if config.markers else ""
-    links = " --links" if config.links else ""
-    form = "" if config.form == "txt" else f" --format {config.form}"
-    command = f"miner restore {how}{case}{links}{form} --corpus {config.out} --out FILE"
+    command = f"miner restore {list_options(config)} --corpus {config.out} --out OUT"
     return "\n".join(
         [
             size,

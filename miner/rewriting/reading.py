@@ -84,7 +84,7 @@ def read_run(
         mark = f" {marks[token]}" if token in marks else ""
         able = 0
         for text in dict.fromkeys(texts):
-            sign = ("".join(text.split()) if style == "glued" else signs.get(rank, text)) + mark
+            sign = (glue_words(text) if style == "glued" else signs.get(rank, text)) + mark
             formed = style != "glued" and sign in taken
             if not can_stand(text, sign) or (style != "glued" and rank not in signs):
                 continue
@@ -95,6 +95,15 @@ def read_run(
                 taken.add(sign)
         bare += not able
     return check_entries(entries.values(), where=str(run)), bare
+
+
+def glue_words(text: str) -> str:
+    """Return a text with its words written as one; a space beside a sign stays.
+
+    >>> glue_words("→ вода и жар"), glue_words("in order to")
+    ('→ водаижар', 'inorderto')
+    """
+    return regex.sub(r"(?<=\w)\s+(?=\w)", "", text)
 
 
 def _draw_signs(finished: Finished, units: pl.DataFrame, alphabet: str | None) -> dict[int, str]:

@@ -26,6 +26,7 @@ from miner.errors import CorpusError, RunError, UsageError
 from miner.progress import SILENT, Advance, Progress
 from miner.rewriting.kernel import LITERAL, Plan, restore_lines, rewrite_lines
 from miner.rewriting.patterns import Pattern, find_spans
+from miner.rewriting.provenance import check_provenance_place, write_provenance
 from miner.runs.files import open_plain, replace_file
 from miner.runs.workplace import (
     DRAFT,
@@ -79,6 +80,7 @@ class Job:
     key: dict[str, Any] = field(default_factory=dict)
     patterns: Sequence[Pattern] = ()
     numbers: dict[bytes, int] = field(default_factory=dict)  # of the signs of patterns
+    how: dict[str, Any] = field(default_factory=dict)  # what is said beside the text
 
 
 def run_job(
@@ -88,49 +90,55 @@ def run_job(
     overwrite: bool = False,
     progress: Progress = SILENT,
     threads: int | None = None,
+    source: Source | None = None,
 ) -> Done:
     """Read a file, rewrite or restore it, and write another, which appears when it is whole.
 
     A pipe or a device is written to as it stands, and cannot be gone on with.
     """
-    source = find_sources([job.source], as_bytes=True)[0]
+    if source is None:
+        (source,) = find_sources([job.source], as_bytes=True)
     out = check_output(job.out, overwrite=overwrite)
     if is_stream(out):
         if resume:
             raise UsageError(f"{out} cannot be gone on with", cure="Leave --resume away")
         with told_simply(out), open_stream(out) as target:
-            return _write_all(job, source, target, Read(), None, progress, threads)
+            return write_all(job, source, target, Begun(), None, progress, threads)
+    if not job.back:
+        check_provenance_place(out)
     with open_workplace(out) as place:
         draft, journal = place / DRAFT, place / JOURNAL
-        begun = _read_journal(journal, draft, job.key, out) if resume else Read()
+        begun = _read_journal(journal, draft, job.key, out) if resume else Begun()
         if not begun.done.read:
             discard(place, draft)
             journal.unlink(missing_ok=True)
         try:
             with draft.open("r+b" if begun.done.read else "xb") as target:
-                done = _write_all(job, source, target, begun, journal, progress, threads)
+                done = write_all(job, source, target, begun, journal, progress, threads)
         except Exception:
             if not journal.exists():
                 discard(place, draft)
             raise
+        if not job.back:
+            write_provenance(out, job.how, folder=False)
         finish_file(draft, out)
         journal.unlink(missing_ok=True)
     return done
 
 
 @dataclass
-class Read:
+class Begun:
     """How far a file has come, and the SHA-256 of what was read of it."""
 
     done: Done = field(default_factory=Done)
     sha256: str = ""
 
 
-def _write_all(
+def write_all(
     job: Job,
     source: Source,
     target: IO[bytes],
-    begun: Read,
+    begun: Begun,
     journal: Path | None,
     progress: Progress,
     threads: int | None,
@@ -156,7 +164,7 @@ def _note(journal: Path, key: dict[str, Any], done: Done, digest: Any) -> None:
     replace_file(journal, json.dumps(told).encode())
 
 
-def _skip(stream: Stream, begun: Read, digest: Any) -> None:
+def _skip(stream: Stream, begun: Begun, digest: Any) -> None:
     """Read what was read before; CorpusError where it is something else by now."""
     left = begun.done.read
     while left:
@@ -171,21 +179,21 @@ def _skip(stream: Stream, begun: Read, digest: Any) -> None:
         )
 
 
-def _read_journal(journal: Path, draft: Path, key: dict[str, Any], out: Path) -> Read:
+def _read_journal(journal: Path, draft: Path, key: dict[str, Any], out: Path) -> Begun:
     try:
         with open_plain(journal) as handle:
             told = json.loads(handle.read())
-        begun = Read(Done(**told["done"]), str(told["sha256"]))
+        begun = Begun(Done(**told["done"]), str(told["sha256"]))
         whole = draft.is_file() and 0 <= begun.done.written <= draft.stat().st_size
     except (OSError, ValueError, KeyError, TypeError):
-        return Read()
+        return Begun()
     if told.get("key") != json.loads(json.dumps(key)):
         raise RunError(
             "the unfinished work there has other settings, or another input",
             where=str(out),
             cure="Start afresh: leave --resume away",
         )
-    return begun if whole else Read()
+    return begun if whole else Begun()
 
 
 def _write_blocks(

@@ -35,6 +35,7 @@ from miner.rewriting.kernel import CLOSE, ESCAPE, LITERAL, OPEN
 from miner.rewriting.marking import list_markers
 from miner.rewriting.matching import build_trie, find_longest
 from miner.rewriting.patterns import compile_compound, find_spans
+from miner.rewriting.provenance import ENDING
 from miner.rewriting.reading import read_dictionary, read_run
 from miner.rewriting.streaming import Job, convert_block, convert_lines, run_job
 from miner.rewriting.styling import LEADS, assign_signs, list_signs, number_addresses
@@ -326,7 +327,8 @@ def test_what_was_cut_off_goes_on_to_the_same_bytes(tmp_path: Path, cut_off: byt
     done = run_job(job(tmp_path / "in.txt", tmp_path / "out.txt"), resume=True, progress=reading)
     assert (tmp_path / "out.txt").read_bytes() == (tmp_path / "whole.txt").read_bytes()
     assert sum(reading.steps) < len(cut_off) and done == whole
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.txt", "out.txt", "whole.txt"]
+    names = [f"{name}.txt{end}" for name in ("out", "whole") for end in ("", ENDING)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.txt", *names]
 
 
 @pytest.mark.usefixtures("cut_off")
