@@ -56,7 +56,20 @@ class MinerError(Exception):
             where = f"{where[:LONGEST_PLACE]}..."
         problem = name(self.problem)
         line = f"{where}: {problem}" if where else problem
-        return f"{line}. {name(self.cure)}" if self.cure else line
+        return escape_hidden(f"{line}. {name(self.cure)}" if self.cure else line)
+
+
+# What moves the cursor of a terminal, colours it, or turns the order of a line about
+_HIDDEN = re.compile("[\0-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+
+
+def escape_hidden(line: str) -> str:
+    """Return a line in which no character does anything but stand there.
+
+    >>> print(escape_hidden("a" + chr(27) + "[31m, жар"))
+    a\\x1b[31m, жар
+    """
+    return _HIDDEN.sub(lambda found: ascii(found[0])[1:-1], line)
 
 
 # A command to be run stays as it is, to the end of the line; so does what is quoted.

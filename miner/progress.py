@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-from miner.errors import UsageError
+from miner.errors import UsageError, escape_hidden
 
 Advance = Callable[[int], None]
 
@@ -112,7 +112,8 @@ class Bars:
         """Write a line above the bars."""
         from tqdm.auto import tqdm
 
-        tqdm.write(line, file=sys.stderr)
+        plain = "\n".join(map(escape_hidden, line.split("\n")))
+        tqdm.write(plain, file=sys.stderr)
 
 
 SILENT: Progress = Silent()

@@ -26,8 +26,8 @@ def rewrite_options(command: Any) -> Any:
             "--corpus",
             required=True,
             metavar="IN",
-            help="A text file, also packed (.gz .zst .xz); lines of JSON for restore. A folder or a "
-            "quoted glob keeps its tree: OUT is a folder then.",
+            help="A text file, also packed (.gz .zst .xz); lines of JSON for restore. A folder or "
+            "a quoted glob keeps its tree: OUT is a folder then.",
         ),
         shared.file_option(
             metavar="OUT", help="The file or folder to write; - is standard output."

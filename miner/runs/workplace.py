@@ -71,6 +71,12 @@ def open_workplace(out: Path) -> Iterator[Path]:
     """
     if out.name in ("", ".."):
         raise RunError("this is no name for an output", where=str(out), cure="Name one to create")
+    try:
+        str(out).encode()
+    except UnicodeEncodeError as error:  # polars takes no such path
+        raise RunError(
+            "its name is no UTF-8", where=ascii(out.name), cure="Choose another"
+        ) from error
     place = find_workplace(out)
     with told_simply(out), _made_parents(out):
         handle = _enter(place, out)
