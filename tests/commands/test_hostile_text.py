@@ -31,7 +31,7 @@ def test_notes_are_plain(capsys: pytest.CaptureFixture[str]) -> None:
     ("name", "content"),
     [
         ("k.csv", "a\x1b[31mb,c\n1,2\n"),
-        ("k.jsonl", '{"a\\u001b[31mb": "x"}\n'),
+        ("k.jsonl", '{"a\\u001b[31mb": "x", "c": "y"}\n'),
         ("k\x1b[31m.txt", ""),
         ("k.toml", 'corpus = "x"\n"\\u001b[31mb" = 1\n'),
     ],
