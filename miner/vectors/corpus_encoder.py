@@ -315,7 +315,16 @@ def load_static_encoder(folder: Path) -> StaticEncoder | None:
         ) from error
     if rows is None:
         return None  # another layout of the same class, which sentence-transformers knows
-    tokenizer = Tokenizer.from_str(text)
+    try:
+        tokenizer = Tokenizer.from_str(text)
+        if rows.ndim != 2 or len(rows) < tokenizer.get_vocab_size():
+            raise ValueError(f"{len(rows)} rows for {tokenizer.get_vocab_size()} tokens")
+    except Exception as error:  # the library raises nothing else
+        raise EncoderError(
+            f"its tokenizer is not whole ({error})",
+            where=str(folder),
+            cure="Copy or train it again",
+        ) from error
     tokenizer.no_padding()
     return StaticEncoder(folder.name, tokenizer, rows.astype(np.float32))
 
