@@ -17,7 +17,7 @@ from miner.errors import CorpusError
 FILE_CURE = f"Fetch or write the file again, {TO_SKIP}"
 INTEL_CURE = "Convert it by objcopy -I ihex -O binary"
 LONGEST_HEADER = 100_000_000  # as in the safetensors library
-LONGEST_REPEAT = 1 << 30  # what one `*` of a dump may stand for
+MOST_REPEATED = 1 << 26  # bytes that all `*` of a dump may stand for: a few letters say so much
 
 # `00000010: 4865 6c6c 6f0a  Hello.` (xxd), `00000010  48 65 6c 6c 6f 0a  |Hello.|` (hexdump -C),
 # `000010 48 65 6c 6c 6f 0a` (od -A x -t x1): the place, pairs of digits, perhaps a picture.
@@ -93,7 +93,7 @@ def _parse_digits(dump: bytes) -> bytes:
 def _parse_dump(dump: bytes, pattern: re.Pattern[bytes]) -> bytes:
     """The bytes of a dump whose places fit; `*` repeats the line before up to the next place."""
     content, row, base = bytearray(), b"", None
-    repeat = False
+    repeat, room = False, MOST_REPEATED
     for number, line in enumerate(dump.splitlines(), start=1):
         match = pattern.fullmatch(line)
         if match is None and line.strip() not in (b"", b"*"):
@@ -104,7 +104,12 @@ def _parse_dump(dump: bytes, pattern: re.Pattern[bytes]) -> bytes:
         place = int(match[1], 16)
         base = place if base is None else base
         missing = place - base - len(content)
-        if repeat and row and 0 < missing <= LONGEST_REPEAT:
+        if repeat and row and missing > room:
+            _refuse_hex(
+                line, number, f"* stands for {missing:,} bytes and {MOST_REPEATED:,} are read"
+            )
+        if repeat and row and missing > 0:
+            room -= missing
             content += (row * (missing // len(row) + 1))[:missing]
         elif missing:
             _refuse_hex(line, number, f"bytes {base + len(content):#x} expected here")

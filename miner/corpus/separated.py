@@ -20,6 +20,7 @@ from miner.corpus.text import Fault, Parsed, count_breaks, keep_utf8, read_recor
 from miner.errors import CorpusError
 
 HEAD_BYTES = 1 << 20  # a header is no longer
+MOST_COLUMNS = 4_096  # each name is read by a pass over the header
 RECORD_CURE = f"Mend the record, {TO_SKIP}"
 QUOTE, BREAK, RETURN = 34, 10, 13
 AFTER_QUOTE, OPEN_QUOTE = -1, -2
@@ -53,6 +54,11 @@ def read_header(head: bytes, separator: str) -> tuple[list[str], int]:
     end, fields, _, _ = scan_record(block, 0, ord(separator), -1, out, 0)
     if fields < 0:
         raise CorpusError(f"malformed header: {RECORD_PROBLEMS[fields]}", cure="Mend it")
+    if fields > MOST_COLUMNS:
+        raise CorpusError(
+            f"it has {fields:,} columns, and {MOST_COLUMNS:,} are read",
+            cure="Cut out the column of the texts, or name another separator by the ending",
+        )
     names = []
     for column in range(fields):
         *_, written = scan_record(block, 0, ord(separator), column, out, 0)

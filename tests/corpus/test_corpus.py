@@ -662,7 +662,7 @@ def test_malformed_hex(folder) -> None:
         b"414": "malformed hex (Odd-length",
         b"00000000: 4142  AB\nzz\n": "line 2: malformed hex: 'zz'",
         b"00000000: 4142  AB\n00000004: 43  C\n": "line 2: malformed hex: bytes 0x2 expected here",
-        b"00000000  41 42  |AB|\n*\nffffffffff\n": "line 3: malformed hex: bytes 0x2 expected",
+        b"00000000  41 42  |AB|\n*\nffffffffff\n": "line 3: malformed hex: * stands for 1,099,511,627,773",
         b":10010000214601360121470136007EFE09D21901\n": "line 1: malformed hex: ':10",
     }
     for dump, problem in cases.items():
@@ -729,3 +729,20 @@ def test_real_tensors_are_those_of_the_safetensors_library() -> None:
     path = REAL / "model_weights.safetensors"
     tensors = [bytes(entry["data"]) for _, entry in deserialize(path.read_bytes())]
     assert sorted(read_documents(path)) == sorted(tensors)
+
+
+def test_a_few_letters_do_not_become_a_gigabyte(folder) -> None:
+    """A dump whose stars say so, and a header of nothing but commas, are one line at once."""
+    line = "00000000: 00000000000000000000000000000000  ................\n"
+    bomb = folder / "bomb.hex"
+    bomb.write_text(f"{line}*\n3ffffff0: 00  .\n")
+    with pytest.raises(CorpusError, match=r"stands for 1,073,741,7.* and 67,108,864 are read"):
+        list(read_chunks(find_sources([str(bomb)])))
+    step = 1 << 25
+    bomb.write_text(line + "".join(f"*\n{step * i:08x}: 00  .\n" for i in range(1, 40)))
+    with pytest.raises(CorpusError, match="stands for"):
+        list(read_chunks(find_sources([str(bomb)])))
+    wide = folder / "wide.csv"
+    wide.write_text("," * 200_000 + "\n")
+    with pytest.raises(CorpusError, match="200,001 columns, and 4,096 are read"):
+        list(read_chunks(find_sources([str(wide)])))
