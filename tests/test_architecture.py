@@ -16,10 +16,11 @@ ROOT = Path(__file__).parents[1]
 HOUSE = ROOT / "miner"
 
 # The corridor may open every room; a room may open those named here and no other.
-GROUND = {"errors", "progress"}
+GROUND = {"errors", "progress", "stopping"}
 ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "progress": {"errors"},
+    "stopping": set(),
     "config": GROUND,
     "corpus": GROUND,
     "text": {*GROUND, "corpus"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import io
 import logging
 import os
@@ -19,6 +18,7 @@ from miner import __version__
 from miner.commands import corpora, mining, models, people, tokenizers
 from miner.commands.options import STOPPED
 from miner.errors import MinerError
+from miner.stopping import remove_all
 
 WRONG_USE = 2
 
@@ -107,8 +107,8 @@ def _stop(words: list[str], number: int, frame: FrameType | None) -> NoReturn:
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    with suppress(Exception):  # the terminal may be gone, or in the middle of a line
-        click.echo("\n" * sys.stderr.isatty() + _say_stopped(words), err=True)
-    with suppress(BaseException):
-        atexit._run_exitfuncs()  # temporary folders, and drafts that nobody goes on with
+    with suppress(OSError, ValueError):  # the terminal may be gone; no buffer, which may be in use
+        begin = "\n" if os.isatty(2) else ""  # behind a bar
+        os.write(2, f"{begin}{_say_stopped(words)}\n".encode())
+    remove_all()
     os._exit(STOPPED)

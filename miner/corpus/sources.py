@@ -11,11 +11,13 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from miner.corpus.documents import Compression, Form, Source
 from miner.errors import CorpusError, say_reason
+from miner.stopping import remove_if_stopped
 
 FORMS: dict[str, Form] = {
     ".jsonl": "jsonl",
@@ -157,7 +159,9 @@ def _source(path: str, file: str, as_bytes: bool) -> Source:
 def _spooled(stream: BinaryIO, path: str, as_bytes: bool) -> Source:
     """A stream copied to a temporary file, which goes when Python ends."""
     with tempfile.NamedTemporaryFile(prefix="miner-", delete=False) as spool:
-        atexit.register(Path(spool.name).unlink, missing_ok=True)
+        remove = partial(Path(spool.name).unlink, missing_ok=True)
+        atexit.register(remove)
+        remove_if_stopped(remove)
         shutil.copyfileobj(stream, spool)
     return _source(path, spool.name, as_bytes)
 

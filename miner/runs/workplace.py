@@ -17,7 +17,6 @@ or undone where the new folder is not there.
 
 from __future__ import annotations
 
-import atexit
 import ctypes
 import errno
 import json
@@ -29,6 +28,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -39,6 +39,7 @@ from miner.runs.contents import describe_found, list_owned, read_contents, seal
 from miner.runs.decisions import ENDING, join_log
 from miner.runs.files import LOCK, open_plain, sync_file, sync_folder, take_lock, write_json
 from miner.runs.names import AGAIN, DECISIONS, REVIEWED, UNFINISHED
+from miner.stopping import removed_if_stopped
 
 DRAFT, OLD, TRASH, JOURNAL = "draft", "old", "trash", "journal.json"
 CHECKPOINTS = "checkpoints"
@@ -174,7 +175,7 @@ def open_folder(out: Path, *, kind: str, overwrite: bool, listed: bool = False) 
         draft.mkdir()
         write_json(draft / UNFINISHED, {"kind": kind})
         try:
-            with _abandoned_at_exit(place):
+            with removed_if_stopped(partial(_abandon, place)):
                 yield draft
             if not listed:
                 seal(draft, kind)
@@ -185,19 +186,10 @@ def open_folder(out: Path, *, kind: str, overwrite: bool, listed: bool = False) 
             raise
 
 
-@contextmanager
-def _abandoned_at_exit(place: Path) -> Iterator[None]:
-    """Remove the draft where the process leaves in the middle, as at Ctrl-C."""
-
-    def abandon() -> None:
-        discard(place, place / DRAFT)
-        _leave(place)
-
-    atexit.register(abandon)
-    try:
-        yield
-    finally:
-        atexit.unregister(abandon)
+def _abandon(place: Path) -> None:
+    """Remove a draft, and the workplace, where the process is stopped in the middle."""
+    discard(place, place / DRAFT)
+    _leave(place)
 
 
 def check_target(out: Path, *, kind: str, overwrite: bool) -> None:
@@ -360,7 +352,7 @@ def open_output(out: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
         draft = place / DRAFT
         discard(place, draft)
         try:
-            with _abandoned_at_exit(place), draft.open("xb") as handle:
+            with removed_if_stopped(partial(_abandon, place)), draft.open("xb") as handle:
                 yield handle
             finish_file(draft, out)
         except BaseException:
