@@ -30,7 +30,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from polars.exceptions import PolarsError
 
@@ -110,7 +110,7 @@ def _enter(place: Path, out: Path) -> IO[bytes]:
                 cure="Wait, or stop it",
             )
         break
-    if not (place / _ABOUT).exists():
+    if _read_about(place) is None:
         write_json(place / _ABOUT, {"made_by": "miner", "format": 1, "for": out.name})
     with suppress(OSError):
         handle.truncate(0)
@@ -122,20 +122,25 @@ def _enter(place: Path, out: Path) -> IO[bytes]:
 
 def _check_ours(place: Path) -> None:
     """RunError where the name is taken by something that is no workplace."""
-    about = {}
     if place.is_dir() and not place.is_symlink():
-        names = {path.name for path in place.iterdir()}
-        if names <= {_LOCK}:  # killed before it was more
-            return
-        with suppress(OSError, ValueError, RecursionError), open_plain(place / _ABOUT) as handle:
-            about = json.loads(handle.read(1 << 16))
-        if isinstance(about, dict) and about.get("made_by") == "miner" and names <= _OURS:
+        paths = list(place.iterdir())
+        names, about = {path.name for path in paths}, _read_about(place)
+        ours = isinstance(about, dict) and about.get("made_by") == "miner" and names <= _OURS
+        begun = about is None and names <= {_LOCK, _ABOUT}  # killed before it was more
+        if (ours or begun) and not any(path.is_symlink() for path in paths):
             return
     raise RunError(
         f"{describe_found(place)} is there, which miner did not write",
         where=str(place),
         cure="Move it away, or choose another --out",
     )
+
+
+def _read_about(place: Path) -> Any:
+    """Return what a workplace says of itself, None where it is not there or cut off."""
+    with suppress(OSError, ValueError, RecursionError), open_plain(place / _ABOUT) as handle:
+        return json.loads(handle.read(1 << 16))
+    return None
 
 
 def _read_holder(place: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -119,8 +120,20 @@ def count_calls(work: Callable[[], None], kill_at: int) -> Callable[[], int]:
 
             return counted
 
+        def kill_behind(call: Callable[..., object]) -> Callable[..., object]:
+            """What is opened to be written is there by then, and empty."""
+            counted = wrap(lambda: None)
+
+            def opened(*args: object, **options: object) -> object:
+                handle = call(*args, **options)
+                counted()
+                return handle
+
+            return opened
+
         for name in CALLS:
             setattr(os, name, wrap(getattr(os, name)))
+        io.open = kill_behind(io.open)  # type: ignore[assignment]
         workplace.exchange = wrap(workplace.exchange)  # type: ignore[assignment]
         work()
         return seen
@@ -340,3 +353,23 @@ def test_a_stage_that_is_not_as_it_was_written_is_not_gone_on_with(out: Path, da
         write_run(out, "new", existing="resume")
     write_run(out, "new")
     assert read_run(out) == "new"
+
+
+@pytest.mark.parametrize("content", ["", '{"made_by": "mi', "\x00"])
+def test_a_workplace_that_was_killed_as_it_began_is_no_obstacle(out: Path, content: str) -> None:
+    place = find_workplace(out)
+    place.mkdir()
+    (place / "workplace.json").write_text(content)
+    write_run(out, "new")
+    assert read_run(out) == "new" and not place.exists()
+
+
+@pytest.mark.parametrize("name", ["workplace.json", "lock", "draft"])
+def test_a_link_in_a_workplace_is_not_followed(out: Path, name: str) -> None:
+    victim = out.parent / "victim"
+    victim.write_text("mine")
+    find_workplace(out).mkdir()
+    (find_workplace(out) / name).symlink_to(victim)
+    with pytest.raises(RunError, match="which miner did not write"):
+        write_run(out, "new")
+    assert victim.read_text() == "mine" and not out.exists()
