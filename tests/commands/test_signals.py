@@ -105,8 +105,13 @@ def stop_and_go_on(job: Job, wanted: dict[str, str], delay: float, number: int) 
     return process.returncode == 130
 
 
-@pytest.mark.parametrize("times", [1, pytest.param(25, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", ["mine", "train", "synth", "rewrite", "export"])
+SLOW = [
+    pytest.param(name, 25, marks=pytest.mark.slow)
+    for name in ("mine", "train", "synth", "rewrite", "export")
+]
+
+
+@pytest.mark.parametrize(("name", "times"), [("mine", 1), ("export", 1), *SLOW])
 def test_a_signal_at_any_moment(make: Callable[[str], Job], name: str, times: int) -> None:
     """Moments are drawn by chance: each must end well, whatever the machine is doing."""
     job = make(name)
