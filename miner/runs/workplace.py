@@ -9,6 +9,7 @@ What becomes `NAME` is made in the folder `.NAME.miner` beside it:
     trash            what is being removed
     journal.json     how far a file has come that can be gone on with
     checkpoints      where a training stands
+    swap.json        by its list of files, which of two folders is the new one
 
 Nothing outside of it is written before the swap. A kill leaves one of these states, which the next
 command finds: a draft, which is gone on with or removed; or a swap without its end, which is ended,
@@ -35,16 +36,16 @@ from typing import IO, Any
 from polars.exceptions import PolarsError
 
 from miner.errors import RunError, UsageError, say_reason
-from miner.runs.contents import describe_found, list_owned, read_contents, seal
+from miner.runs.contents import describe_found, list_owned, measure_file, read_contents, seal
 from miner.runs.decisions import ENDING, join_log
 from miner.runs.files import LOCK, open_plain, sync_file, sync_folder, take_lock, write_json
-from miner.runs.names import AGAIN, DECISIONS, REVIEWED, UNFINISHED
+from miner.runs.names import AGAIN, CONTENTS, DECISIONS, REVIEWED, UNFINISHED
 from miner.stopping import removed_if_stopped
 
 DRAFT, OLD, TRASH, JOURNAL = "draft", "old", "trash", "journal.json"
-CHECKPOINTS = "checkpoints"
+CHECKPOINTS, SWAP = "checkpoints", "swap.json"
 _LOCK, _ABOUT = "lock", "workplace.json"
-_OURS = {DRAFT, OLD, TRASH, JOURNAL, CHECKPOINTS, _LOCK, _ABOUT}
+_OURS = {DRAFT, OLD, TRASH, JOURNAL, CHECKPOINTS, SWAP, _LOCK, _ABOUT}
 _KEEP = ".kept"  # behind the name of what people wrote, where miner now writes a file of that name
 _AT_FDCWD, _SWAP = -100, 2  # of the Linux kernel; the flag of macOS is the same number
 
@@ -224,6 +225,9 @@ def publish(place: Path, out: Path) -> None:
         carry(out, draft)
         for folder, _, _ in os.walk(draft):
             sync_folder(Path(folder))
+        write_json(place / SWAP, {"new": measure_file(draft / CONTENTS)})
+        sync_file(place / SWAP)
+    (draft / UNFINISHED).unlink()
     _swap(place, draft, out)
     sync_folder(out.parent)
     _end_swap(place, out)
@@ -266,24 +270,37 @@ def recover(place: Path, out: Path) -> None:
         discard(place, out)
     if old.exists() and not out.exists():
         old.rename(out)
-    if _was_swapped(draft) and not out.exists() and read_contents(draft) is not None:
+    ready = _is_ready(draft) and read_contents(draft) is not None
+    if ready and not out.exists():
         draft.rename(out)
     if out.is_dir() and read_contents(out) is not None:
+        if ready and _is_new(place, draft):
+            carry(out, draft)
+            _swap(place, draft, out)
         _end_swap(place, out)
 
 
-def _was_swapped(draft: Path) -> bool:
-    """Say whether a draft is what stood at the place of the output before."""
+def _is_ready(draft: Path) -> bool:
+    """Say whether a draft needs only its name, or is what stood there before."""
     return draft.is_dir() and not (draft / UNFINISHED).exists()
+
+
+def _is_new(place: Path, draft: Path) -> bool:
+    """Say whether a draft that is ready is the new folder, and not the old one."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        with open_plain(place / SWAP) as handle:
+            told = json.loads(handle.read(1 << 16))["new"]
+        return tuple(told) == measure_file(draft / CONTENTS)
+    return False
 
 
 def _end_swap(place: Path, out: Path) -> None:
     """Bring over what people wrote into the old folder, and remove it."""
     for old in (place / OLD, place / DRAFT):
-        if _was_swapped(old):
+        if _is_ready(old):
             carry(old, out)
             discard(place, old)
-    (out / UNFINISHED).unlink(missing_ok=True)
+    (place / SWAP).unlink(missing_ok=True)
 
 
 def carry(old: Path, new: Path) -> None:

@@ -190,6 +190,7 @@ def test_a_run_that_is_killed_anywhere_loses_nothing(
     last = 0
     for place in kill_everywhere(prepare, lambda: write_run(out, "new"), step=step):
         last = place
+        assert not (out / "unfinished.json").exists()
         if out.exists():
             assert read_run(out) in ("old", "new") and decided(out) == {UNITS[0]}
         else:
@@ -242,11 +243,11 @@ def test_a_first_run_that_is_killed_anywhere_is_no_obstacle(out: Path) -> None:
             shutil.rmtree(leftover, ignore_errors=True)
 
     for _ in kill_everywhere(prepare, lambda: write_run(out, "new", existing="refuse")):
-        whole = out.exists()
+        assert not (out / "unfinished.json").exists()
         try:
             write_run(out, "new", existing="resume")
         except RunError as error:
-            assert whole and "finished" in str(error)
+            assert "finished" in str(error)  # by then, at the latest
         assert read_run(out) == "new"
 
 
