@@ -25,7 +25,7 @@ import miner
 from miner.commands.main import commands
 
 DOCS = ROOT / "docs"
-ALONE = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
+ALONE = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "SECURITY.md"]
 PAGES = sorted([*DOCS.rglob("*.md"), *ALONE])
 NAMES = [name for name in miner.__all__ if not name.startswith("__")]
 # Written anew with the batch form of segmenting
