@@ -1,15 +1,14 @@
 """`python -m miner` is `miner`; a signal in the first second is told too."""
 
 import os
-import signal
 import sys
+
+from miner.stopping import catch_signals
 
 
 def run() -> None:
     """Run the command line; until it is there, a signal ends the process with one line."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _leave)
+    catch_signals(_leave)
     from miner.commands.main import main
 
     main()

@@ -5,10 +5,21 @@ Not by `atexit`: what libraries have there takes locks, which the moment of a si
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
 _REMOVERS: list[Callable[[], None]] = []
+
+
+def catch_signals(handler: Callable[..., object] | signal.Handlers) -> None:
+    """Have signals that stop a process handled so; what is ignored, as by nohup, stays so."""
+    for number in SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def remove_if_stopped(remove: Callable[[], None]) -> None:

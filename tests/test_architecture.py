@@ -46,7 +46,7 @@ DOORS = {
     "pipeline": set(ROOMS) - WINGS,
     "api": {*ROOMS, "pipeline"} - {"mining", "text", "vectors"},
     "commands": {*GROUND, "api", "config"},
-    "__main__": {"commands"},
+    "__main__": {"commands", "stopping"},
     "__init__": set(),
 }
 MOST_ROOMS, MOST_ARROWS = 25, 110

@@ -18,7 +18,7 @@ from miner import __version__
 from miner.commands import corpora, mining, models, people, tokenizers
 from miner.commands.options import STOPPED
 from miner.errors import MinerError
-from miner.stopping import remove_all
+from miner.stopping import catch_signals, remove_all
 
 WRONG_USE = 2
 
@@ -72,9 +72,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     words = sys.argv[1:] if arguments is None else arguments
     if arguments is None:  # a process of its own
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), partial(_stop, words))
+        catch_signals(partial(_stop, words))
     try:
         code = commands.main(words, prog_name="miner", standalone_mode=False)
     except MinerError as error:
@@ -104,9 +102,7 @@ def _stop(words: list[str], number: int, frame: FrameType | None) -> NoReturn:
     what a kill leaves is whole anyway.
     """
     del number, frame
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    catch_signals(signal.SIG_IGN)
     with suppress(OSError, ValueError):  # the terminal may be gone; no buffer, which may be in use
         begin = "\n" if os.isatty(2) else ""  # behind a bar
         os.write(2, f"{begin}{_say_stopped(words)}\n".encode())

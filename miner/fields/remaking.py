@@ -24,12 +24,15 @@ def remake_fields(
 
     Without a file of anchors those stay that the run has.
     """
+    place = find_stage(run, "fields")
+    if place.is_symlink():  # which is followed where a user names it, not where a run has it
+        raise RunError("is a link to another place", where=str(place), cure="Remove it")
     anchors = read_anchors(facets) if facets else find_anchors_of(run)
     finished = open_finished(run)
     reviewed = review_run(run, policy)
     units = reviewed.units if reviewed else finished.units
     encoder, trained = open_encoder(run, device=device)
-    with open_folder(find_stage(run, "fields"), kind=STAGE, overwrite=True) as folder:
+    with open_folder(place, kind=STAGE, overwrite=True) as folder:
         make_fields(
             folder,
             units,

@@ -36,7 +36,13 @@ from miner.model.training import Saving, train_parts
 from miner.model.tunable import Tunable, open_tunable
 from miner.model.tuned import write_beside, write_whole
 from miner.progress import SILENT, Progress
-from miner.runs.workplace import CHECKPOINTS, find_workplace, open_folder, open_workplace
+from miner.runs.workplace import (
+    CHECKPOINTS,
+    find_workplace,
+    follow_link,
+    open_folder,
+    open_workplace,
+)
 from miner.tokenizer.reading.texts import Corpus, open_corpus, open_mined
 
 LARGE = 1 << 30  # bytes of rows in training that are told
@@ -91,6 +97,7 @@ def tune_model(
     base = open_base(config)
     corpus = open_text(config, progress)
     packing = Packing(corpus, base.reader.encode, base.reader.end, base.context, config.seed)
+    out = follow_link(out)
     place = find_workplace(out) / CHECKPOINTS
     replaces = overwrite or (resume and find_last(place) is not None)
     with open_folder(out, kind="model", overwrite=replaces) as folder, told_tensors(out):

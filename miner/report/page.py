@@ -19,8 +19,9 @@ from miner.report.sections import (
     write_savings,
     write_summary,
 )
-from miner.report.style import lay_page, save_page
+from miner.report.style import lay_page
 from miner.report.units import CONTEXTS, write_families, write_units
+from miner.runs.files import replace_file
 from miner.runs.manifest import Manifest
 
 
@@ -62,4 +63,4 @@ def write_report(
     links = dict(name for name, section in sections.items() if section)
     summary = write_summary(vocabulary, proposals, curve, manifest)
     body = [write_header(names, manifest, links), summary, *filter(None, sections.values())]
-    save_page(path, lay_page(names, body))
+    replace_file(path, lay_page(names, body).encode())

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -34,10 +34,14 @@ DAMAGED_CURE = "Copy the whole folder anew, or make it again"
 
 @dataclass(frozen=True)
 class Contents:
-    """What a folder holds: of what `kind` it is, and each file as bytes and SHA-256."""
+    """What a folder holds: of what `kind` it is, and each file as bytes and SHA-256.
+
+    `folders` inside have lists of their own, as the stages of a run.
+    """
 
     kind: str
     files: Mapping[str, tuple[int, str]]
+    folders: tuple[str, ...] = ()
 
 
 def seal(folder: Path, kind: str) -> None:
@@ -49,11 +53,15 @@ def seal(folder: Path, kind: str) -> None:
     for path in sorted(_walk(folder)):
         sync_file(path)
         files[path.relative_to(folder).as_posix()] = measure_file(path)
-    content = {"made_by": "miner", "kind": kind, "format": FORMAT, "files": files}
-    write_json(folder / CONTENTS, content)
+    folders = sorted(path.parent.name for path in folder.glob(f"*/{CONTENTS}"))
+    write_json(folder / CONTENTS, _tell(Contents(kind, files, tuple(folders))))
     sync_file(folder / CONTENTS)
     for inner, _, _ in os.walk(folder):
         sync_folder(Path(inner))
+
+
+def _tell(contents: Contents) -> dict[str, Any]:
+    return {"made_by": "miner", "format": FORMAT, **asdict(contents)}
 
 
 def _walk(folder: Path, *, top: bool = True) -> Iterator[Path]:
@@ -99,7 +107,10 @@ def _check(row: Any) -> Contents:
         if type(size) is not int or not isinstance(digest, str):
             raise TypeError("no size")
         files[name] = (size, digest)
-    return Contents(row["kind"], files)
+    folders = row["folders"]
+    if not all(isinstance(name, str) and PurePosixPath(name).name == name for name in folders):
+        raise ValueError("a folder outside")
+    return Contents(row["kind"], files, tuple(folders))
 
 
 def relist(folder: Path, name: str) -> None:
@@ -107,19 +118,21 @@ def relist(folder: Path, name: str) -> None:
     contents = read_contents(folder)
     if contents is not None:
         files = {**contents.files, name: measure_file(folder / name)}
-        content = {"made_by": "miner", "kind": contents.kind, "format": FORMAT, "files": files}
-        replace_file(folder / CONTENTS, encode_json(content))
+        replace_file(folder / CONTENTS, encode_json(_tell(replace(contents, files=files))))
 
 
 def list_owned(folder: Path) -> set[str]:
-    """Return the files below a folder that miner wrote, by the lists in it."""
-    owned: set[str] = set()
-    for inner, folders, _ in os.walk(folder):
-        contents = read_contents(Path(inner))
-        if contents is not None:
-            place = Path(inner).relative_to(folder)
-            owned |= {(place / name).as_posix() for name in (*contents.files, CONTENTS)}
-        folders[:] = [name for name in folders if not (Path(inner) / name).is_symlink()]
+    """Return the files below a folder that miner wrote as a part of it, by its list.
+
+    A tokenizer that somebody put there has a list too, and is theirs.
+    """
+    contents = read_contents(folder)
+    if contents is None:
+        return set()
+    owned = {CONTENTS, *contents.files}
+    for name in contents.folders:
+        if not (folder / name).is_symlink():
+            owned |= {f"{name}/{inner}" for inner in list_owned(folder / name)}
     return owned
 
 

@@ -304,7 +304,9 @@ def join_log(source: Path, target: Path) -> None:
         more = [line for line in lines if line not in has]
         last = max([0, *(action.number for line in known if (action := _try_action(line)))])
         numbers: dict[int, int] = {}
+        torn = target.exists() and target.read_bytes()[-1:] not in (b"", b"\n")
         with open_plain(target, append=True) as handle:
+            handle.write(b"\n" * torn)  # a cut-off line stays a line of its own
             for line in more:
                 action = _try_action(line)
                 if action is not None:

@@ -21,7 +21,7 @@ from miner.runs.names import CONFIG, MANIFEST
 from miner.runs.store import Cost
 from miner.text.profiles import PROFILES
 
-FORMAT = 4
+FORMAT = 5
 Measured = Literal["held back", "mined"]
 _CURE = "Copy the whole run folder, or mine again"
 

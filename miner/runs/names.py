@@ -6,6 +6,7 @@ at the top.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -30,7 +31,8 @@ CONTENTS = "miner-files.json"  # of every folder that miner writes
 UNFINISHED = "unfinished.json"  # in a folder that has not got its name yet
 PLACES = "review/map.parquet"  # drawn when a run is reviewed
 KEPT = (DECISIONS, LAYERS)  # folders of a run that people write to
-AGAIN = (PLACES,)  # what reviewing makes anew
+# What reviewing makes anew, by its place in a run
+AGAIN = re.compile(rf"{PLACES}|{REVIEWED}/[0-9a-f]{{64}}(\.partial)?/\w+\.(json|parquet)")
 
 # within stages
 READING = "reading.json"

@@ -21,15 +21,7 @@ from miner.errors import RunError
 from miner.runs.contents import check_files, read_contents, seal
 from miner.runs.files import open_plain, write_json
 from miner.runs.names import MANIFEST, UNFINISHED, Stage, find_stage
-from miner.runs.workplace import (
-    DRAFT,
-    check_target,
-    discard,
-    follow_link,
-    open_workplace,
-    publish,
-    recover,
-)
+from miner.runs.workplace import DRAFT, check_target, discard, follow_link, open_workplace, publish
 
 Existing = Literal["refuse", "overwrite", "resume"]
 RUN, STAGE = "run", "stage"  # kinds of folders
@@ -102,7 +94,6 @@ def draft_run(out: Path, key: dict[str, Any], *, existing: Existing) -> Iterator
     """
     out = follow_link(out)
     with open_workplace(out) as place:
-        recover(place, out)
         draft = place / DRAFT
         resumed = _clear_way(out, place, key, existing=existing)
         try:

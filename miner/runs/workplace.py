@@ -39,7 +39,7 @@ from miner.errors import RunError, UsageError, say_reason
 from miner.runs.contents import describe_found, list_owned, measure_file, read_contents, seal
 from miner.runs.decisions import ENDING, join_log
 from miner.runs.files import LOCK, open_plain, sync_file, sync_folder, take_lock, write_json
-from miner.runs.names import AGAIN, CONTENTS, DECISIONS, REVIEWED, UNFINISHED
+from miner.runs.names import AGAIN, CONTENTS, DECISIONS, UNFINISHED
 from miner.stopping import removed_if_stopped
 
 DRAFT, OLD, TRASH, JOURNAL = "draft", "old", "trash", "journal.json"
@@ -83,6 +83,7 @@ def open_workplace(out: Path) -> Iterator[Path]:
     with told_simply(out), _made_parents(out):
         handle = _enter(place, out)
         try:
+            recover(place, out)
             yield place
         finally:
             try:
@@ -174,7 +175,6 @@ def open_folder(out: Path, *, kind: str, overwrite: bool, listed: bool = False) 
     """
     out = follow_link(out)
     with open_workplace(out) as place:
-        recover(place, out)
         check_target(out, kind=kind, overwrite=overwrite)
         draft = place / DRAFT
         discard(place, draft)
@@ -222,11 +222,12 @@ def publish(place: Path, out: Path) -> None:
     """Give the draft, which has its list, its name, with what people put into what stands there."""
     draft = place / DRAFT
     if out.exists():
-        carry(out, draft)
+        carry(out, draft, stands=True)
         for folder, _, _ in os.walk(draft):
             sync_folder(Path(folder))
         write_json(place / SWAP, {"new": measure_file(draft / CONTENTS)})
         sync_file(place / SWAP)
+        sync_folder(place)
     (draft / UNFINISHED).unlink()
     _swap(place, draft, out)
     sync_folder(out.parent)
@@ -275,7 +276,7 @@ def recover(place: Path, out: Path) -> None:
         draft.rename(out)
     if out.is_dir() and read_contents(out) is not None:
         if ready and _is_new(place, draft):
-            carry(out, draft)
+            carry(out, draft, stands=True)
             _swap(place, draft, out)
         _end_swap(place, out)
 
@@ -303,41 +304,43 @@ def _end_swap(place: Path, out: Path) -> None:
     (place / SWAP).unlink(missing_ok=True)
 
 
-def carry(old: Path, new: Path) -> None:
+def carry(old: Path, new: Path, *, stands: bool = False) -> None:
     """Copy what people put into an old folder to the new one; logs of decisions are joined.
 
-    What miner wrote stays behind, and what is made again from it. A pipe or a device is moved.
+    What miner wrote stays behind, and what is made again from it. While the old folder `stands`
+    it has what holds; once it does not, what is newer in the new one holds, and a pipe or a device,
+    which cannot be copied, is moved.
     """
     ours, others = list_owned(old), list_owned(new)
     for folder, folders, names in os.walk(old):
         here = Path(folder).relative_to(old)
-        if here.parts[:1] == (REVIEWED,):
-            folders.clear()
-            continue
         links = [name for name in folders if (Path(folder) / name).is_symlink()]
         for name in (*names, *links):
             inner = (here / name).as_posix()
-            if inner in ours or inner in (UNFINISHED, *AGAIN):
+            if inner in ours or inner == UNFINISHED or AGAIN.fullmatch(inner):
                 continue
             is_log = here == Path(DECISIONS)
             if not (is_log and name.endswith(LOCK)):
                 target = new / here / (f"{name}{_KEEP}" if inner in others else name)
                 target.parent.mkdir(parents=True, exist_ok=True)
-                _carry_one(Path(folder) / name, target, is_log=is_log and name.endswith(ENDING))
+                source, log = Path(folder) / name, is_log and name.endswith(ENDING)
+                _carry_one(source, target, is_log=log, stands=stands)
 
 
-def _carry_one(source: Path, target: Path, *, is_log: bool) -> None:
+def _carry_one(source: Path, target: Path, *, is_log: bool, stands: bool) -> None:
     about = source.lstat()
+    there = target.lstat() if os.path.lexists(target) else None
     if is_log and stat.S_ISREG(about.st_mode):
         join_log(source, target)
-    elif target.exists() and os.path.samestat(target.lstat(), about):
-        return
     elif stat.S_ISREG(about.st_mode) or stat.S_ISLNK(about.st_mode):
-        target.unlink(missing_ok=True)
-        shutil.copy2(source, target, follow_symlinks=False)
-        if not target.is_symlink():
-            sync_file(target)
-    elif not target.exists():
+        same = there and (there.st_mtime_ns, there.st_size) == (about.st_mtime_ns, about.st_size)
+        newer = there and not stands and there.st_mtime_ns > about.st_mtime_ns
+        if not same and not newer:
+            target.unlink(missing_ok=True)
+            shutil.copy2(source, target, follow_symlinks=False)
+            if not target.is_symlink():
+                sync_file(target)
+    elif not there and not stands:
         source.rename(target)
 
 
