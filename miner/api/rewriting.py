@@ -42,7 +42,7 @@ def rewrite(
 
     Args:
         corpus: a text file, packed or not; a folder or a glob keeps its tree.
-        out: the file to write; it appears when it is whole.
+        out: the file or folder to write; it appears when it is whole.
         run: whose units stand in their glued form; or `dictionary`.
         dictionary: a file of texts and signs.
         format: `txt`; `jsonl`, objects with `text`; `pairs`, with `source` and `hyper`.
@@ -118,7 +118,7 @@ def restore(
 
     Args:
         corpus: what `rewrite` wrote.
-        out: the file to write; it appears when it is whole.
+        out: the file or folder to write; it appears when it is whole.
         run: whose units stand in their glued form; or `dictionary`.
         dictionary: a file of texts and signs.
         format: `txt`; `jsonl`, objects with `text`; `pairs`, with `source` and `hyper`.

@@ -38,8 +38,6 @@ def export_vocabulary(
     """
     if form not in FORMATS:
         raise UsageError(f"--format is {form!r}", cure=f"It must be {' or '.join(FORMATS)}")
-    if out.is_dir():
-        raise UsageError(f"--out {out} is a folder", cure=f"Name a file, such as units.{form}")
     check_output(out, overwrite=overwrite)  # before all the work
     finished = open_finished(run)
     reviewed = review_run(run, policy)

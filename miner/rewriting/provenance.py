@@ -1,7 +1,7 @@
 """Beside hyperword text: how was it written, so that nothing else is taken for its restoring?
 
 `NAME.hyperword.json` beside a file, `.hyperword.json` in a folder. Text without one, as a model
-writes it, is restored too, and the user is told that nothing could be checked.
+writes it, or that was changed since, is restored too, with a note that nothing was checked.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def read_provenance(place: Path) -> dict[str, Any] | None:
 def check_provenance(text: Path, how: Mapping[str, Any], progress: Progress) -> None:
     """RunError where a text was written in another way than it is to be restored."""
     told = read_provenance(find_provenance(text, folder=text.is_dir()))
-    if told is None:
+    if told is None or (text.is_file() and told.get("bytes") != text.stat().st_size):
         progress.note("how it was written is not said beside it, so it is not checked")
         return
     if any(told.get(name) != how[name] for name in CHECKED):

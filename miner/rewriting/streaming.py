@@ -120,7 +120,7 @@ def run_job(
                 discard(place, draft)
             raise
         if not job.back:
-            write_provenance(out, job.how, folder=False)
+            write_provenance(out, {**job.how, "bytes": done.written}, folder=False)
         finish_file(draft, out)
         journal.unlink(missing_ok=True)
     return done

@@ -32,7 +32,8 @@ UNFINISHED = "unfinished.json"  # in a folder that has not got its name yet
 PLACES = "review/map.parquet"  # drawn when a run is reviewed
 KEPT = (DECISIONS, LAYERS)  # folders of a run that people write to
 # What reviewing makes anew, by its place in a run
-AGAIN = re.compile(rf"{PLACES}|{REVIEWED}/[0-9a-f]{{64}}(\.partial)?/\w+\.(json|parquet)")
+_KEPT_REVIEW = rf"{REVIEWED}/[0-9a-f]{{64}}(\.partial)?/\w+\.(json|parquet)"
+AGAIN = re.compile(f"{re.escape(PLACES)}|{_KEPT_REVIEW}")
 
 # within stages
 READING = "reading.json"

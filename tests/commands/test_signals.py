@@ -122,3 +122,18 @@ def test_a_signal_at_any_moment(make: Callable[[str], Job], name: str, times: in
         job.clear()
         number = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)[turn % 3]
         stop_and_go_on(job, wanted, chance.random() * seconds, number)
+    assert job.digest() == wanted
+
+
+def test_what_nohup_has_ignored_stays_ignored(make: Callable[[str], Job]) -> None:
+    job = make("synth")
+    process = subprocess.Popen(
+        ["nohup", sys.executable, "-m", "miner", *job.words, "--out", str(job.out)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    place = job.out.with_name(f".{job.out.name}.miner")
+    while not place.exists() and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGHUP)
+    assert process.wait() == 0 and (job.out / "corpus.txt").exists()

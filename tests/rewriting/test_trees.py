@@ -110,6 +110,18 @@ def test_text_of_which_nothing_is_said_comes_back_with_a_note(
     assert (tmp_path / "back.txt").read_bytes() == TEXTS["a.txt"].encode()
 
 
+def test_text_that_was_changed_since_is_not_held_against_it(
+    demo: MinedDemo, tree: Path, tmp_path: Path
+) -> None:
+    hyper = tmp_path / "hyper.txt"
+    rewrite_corpus(RewriteConfig(str(tree / "a.txt"), hyper, run=demo.folder, style="signs"))
+    hyper.write_text("written by somebody else\n")
+    told = Recorder()
+    config = RewriteConfig(str(hyper), tmp_path / "back.txt", run=demo.folder)
+    restore_corpus(config, progress=told)
+    assert any("not checked" in note for note in told.notes)
+
+
 @pytest.mark.parametrize("content", ["mine", "{}", '{"made_by": "miner"}'])
 def test_what_only_has_the_name_is_not_replaced(
     demo: MinedDemo, tree: Path, tmp_path: Path, content: str

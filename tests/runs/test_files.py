@@ -140,3 +140,19 @@ def test_a_run_does_not_say_what_is_fetched(
     if asked:
         assert all(options["local_files_only"] for _, options in asked)
         assert "hf download stranger/model" in told and "never fetched" in told
+
+
+def test_what_a_run_has_as_a_link_is_not_written_through(
+    run: Path, mine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run / "report.html").unlink()
+    (run / "report.html").symlink_to(tmp_path / "nowhere.html")
+    with pytest.raises(SystemExit):
+        main(["report", str(run)])
+    assert not (tmp_path / "nowhere.html").exists() and not (run / "report.html").is_symlink()
+    shutil.rmtree(run / "7_fields")
+    (run / "7_fields").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(SystemExit) as end:
+        main(["fields", str(run)])
+    assert end.value.code == 3 and "link to another place" in capsys.readouterr().err
+    assert not (tmp_path / "nowhere").exists() and mine.read_text() == OWN

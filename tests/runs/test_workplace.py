@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import pytest
 from miner.errors import RunError
 from miner.runs import workplace
 from miner.runs.contents import check_files, list_owned, read_contents
-from miner.runs.decisions import Log, Unit, name_log
+from miner.runs.decisions import Log, Unit, join_log, name_log
 from miner.runs.files import write_json
 from miner.runs.names import CONTENTS, MANIFEST
 from miner.runs.store import draft_run
@@ -101,6 +102,24 @@ def test_a_note_under_a_name_that_the_new_run_needs_is_kept_beside(out: Path) ->
     }
 
 
+def clear(out: Path) -> None:
+    for leftover in (out, find_workplace(out)):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+@pytest.fixture
+def again(out: Path, tmp_path: Path) -> Callable[[], None]:
+    """Puts a run with notes and a decision at `out`, and nothing beside it."""
+    write_run(tmp_path / "first", "old")
+    add_notes(tmp_path / "first")
+
+    def prepare() -> None:
+        clear(out)
+        shutil.copytree(tmp_path / "first", out, symlinks=True)
+
+    return prepare
+
+
 def count_calls(work: Callable[[], None], kill_at: int) -> Callable[[], int]:
     """Return what does some work and kills itself before the call of that number to the disk.
 
@@ -176,19 +195,11 @@ posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills by forking")
 @pytest.mark.parametrize("goes_on", ["resume", "overwrite"])
 @pytest.mark.parametrize("step", EVERY)
 def test_a_run_that_is_killed_anywhere_loses_nothing(
-    out: Path, swaps: str, goes_on: str, step: int, tmp_path: Path
+    out: Path, again: Callable[[], None], swaps: str, goes_on: str, step: int
 ) -> None:
     """At every call to the disk: the old run or the new one stands, or comes back at once."""
-    write_run(tmp_path / "first", "old")
-    add_notes(tmp_path / "first")
-
-    def prepare() -> None:
-        for leftover in (out, find_workplace(out)):
-            shutil.rmtree(leftover, ignore_errors=True)
-        shutil.copytree(tmp_path / "first", out, symlinks=True)
-
     last = 0
-    for place in kill_everywhere(prepare, lambda: write_run(out, "new"), step=step):
+    for place in kill_everywhere(again, lambda: write_run(out, "new"), step=step):
         last = place
         assert not (out / "unfinished.json").exists()
         if out.exists():
@@ -210,19 +221,11 @@ def test_a_run_that_is_killed_anywhere_loses_nothing(
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.slow)])
 def test_a_decision_that_is_made_while_a_run_is_swapped_is_not_lost(
-    out: Path, tmp_path: Path, swaps: str, step: int
+    out: Path, again: Callable[[], None], swaps: str, step: int
 ) -> None:
     """An open page saves one behind each kill, before another command finds what was left."""
-    write_run(tmp_path / "first", "old")
-    add_notes(tmp_path / "first")
-
-    def prepare() -> None:
-        for leftover in (out, find_workplace(out)):
-            shutil.rmtree(leftover, ignore_errors=True)
-        shutil.copytree(tmp_path / "first", out, symlinks=True)
-
     refused = 0
-    for _ in kill_everywhere(prepare, lambda: write_run(out, "new"), step=step):
+    for _ in kill_everywhere(again, lambda: write_run(out, "new"), step=step):
         wanted = {UNITS[0]}
         try:
             Log(name_log(out, "anna")).set(UNITS[1:], {"verdict": "reject"})
@@ -238,11 +241,7 @@ def test_a_decision_that_is_made_while_a_run_is_swapped_is_not_lost(
 @posix
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_first_run_that_is_killed_anywhere_is_no_obstacle(out: Path) -> None:
-    def prepare() -> None:
-        for leftover in (out, find_workplace(out)):
-            shutil.rmtree(leftover, ignore_errors=True)
-
-    for _ in kill_everywhere(prepare, lambda: write_run(out, "new", existing="refuse")):
+    for _ in kill_everywhere(partial(clear, out), lambda: write_run(out, "new", existing="refuse")):
         assert not (out / "unfinished.json").exists()
         try:
             write_run(out, "new", existing="resume")
@@ -374,3 +373,70 @@ def test_a_link_in_a_workplace_is_not_followed(out: Path, name: str) -> None:
     with pytest.raises(RunError, match="which miner did not write"):
         write_run(out, "new")
     assert victim.read_text() == "mine" and not out.exists()
+
+
+@pytest.mark.usefixtures("swaps")
+def test_what_miner_wrote_for_somebody_inside_a_run_is_theirs(out: Path) -> None:
+    """A tokenizer that was trained into the run's folder has a list of its own."""
+    write_run(out, "old")
+    with open_folder(out / "tok", kind="tokenizer", overwrite=False) as folder:
+        (folder / "tokenizer.json").write_text("{}")
+    (out / "reviewed").mkdir()
+    (out / "reviewed" / "remarks.md").write_text("mine")
+    write_run(out, "new")
+    assert read_run(out) == "new" and (out / "tok" / "tokenizer.json").read_text() == "{}"
+    assert (out / "reviewed" / "remarks.md").read_text() == "mine"
+    check_files(out / "tok")
+
+
+def test_a_note_that_was_changed_behind_a_kill_is_the_one_that_stays(
+    out: Path, again: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed behind the swap; a person changes one note in the new run, and adds another."""
+
+    class Killed(BaseException):
+        pass
+
+    def kill(*_: object) -> None:
+        raise Killed
+
+    again()
+    with monkeypatch.context() as patch:
+        patch.setattr(workplace, "_end_swap", kill)
+        with pytest.raises(Killed):
+            write_run(out, "new")
+    assert read_run(out) == "new" and read_notes(out) == NOTES
+    (out / "notes.md").write_text("changed")
+    (out / "more.md").write_text("added")
+    with pytest.raises(RunError, match="a run is already there"):
+        write_run(out, "other", existing="refuse")
+    assert not find_workplace(out).exists()
+    assert (out / "notes.md").read_text() == "changed" and (out / "more.md").read_text() == "added"
+
+
+def test_a_file_does_not_take_the_place_of_a_run_that_waits(
+    out: Path, again: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed behind the swap, and then a file is written under the same name."""
+    again()
+    with monkeypatch.context() as patch:
+        patch.setattr(workplace, "_end_swap", lambda *_: None)
+        write_run(out, "new")
+    shutil.rmtree(out)
+    with pytest.raises(RunError), open_output(out, overwrite=True) as handle:
+        handle.write(b"units")
+    assert read_notes(out) == NOTES and decided(out) == {UNITS[0]}
+
+
+def test_a_log_with_a_torn_end_is_joined_without_loss(tmp_path: Path) -> None:
+    old, new = (name_log(tmp_path / name, "anna") for name in ("a", "b"))
+    for path in (old, new):
+        path.parent.parent.mkdir()
+    Log(old).set(UNITS[:1], {"verdict": "accept"})
+    Log(new).set(UNITS[1:], {"verdict": "reject"})
+    with new.open("ab") as handle:
+        handle.write(b'{"action": 2, "ti')  # cut off
+    join_log(old, new)
+    log = Log(new)
+    log.read()
+    assert set(log.state) == set(UNITS) and log.damaged.total() == 1

@@ -35,6 +35,16 @@ def test_what_would_never_end_is_one_line(source: str, monkeypatch: pytest.Monke
             assert str(error).startswith("pattern slow: ") and "takes more than" in str(error)
 
 
+def test_many_slow_texts_have_no_more_time_than_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is in time by itself, by a clock of the test; all together they are not."""
+    monkeypatch.setattr(patterns, "PATIENCE", 0.2)
+    clock = iter(range(100))
+    monkeypatch.setattr(patterns.time, "monotonic", lambda: next(clock) * 0.1)
+    (pattern,) = list_patterns({"slow": r"(a|aa)+\."})
+    with pytest.raises(ConfigError, match=r"takes more than 0.2 s"):
+        pattern.match_all(["a" * 80 + "!"] * 50)
+
+
 def test_a_run_with_a_slow_pattern_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = ["жар тишина aab"] * 9
     run = miner.mine(texts, patterns={"node": r"(a|aa)+\."}, profile="words")
