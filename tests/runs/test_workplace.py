@@ -397,8 +397,9 @@ def test_a_note_that_was_changed_behind_a_kill_is_the_one_that_stays(
     class Killed(BaseException):
         pass
 
-    def kill(*_: object) -> None:
-        raise Killed
+    def kill(place: Path, _: Path) -> None:
+        if (place / workplace.SWAP).exists():
+            raise Killed
 
     again()
     with monkeypatch.context() as patch:
