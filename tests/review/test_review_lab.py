@@ -44,6 +44,12 @@ OPTIONS = [
 ]  # fmt: skip
 QUIET = '{"fetchNews": "false", "checkForUpdates": false}'
 PATIENCE = 300  # seconds: a bound on what hangs, not on what is slow
+IDLE = (
+    "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel"
+    "?.status === 'idle'"
+)
+RUN_CELLS = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"
+ROW_COUNT = ".miner-review .row .count:not(:empty)"
 Page = Any
 
 
@@ -117,15 +123,12 @@ class Notebook:
         self.page = page
         self.log = Log(name_log(run, reviewer))
         page.goto(f"{url}/lab/workspaces/{run.name}/tree/{run.name}.ipynb?reset")
-        page.wait_for_function(
-            "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel"
-            "?.status === 'idle'"
-        )
+        page.wait_for_function(IDLE)
         self.run_cells()
 
     def run_cells(self) -> None:
-        self.page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
-        self.page.wait_for_selector(".miner-review .row .count:not(:empty)")
+        self.page.evaluate(RUN_CELLS)
+        self.page.wait_for_selector(ROW_COUNT)
         self.page.locator(".miner-review .grid").focus()
 
     def restart(self) -> None:
@@ -758,6 +761,9 @@ def test_nothing_that_came_with_a_run_is_executed(
     private = ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR")
     environment = os.environ | {f"JUPYTER_{name}": str(tmp_path / name) for name in private}
     environment |= {"IPYTHONDIR": str(tmp_path / "ipython"), "PYTHONPATH": str(ROOT)}
+    (tmp_path / "CONFIG_DIR").mkdir()  # the user's own settings, which hold
+    exposed = json.dumps({"LabApp": {"expose_app_in_browser": True}})
+    (tmp_path / "CONFIG_DIR" / "jupyter_lab_config.json").write_text(exposed)
     with (tmp_path / "told").open("w+") as told:
         process = subprocess.Popen(
             [sys.executable, "-P", "-c", script, *asked],
@@ -770,9 +776,9 @@ def test_nothing_that_came_with_a_run_is_executed(
             assert address, seen()
             page = browser.new_page()
             page.goto(address[0])
-            page.locator(".jp-CodeCell .cm-content").first.click()
-            page.keyboard.press("Shift+Enter")
-            page.wait_for_selector(".miner-review .row .count:not(:empty)", timeout=PATIENCE * 1000)
+            page.wait_for_function(IDLE, timeout=PATIENCE * 1000)
+            page.evaluate(RUN_CELLS)
+            page.wait_for_selector(ROW_COUNT, timeout=PATIENCE * 1000)
             page.close()
         finally:
             process.terminate()
