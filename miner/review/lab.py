@@ -19,6 +19,9 @@ OVERRIDES = Path(__file__).parent / "static"  # holds labconfig/default_setting_
 KEYS = """\
 `j` `k` move, `a` accepts, `r` rejects, `c` clears, `e` renames, `u` undoes, `/` searches; \
 `?` lists all keys. Decisions are saved at once, in `decisions/` of the run.
+
+Nothing opened? The kernel was still starting: click into the cell above, and press Shift+Enter \
+again.
 """
 
 
